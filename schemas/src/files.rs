@@ -1,0 +1,98 @@
+//! Atomic files: a reader sees the whole file or none, whenever the writer is killed.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use fs_err::File;
+
+use crate::SchemaError;
+use crate::layout::TEMPORARY;
+
+/// The folder for what is being written towards `path`: `.tmp` beside the table folder that `path` is in.
+///
+/// Table folders hold nothing but table files (polars refuses a folder with others in it), so for
+/// `RUN/assignments/epoch=7/part-0.parquet` and for `RUN/dataset/manifest.parquet` this is `RUN/.tmp`:
+/// the same file system, so that a rename suffices.
+#[must_use]
+pub fn temporary_folder(path: &Path) -> PathBuf {
+    let mut folder = path.parent().unwrap_or(Path::new(""));
+    while folder.file_name().is_some_and(|name| name.to_string_lossy().contains('=')) {
+        folder = folder.parent().unwrap_or(Path::new(""));
+    }
+    folder.parent().unwrap_or(Path::new("")).join(TEMPORARY)
+}
+
+/// Writes a file under a temporary name, syncs it, renames it to `path` and syncs the folder.
+///
+/// # Errors
+/// When a folder cannot be made, or writing, syncing or renaming fails; `path` is then as it was before.
+pub fn write_atomic(
+    path: &Path,
+    write: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
+) -> Result<(), SchemaError> {
+    let io = |source| SchemaError::Io { context: format!("{}: cannot be written", path.display()), source };
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let temporary = temporary_folder(path);
+    fs_err::create_dir_all(folder).map_err(io)?;
+    fs_err::create_dir_all(&temporary).map_err(io)?;
+    let mut file = tempfile::NamedTempFile::new_in(&temporary).map_err(io)?;
+    write(file.as_file_mut()).map_err(io)?;
+    file.as_file_mut().flush().map_err(io)?;
+    // A temporary file is private (0600); a table is as readable as anything else the user makes.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(io)?;
+    }
+    file.as_file().sync_all().map_err(io)?;
+    file.persist(path).map_err(|error| io(error.error))?;
+    sync_folder(folder).map_err(io)?;
+    // Gone when it was the last one; otherwise another writer still needs it.
+    drop(std::fs::remove_dir(&temporary));
+    Ok(())
+}
+
+/// Makes the names in a folder durable.
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    File::open(folder)?.sync_all()
+}
+
+/// Content hash (blake3, 64 hex digits) of a file.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn hash_file(path: &Path) -> std::io::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    std::io::copy(&mut File::open(path)?, &mut hasher)?;
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn temporary_files_live_beside_the_table_folder() {
+        let of = |path: &str| temporary_folder(Path::new(path));
+        assert_eq!(of("run/assignments/epoch=7/part-0.parquet"), Path::new("run/.tmp"));
+        assert_eq!(of("run/dataset/manifest.parquet"), Path::new("run/.tmp"));
+        assert_eq!(of("out/part-0.parquet"), Path::new(".tmp"));
+    }
+
+    #[test]
+    fn a_failed_write_leaves_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table/epoch=0/part-0.parquet");
+        write_atomic(&path, |file| file.write_all(b"whole")).unwrap();
+        let failed = write_atomic(&path, |file| {
+            file.write_all(b"ha")?;
+            Err(std::io::Error::other("disk full"))
+        });
+        assert!(failed.unwrap_err().to_string().contains("part-0.parquet"));
+        assert_eq!(fs_err::read(&path).unwrap(), b"whole");
+        let names: Vec<_> = fs_err::read_dir(path.parent().unwrap()).unwrap().collect();
+        assert_eq!(names.len(), 1);
+    }
+}

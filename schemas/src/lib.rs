@@ -1,0 +1,24 @@
+//! The contract between the stages: the Arrow schema of every table, folder conventions, atomic table I/O.
+//!
+//! A stage reads tables and writes tables; nothing else passes between stages. Each table is a struct of
+//! columns in [`tables`], from which its Arrow schema, its reader, its writer and its page in
+//! `docs/tables.md` follow. Features alone are too large to be read whole: see [`features`].
+
+pub mod dictionary;
+mod error;
+pub mod features;
+pub mod files;
+mod ids;
+pub mod layout;
+mod parquet_io;
+mod stamp;
+mod table;
+pub mod tables;
+
+pub use error::SchemaError;
+pub use ids::{ClusterId, Epoch, ImageId};
+pub use layout::{FEATURES_PART_0, PART_0};
+pub use parquet_io::{read_folder, read_stamp, read_table, write_table};
+pub use stamp::Stamp;
+pub use table::{Cell, Column, Table};
+pub use tables::{Assignments, Clusters, Manifest, Metrics, Rejects, Samples, Sources, Training};

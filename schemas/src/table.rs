@@ -1,0 +1,258 @@
+//! A table as a struct of columns: one declaration gives schema, reader, writer and documentation.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::builder::{Float32Builder, ListBuilder};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Float64Type, UInt32Type};
+use arrow_array::{Array, ArrayRef, BooleanArray, Float32Array, Float64Array, RecordBatch, StringArray, UInt32Array};
+use arrow_schema::{DataType, Field, Schema};
+
+use crate::{ClusterId, Epoch, ImageId, SchemaError};
+
+/// What the data dictionary says of a column.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// The column's name.
+    pub name: &'static str,
+    /// Its Arrow type.
+    pub data_type: DataType,
+    /// Whether a row may have none.
+    pub nullable: bool,
+    /// What it means, with its unit.
+    pub doc: &'static str,
+}
+
+/// A table of the contract. Implemented by the `table!` macro alone.
+pub trait Table: Default {
+    /// The table's name: its folder in a run.
+    const NAME: &'static str;
+    /// Version of the schema, raised at every change.
+    const VERSION: u32;
+    /// What a row is.
+    const DOC: &'static str;
+
+    /// The columns in order.
+    fn columns() -> Vec<Column>;
+    /// The number of rows.
+    fn len(&self) -> usize;
+    /// True for a table without rows.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// The columns as Arrow arrays, in the schema's order.
+    fn to_arrays(&self) -> Vec<ArrayRef>;
+    /// Appends the rows of a batch read from `path`.
+    ///
+    /// # Errors
+    /// When a column is missing, has another type, or holds nulls it may not hold.
+    fn append_batch(&mut self, batch: &RecordBatch, path: &Path) -> Result<(), SchemaError>;
+
+    /// The Arrow schema, without footer metadata.
+    #[must_use]
+    fn schema() -> Schema {
+        let field = |column: Column| Field::new(column.name, column.data_type, column.nullable);
+        Schema::new(Self::columns().into_iter().map(field).collect::<Vec<_>>())
+    }
+}
+
+/// A Rust type that is the type of a column.
+pub trait Cell: Sized {
+    /// The Arrow type.
+    fn data_type() -> DataType;
+    /// Whether a cell may be null.
+    const NULLABLE: bool = false;
+    /// A column of cells as an Arrow array.
+    fn to_array(cells: &[Self]) -> ArrayRef;
+    /// Appends the cells of an array of `Self::data_type()`; the caller has checked type and nulls.
+    fn append(array: &dyn Array, into: &mut Vec<Self>);
+}
+
+macro_rules! primitive_cell {
+    ($rust:ty, $arrow:ident, $array:ident, $variant:ident) => {
+        impl Cell for $rust {
+            fn data_type() -> DataType {
+                DataType::$variant
+            }
+            fn to_array(cells: &[Self]) -> ArrayRef {
+                Arc::new($array::from_iter_values(cells.iter().copied()))
+            }
+            fn append(array: &dyn Array, into: &mut Vec<Self>) {
+                into.extend_from_slice(array.as_primitive::<$arrow>().values());
+            }
+        }
+        impl Cell for Option<$rust> {
+            const NULLABLE: bool = true;
+            fn data_type() -> DataType {
+                DataType::$variant
+            }
+            fn to_array(cells: &[Self]) -> ArrayRef {
+                Arc::new($array::from_iter(cells.iter().copied()))
+            }
+            fn append(array: &dyn Array, into: &mut Vec<Self>) {
+                into.extend(array.as_primitive::<$arrow>().iter());
+            }
+        }
+    };
+}
+primitive_cell!(u32, UInt32Type, UInt32Array, UInt32);
+primitive_cell!(f32, Float32Type, Float32Array, Float32);
+primitive_cell!(f64, Float64Type, Float64Array, Float64);
+
+macro_rules! id_cell {
+    ($($id:ident),*) => {$(
+        impl Cell for $id {
+            fn data_type() -> DataType {
+                DataType::UInt32
+            }
+            fn to_array(cells: &[Self]) -> ArrayRef {
+                Arc::new(UInt32Array::from_iter_values(cells.iter().map(|id| id.0)))
+            }
+            fn append(array: &dyn Array, into: &mut Vec<Self>) {
+                into.extend(array.as_primitive::<UInt32Type>().values().iter().map(|&id| $id(id)));
+            }
+        }
+    )*};
+}
+id_cell!(ImageId, ClusterId, Epoch);
+
+impl Cell for bool {
+    fn data_type() -> DataType {
+        DataType::Boolean
+    }
+    fn to_array(cells: &[Self]) -> ArrayRef {
+        Arc::new(BooleanArray::from(cells.to_vec()))
+    }
+    fn append(array: &dyn Array, into: &mut Vec<Self>) {
+        into.extend(array.as_boolean().values().iter());
+    }
+}
+
+impl Cell for String {
+    fn data_type() -> DataType {
+        DataType::Utf8
+    }
+    fn to_array(cells: &[Self]) -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(cells))
+    }
+    fn append(array: &dyn Array, into: &mut Vec<Self>) {
+        into.extend(array.as_string::<i32>().iter().map(|text| text.unwrap_or_default().to_owned()));
+    }
+}
+
+impl Cell for Option<String> {
+    const NULLABLE: bool = true;
+    fn data_type() -> DataType {
+        DataType::Utf8
+    }
+    fn to_array(cells: &[Self]) -> ArrayRef {
+        Arc::new(StringArray::from_iter(cells.iter().map(Option::as_deref)))
+    }
+    fn append(array: &dyn Array, into: &mut Vec<Self>) {
+        into.extend(array.as_string::<i32>().iter().map(|text| text.map(str::to_owned)));
+    }
+}
+
+/// A vector per row, for example a centroid `[d]`.
+impl Cell for Vec<f32> {
+    fn data_type() -> DataType {
+        DataType::List(Arc::new(Field::new("item", DataType::Float32, false)))
+    }
+    fn to_array(cells: &[Self]) -> ArrayRef {
+        let item = Field::new("item", DataType::Float32, false);
+        let mut builder = ListBuilder::new(Float32Builder::new()).with_field(item);
+        for cell in cells {
+            builder.values().append_slice(cell);
+            builder.append(true);
+        }
+        Arc::new(builder.finish())
+    }
+    fn append(array: &dyn Array, into: &mut Vec<Self>) {
+        for row in array.as_list::<i32>().iter() {
+            into.push(row.map(|row| row.as_primitive::<Float32Type>().values().to_vec()).unwrap_or_default());
+        }
+    }
+}
+
+/// Finds a column of a batch and appends its cells, checking name, type and nulls.
+pub(crate) fn append_column<C: Cell>(
+    table: &'static str,
+    name: &str,
+    batch: &RecordBatch,
+    path: &Path,
+    into: &mut Vec<C>,
+) -> Result<(), SchemaError> {
+    let expected = C::data_type();
+    let Some(array) = batch.column_by_name(name) else {
+        return Err(SchemaError::MissingColumn {
+            path: path.to_owned(),
+            table,
+            column: name.to_owned(),
+            expected: expected.to_string(),
+        });
+    };
+    if *array.data_type() != expected {
+        return Err(SchemaError::WrongType {
+            path: path.to_owned(),
+            table,
+            column: name.to_owned(),
+            expected: expected.to_string(),
+            found: array.data_type().to_string(),
+        });
+    }
+    if !C::NULLABLE && array.null_count() > 0 {
+        return Err(SchemaError::Nulls { path: path.to_owned(), column: name.to_owned(), count: array.null_count() });
+    }
+    C::append(array.as_ref(), into);
+    Ok(())
+}
+
+/// Declares a table: a struct with a `Vec` per column, and its [`Table`] implementation.
+macro_rules! table {
+    (
+        $(#[doc = $doc:literal])+
+        $name:ident = $table:literal v $version:literal {
+            $($(#[doc = $column_doc:literal])+ $column:ident: $cell:ty,)+
+        }
+    ) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, Default, PartialEq)]
+        pub struct $name {
+            $($(#[doc = $column_doc])+ pub $column: Vec<$cell>,)+
+        }
+
+        impl $crate::Table for $name {
+            const NAME: &'static str = $table;
+            const VERSION: u32 = $version;
+            const DOC: &'static str = concat!($($doc),+);
+
+            fn columns() -> Vec<$crate::Column> {
+                vec![$($crate::Column {
+                    name: stringify!($column),
+                    data_type: <$cell as $crate::Cell>::data_type(),
+                    nullable: <$cell as $crate::Cell>::NULLABLE,
+                    doc: concat!($($column_doc),+).trim_ascii(),
+                }),+]
+            }
+
+            fn len(&self) -> usize {
+                [$(self.$column.len()),+][0]
+            }
+
+            fn to_arrays(&self) -> Vec<arrow_array::ArrayRef> {
+                vec![$(<$cell as $crate::Cell>::to_array(&self.$column)),+]
+            }
+
+            fn append_batch(
+                &mut self,
+                batch: &arrow_array::RecordBatch,
+                path: &std::path::Path,
+            ) -> Result<(), $crate::SchemaError> {
+                $($crate::table::append_column($table, stringify!($column), batch, path, &mut self.$column)?;)+
+                Ok(())
+            }
+        }
+    };
+}
+pub(crate) use table;

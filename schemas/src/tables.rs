@@ -1,0 +1,172 @@
+//! Every table of a run but the features: its columns, their types, units and meaning.
+
+use crate::table::table;
+use crate::{ClusterId, ImageId};
+
+table! {
+    /// One row an image of the data set, in the order of `image_id`.
+    Manifest = "manifest" v 1 {
+        /// Dense number of the image, 0 .. images-1.
+        image_id: ImageId,
+        /// Keyed hash of where the image came from, 16 hex digits; stable when the archive is moved, names the PNG.
+        key: String,
+        /// The PNG, relative to the dataset folder.
+        path: String,
+        /// Class by the class rules or the folder's name; null where unknown. Used to measure, never to train.
+        label: Option<String>,
+        /// Keyed hash of the subject.
+        subject: String,
+        /// Keyed hash of the series.
+        series: String,
+        /// Number of the slice in its series, from 0.
+        slice: u32,
+        /// Hash (blake3, 16 hex digits) of the PNG's pixels and size: equal where two images are.
+        pixels: String,
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// Distance of columns in mm; null where unknown.
+        spacing_x: Option<f32>,
+        /// Distance of rows in mm; null where unknown.
+        spacing_y: Option<f32>,
+        /// Bits a pixel of the PNG, 8 or 16.
+        bits: u32,
+        /// Raw intensity that became black.
+        window_low: f32,
+        /// Raw intensity that became white.
+        window_high: f32,
+        /// What the source was: `dicom`, `nifti` or `image`.
+        format: String,
+        /// True where text may be burned into the pixels (BurnedInAnnotation (0028,0301), Secondary Capture).
+        burned_in: bool,
+    }
+}
+
+table! {
+    /// One row an image: the file it came from. Kept apart from the manifest, since it can identify a patient.
+    Sources = "sources" v 1 {
+        /// The image.
+        image_id: ImageId,
+        /// Source file, as found below the input.
+        source: String,
+        /// Member of an archive file; null where the source is the file itself.
+        member: Option<String>,
+        /// Frame in the source file, from 0.
+        frame: u32,
+        /// Slice in the source file, from 0.
+        slice: u32,
+        /// PatientID (0010,0020).
+        patient_id: Option<String>,
+        /// StudyInstanceUID (0020,000D).
+        study_uid: Option<String>,
+        /// SeriesInstanceUID (0020,000E).
+        series_uid: Option<String>,
+        /// SOPInstanceUID (0008,0018).
+        sop_uid: Option<String>,
+        /// SeriesDescription (0008,103E).
+        series_description: Option<String>,
+    }
+}
+
+table! {
+    /// One row an input that gave no image, so that images and rejects account for every input.
+    Rejects = "rejects" v 1 {
+        /// Source file, as found below the input.
+        source: String,
+        /// Member of an archive file; null where the source is the file itself.
+        member: Option<String>,
+        /// Reason code, for example `not_t0`, `unreadable`, `not_an_image`, `excluded`.
+        reason: String,
+        /// What was wrong, in words.
+        message: String,
+    }
+}
+
+table! {
+    /// One row an image: the cluster it belongs to at this epoch.
+    Assignments = "assignments" v 1 {
+        /// The image.
+        image_id: ImageId,
+        /// Its cluster.
+        cluster: ClusterId,
+        /// Euclidean distance of its feature to the cluster's centroid.
+        distance: f32,
+        /// Distance to the second-nearest centroid minus `distance`; small where the image is between clusters.
+        margin: f32,
+    }
+}
+
+table! {
+    /// One row a cluster at this epoch, empty ones included.
+    Clusters = "clusters" v 1 {
+        /// The cluster.
+        cluster: ClusterId,
+        /// Images in it.
+        size: u32,
+        /// Sum of squared distances of its images to its centroid.
+        inertia: f64,
+        /// Centroid `[d]` in feature space.
+        centroid: Vec<f32>,
+    }
+}
+
+table! {
+    /// One row a draw: the training order of this epoch.
+    Samples = "samples" v 1 {
+        /// Place in the epoch, from 0.
+        position: u32,
+        /// The image drawn; an image may be drawn more than once.
+        image_id: ImageId,
+        /// Its pseudo-label.
+        cluster: ClusterId,
+    }
+}
+
+table! {
+    /// One row an optimiser step of this epoch.
+    Training = "training" v 1 {
+        /// Step in the epoch, from 0.
+        step: u32,
+        /// Multinomial logistic loss of the batch, natural logarithm (paper eq. 1).
+        loss: f32,
+        /// Learning rate of the network's body.
+        learning_rate: f32,
+        /// Images trained a second since the step before: wall-clock, so the only column that differs from run to run.
+        images_per_second: f32,
+    }
+}
+
+table! {
+    /// One row: how good and how stable the assignments of this epoch are.
+    Metrics = "metrics" v 1 {
+        /// Images assigned.
+        images: u32,
+        /// Clusters asked for (k).
+        clusters: u32,
+        /// Clusters that hold an image.
+        clusters_used: u32,
+        /// Share of the images in the largest cluster.
+        largest_share: f64,
+        /// NMI with the assignments of the epoch before (paper eq. 2); null at the first.
+        nmi_previous: Option<f64>,
+        /// Share of the images whose aligned cluster differs from the epoch before; null at the first.
+        changed_share: Option<f64>,
+        /// NMI with the labels, 2 I / (H + H) (paper eq. 2); null without labels, as are all that follow.
+        nmi_labels: Option<f64>,
+        /// Cluster purity (paper eq. 3).
+        purity: Option<f64>,
+        /// Mean over classes of the share of the class's images whose cluster has that majority.
+        balanced_purity: Option<f64>,
+        /// Adjusted Rand index with the labels.
+        ari: Option<f64>,
+        /// Adjusted mutual information with the labels (arithmetic mean of entropies).
+        ami: Option<f64>,
+        /// Images that have a label.
+        labelled: u32,
+        /// Classes among them.
+        classes: u32,
+        /// k-means objective: sum of squared distances to the centroids.
+        inertia: f64,
+    }
+}

@@ -1,0 +1,17 @@
+//! The configuration: typed sections, resolved from a preset, a file and `--set`, with comments kept.
+//!
+//! `data/presets/paper.toml` holds every setting with its meaning and the paper's value; it is the only place
+//! where a default is written. The other presets and a user's file name what differs.
+
+mod error;
+mod presets;
+mod resolve;
+mod sections;
+
+pub use error::ConfigError;
+pub use presets::{PRESETS, preset};
+pub use resolve::resolve;
+pub use sections::{
+    Augment, Cluster, Compute, Config, Embed, FeatureLayer, Final, Frames, Ingest, Input, Network, Pipeline, Precision,
+    Retention, Run, Sample, Train,
+};

@@ -1,0 +1,334 @@
+//! The sections of run.toml as types. What a setting means is said in `data/presets/paper.toml`.
+
+use std::path::PathBuf;
+
+use deepmcat_schemas::Stamp;
+use serde::{Deserialize, Serialize};
+
+use super::ConfigError;
+
+macro_rules! section {
+    ($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $field_doc:literal])+ $field:ident: $type:ty,)+ }) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name { $($(#[doc = $field_doc])+ pub $field: $type,)+ }
+    };
+}
+
+section! {
+    /// What is to be categorised.
+    Input {
+        /// Folders or files.
+        paths: Vec<PathBuf>,
+    }
+}
+section! {
+    /// The run as a whole.
+    Run {
+        /// Seed of every random number.
+        seed: u64,
+        /// Epochs of training; the final pass on clean images comes after them.
+        epochs: u32,
+    }
+}
+section! {
+    /// Files to PNG slices.
+    Ingest {
+        /// Class rules: a built-in name or a TOML file.
+        rules: String,
+        /// Which time frames become images.
+        frames: Frames,
+        /// Bits a pixel of the PNGs, 8 or 16.
+        bits: u8,
+        /// Percentiles of the intensities that become black and white.
+        window: [f64; 2],
+    }
+}
+section! {
+    /// The network.
+    Network {
+        /// Multiplier of VGG-16's channel numbers.
+        width: f64,
+        /// Side of the network's input in pixels.
+        input: u32,
+        /// Side of the adaptive average pool.
+        pool: u32,
+        /// Which layer gives the features.
+        features: FeatureLayer,
+        /// Width of the two fully connected layers.
+        fc: u32,
+        /// Dropout after the first fully connected layer.
+        dropout: f64,
+    }
+}
+section! {
+    /// Random changes of an image.
+    Augment {
+        /// Range of the crop's share of the image area.
+        area: [f64; 2],
+        /// Range of the crop's aspect ratio.
+        ratio: [f64; 2],
+        /// Largest rotation in degrees.
+        rotation: f64,
+        /// Strength of the multiplicative bias field.
+        bias: f64,
+        /// Largest logarithm of the gamma exponent.
+        gamma: f64,
+        /// Largest standard deviation of added noise, in units of the image's.
+        noise: f64,
+    }
+}
+section! {
+    /// Images to features.
+    Embed {
+        /// Whether images are augmented when embedded for clustering.
+        augment: bool,
+        /// Images a batch.
+        batch: u32,
+        /// Features in half precision.
+        float16: bool,
+    }
+}
+section! {
+    /// k-means.
+    Cluster {
+        /// Number of clusters.
+        k: u32,
+        /// Iterations.
+        iterations: u32,
+        /// Starts, of which the best counts.
+        redo: u32,
+        /// Relative change of the objective at which a start ends; 0: all iterations.
+        tolerance: f64,
+    }
+}
+section! {
+    /// Which images an epoch trains on.
+    Sample {
+        /// Draw so that pseudo-labels are uniform.
+        uniform: bool,
+    }
+}
+section! {
+    /// Stochastic gradient descent.
+    Train {
+        /// Images a step.
+        batch: u32,
+        /// Learning rate of the body.
+        rate: f64,
+        /// Momentum of the body.
+        momentum: f64,
+        /// Weight decay.
+        weight_decay: f64,
+        /// Learning rate of the last layer, which is new at each epoch.
+        head_rate: f64,
+    }
+}
+section! {
+    /// The pass after the last epoch.
+    Final {
+        /// Augment there too, as the paper does.
+        augment: bool,
+    }
+}
+section! {
+    /// The machine.
+    Compute {
+        /// `cpu`, `cuda` or `cuda:N`.
+        device: String,
+        /// Arithmetic of the network.
+        precision: Precision,
+        /// Threads; 0: all cores.
+        threads: u32,
+    }
+}
+section! {
+    /// What the runner keeps of what is large.
+    Retention {
+        /// Feature tables of the last so many epochs; 0: all.
+        features: u32,
+        /// Checkpoints of the last so many epochs; 0: all.
+        checkpoints: u32,
+    }
+}
+section! {
+    /// The runner.
+    Pipeline {
+        /// Nodes at the same time.
+        jobs: u32,
+        /// Times a failed node is tried again.
+        retries: u32,
+    }
+}
+
+/// Which time frames become images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Frames {
+    /// The first (t=0), as the paper does.
+    First,
+    /// Every one.
+    All,
+}
+
+/// Which layer gives the features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FeatureLayer {
+    /// The second fully connected layer, before its ReLU.
+    Fc,
+    /// The adaptive average pool; there are no fully connected layers.
+    Pool,
+}
+
+/// Arithmetic of the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Single precision.
+    Float32,
+    /// Convolutions and matrix products in bfloat16, weights and norms in single precision.
+    Bfloat16,
+}
+
+/// A resolved configuration: every setting has a value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// `[input]`
+    pub input: Input,
+    /// `[run]`
+    pub run: Run,
+    /// `[ingest]`
+    pub ingest: Ingest,
+    /// `[network]`
+    pub network: Network,
+    /// `[augment]`
+    pub augment: Augment,
+    /// `[embed]`
+    pub embed: Embed,
+    /// `[cluster]`
+    pub cluster: Cluster,
+    /// `[sample]`
+    pub sample: Sample,
+    /// `[train]`
+    pub train: Train,
+    /// `[final]`
+    #[serde(rename = "final")]
+    pub last: Final,
+    /// `[compute]`
+    pub compute: Compute,
+    /// `[retention]`
+    pub retention: Retention,
+    /// `[pipeline]`
+    pub pipeline: Pipeline,
+}
+
+/// The sections that a stage's output depends on. `run.seed` counts for all.
+fn sections(stage: &str) -> &'static [&'static str] {
+    match stage {
+        "ingest" => &["ingest"],
+        "init" => &["network"],
+        "embed" => &["network", "augment", "embed", "compute"],
+        "cluster" => &["cluster", "compute"],
+        "sample" => &["sample"],
+        "train" => &["network", "augment", "train", "compute"],
+        _ => &[],
+    }
+}
+
+/// Settings that change how fast a result comes, not which.
+const WITHOUT_EFFECT: [&str; 1] = ["compute.threads"];
+
+impl Config {
+    /// The settings that a stage's output depends on, as `section.key` and value, in order.
+    ///
+    /// Part of a node's fingerprint, so a change of another setting reruns nothing.
+    #[must_use]
+    pub fn settings_of(&self, stage: &str) -> Vec<(String, String)> {
+        let mut settings = vec![("run.seed".to_owned(), self.run.seed.to_string())];
+        let document = toml_edit::ser::to_document(self).unwrap_or_default();
+        for &section in sections(stage) {
+            for (key, value) in
+                document.get(section).and_then(|item| item.as_table_like()).into_iter().flat_map(|t| t.iter())
+            {
+                let name = format!("{section}.{key}");
+                if !WITHOUT_EFFECT.contains(&name.as_str()) {
+                    settings.push((name, value.to_string().trim().to_owned()));
+                }
+            }
+        }
+        settings
+    }
+
+    /// The stamp that a stage puts into its tables: its configuration hash covers what the stage reads.
+    #[must_use]
+    pub fn stamp(&self, stage: &str, stage_version: &str) -> Stamp {
+        let mut hasher = blake3::Hasher::new();
+        for (name, value) in self.settings_of(stage) {
+            hasher.update(format!("{name}={value}\n").as_bytes());
+        }
+        Stamp {
+            stage: stage.to_owned(),
+            stage_version: stage_version.to_owned(),
+            config_hash: hasher.finalize().to_hex()[..16].to_owned(),
+            seed: self.run.seed,
+        }
+    }
+
+    /// Refuses values that no stage can work with.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let must = |holds: bool, key: &'static str, expected: &'static str, found: String| {
+            if holds { Ok(()) } else { Err(ConfigError::OutOfRange { key, expected, found }) }
+        };
+        let ascending = |range: [f64; 2]| range[0] > 0.0 && range[0] <= range[1];
+        let n = &self.network;
+        must(n.width > 0.0 && n.width <= 8.0, "network.width", "above 0, at most 8", n.width.to_string())?;
+        must((32..=1024).contains(&n.input), "network.input", "32 to 1024 pixels", n.input.to_string())?;
+        must((1..=n.input / 32).contains(&n.pool), "network.pool", "1 to network.input / 32", n.pool.to_string())?;
+        must(n.fc > 0, "network.fc", "at least 1", n.fc.to_string())?;
+        must((0.0..1.0).contains(&n.dropout), "network.dropout", "0 to below 1", n.dropout.to_string())?;
+        let a = &self.augment;
+        must(
+            ascending(a.area) && a.area[1] <= 1.0,
+            "augment.area",
+            "[low, high] within 0 and 1",
+            format!("{:?}", a.area),
+        )?;
+        must(ascending(a.ratio), "augment.ratio", "[low, high] above 0", format!("{:?}", a.ratio))?;
+        must((0.0..=180.0).contains(&a.rotation), "augment.rotation", "0 to 180 degrees", a.rotation.to_string())?;
+        for (key, value) in [("augment.bias", a.bias), ("augment.gamma", a.gamma), ("augment.noise", a.noise)] {
+            must((0.0..=10.0).contains(&value), key, "0 to 10", value.to_string())?;
+        }
+        let i = &self.ingest;
+        must(matches!(i.bits, 8 | 16), "ingest.bits", "8 or 16", i.bits.to_string())?;
+        let window = i.window;
+        must(
+            (0.0..100.0).contains(&window[0]) && window[0] < window[1] && window[1] <= 100.0,
+            "ingest.window",
+            "[low, high] percentiles within 0 and 100",
+            format!("{window:?}"),
+        )?;
+        must(self.embed.batch > 0, "embed.batch", "at least 1", self.embed.batch.to_string())?;
+        let c = &self.cluster;
+        must(c.k > 1, "cluster.k", "at least 2", c.k.to_string())?;
+        must(c.iterations > 0, "cluster.iterations", "at least 1", c.iterations.to_string())?;
+        must(c.redo > 0, "cluster.redo", "at least 1", c.redo.to_string())?;
+        must((0.0..1.0).contains(&c.tolerance), "cluster.tolerance", "0 to below 1", c.tolerance.to_string())?;
+        let t = &self.train;
+        must(t.batch > 1, "train.batch", "at least 2 (batch norm)", t.batch.to_string())?;
+        for (key, value) in [("train.rate", t.rate), ("train.head_rate", t.head_rate)] {
+            must(value > 0.0 && value.is_finite(), key, "above 0", value.to_string())?;
+        }
+        must((0.0..1.0).contains(&t.momentum), "train.momentum", "0 to below 1", t.momentum.to_string())?;
+        must((0.0..1.0).contains(&t.weight_decay), "train.weight_decay", "0 to below 1", t.weight_decay.to_string())?;
+        must(self.run.epochs > 0, "run.epochs", "at least 1", self.run.epochs.to_string())?;
+        must(self.pipeline.jobs > 0, "pipeline.jobs", "at least 1", self.pipeline.jobs.to_string())?;
+        let device = &self.compute.device;
+        let known = device == "cpu"
+            || device == "cuda"
+            || device.strip_prefix("cuda:").is_some_and(|n| n.parse::<usize>().is_ok());
+        must(known, "compute.device", "cpu, cuda or cuda:N", device.clone())
+    }
+}

@@ -1,0 +1,71 @@
+//! Exit policy: 0 done, 1 the stage failed (may be retried), 2 usage, configuration or schema.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::{CommonArgs, parent};
+
+/// An error that knows whether trying again can help.
+pub trait Failure: std::error::Error {
+    /// True for what a person has to mend first: exit code 2, never retried.
+    fn is_usage(&self) -> bool;
+}
+
+impl Failure for deepmcat_schemas::SchemaError {
+    fn is_usage(&self) -> bool {
+        Self::is_usage(self)
+    }
+}
+
+/// The whole of a stage's `main`: parses arguments, sets up logs, runs the job, reports its error.
+pub fn main<A, E>(job: fn(A) -> Result<(), E>) -> ExitCode
+where
+    A: clap::Parser + AsRef<CommonArgs>,
+    E: Failure,
+{
+    let args = A::parse();
+    log_to_stderr(args.as_ref());
+    parent::watch();
+    match job(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            print_error(&error);
+            ExitCode::from(if error.is_usage() { 2 } else { 1 })
+        }
+    }
+}
+
+/// Logs go to stderr: stdout is data.
+fn log_to_stderr(args: &CommonArgs) {
+    let level = match (args.quiet, args.verbose) {
+        (true, _) => LevelFilter::WARN,
+        (_, true) => LevelFilter::DEBUG,
+        _ => LevelFilter::INFO,
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    // A second call (a library used in a test) keeps the first.
+    drop(subscriber.try_init());
+}
+
+/// Prints `error: MESSAGE` and its causes, a line each, to stderr.
+#[allow(clippy::print_stderr)] // the one place where an error reaches the user
+pub fn print_error(error: &dyn std::error::Error) {
+    let mut message = error.to_string();
+    eprintln!("error: {message}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        // Transparent wrappers repeat their source.
+        if !message.contains(&text) {
+            eprintln!("  caused by: {text}");
+        }
+        message = text;
+        cause = error.source();
+    }
+}

@@ -1,0 +1,17 @@
+//! What every stage binary shares: arguments, configuration, logs, progress, random numbers, exit codes.
+
+mod args;
+pub mod config;
+mod exit;
+mod parent;
+mod progress;
+pub mod random;
+
+pub use args::CommonArgs;
+pub use config::{
+    Augment, Cluster, Compute, Config, ConfigError, Embed, FeatureLayer, Final, Frames, Ingest, Input, Network,
+    Pipeline, Precision, Retention, Run, Sample, Train,
+};
+pub use exit::{Failure, main, print_error};
+pub use parent::PARENT_WATCH;
+pub use progress::Progress;

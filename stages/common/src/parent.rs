@@ -1,0 +1,21 @@
+//! Ends a stage whose runner is gone, so that a killed run leaves no writer behind.
+
+use std::io::Read;
+
+/// Set by the runner, which then holds the stage's stdin open for as long as it lives.
+pub const PARENT_WATCH: &str = "DEEPMCAT_PARENT_WATCH";
+
+/// Exit code of a stage that ends because its runner did (128 + SIGTERM).
+const TERMINATED: i32 = 143;
+
+/// When started by the runner: ends this process as soon as stdin closes, however the runner ended.
+pub(crate) fn watch() {
+    if std::env::var_os(PARENT_WATCH).is_none() {
+        return;
+    }
+    std::thread::spawn(|| {
+        let mut buffer = [0_u8; 64];
+        while matches!(std::io::stdin().lock().read(&mut buffer), Ok(1..)) {}
+        std::process::exit(TERMINATED);
+    });
+}

@@ -1,0 +1,62 @@
+//! Counter-based random numbers: a draw depends on (seed, epoch, item, purpose) and on nothing else.
+//!
+//! So neither the thread count, nor sharding, nor a resumed run changes a draw.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+/// What a draw is for: two purposes never share a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Purpose {
+    /// Initial weights of the network's body.
+    Weights = 1,
+    /// Weights of the fresh last layer of an epoch.
+    Head = 2,
+    /// Augmentation of a training image.
+    Augment = 3,
+    /// Augmentation of an image that is embedded.
+    EmbedAugment = 4,
+    /// Start of k-means.
+    KMeans = 5,
+    /// Images drawn from a cluster.
+    Sample = 6,
+    /// Order of the draws.
+    Shuffle = 7,
+    /// Dropout masks.
+    Dropout = 8,
+    /// The raw-pixel baseline.
+    Raw = 9,
+}
+
+/// The generator for one item (an image, a cluster, a layer) of one epoch.
+#[must_use]
+pub fn generator(seed: u64, epoch: u32, item: u32, purpose: Purpose) -> ChaCha8Rng {
+    let mut key = [0_u8; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    key[8..12].copy_from_slice(&epoch.to_le_bytes());
+    key[12..16].copy_from_slice(&(purpose as u32).to_le_bytes());
+    let mut generator = ChaCha8Rng::from_seed(key);
+    generator.set_stream(u64::from(item));
+    generator
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand_chacha::rand_core::Rng;
+
+    #[test]
+    fn each_part_of_the_counter_changes_the_draw() {
+        let draw = |seed, epoch, item, purpose| generator(seed, epoch, item, purpose).next_u64();
+        let one = draw(1, 2, 3, Purpose::Augment);
+        assert_eq!(one, draw(1, 2, 3, Purpose::Augment));
+        let others = [
+            draw(2, 2, 3, Purpose::Augment),
+            draw(1, 3, 3, Purpose::Augment),
+            draw(1, 2, 4, Purpose::Augment),
+            draw(1, 2, 3, Purpose::EmbedAugment),
+        ];
+        assert!(others.iter().all(|&other| other != one));
+    }
+}
