@@ -16,11 +16,19 @@ pub struct CommonArgs {
     /// Override one setting, for example --set cluster.k=24 (may be repeated)
     #[arg(long, value_name = "SECTION.KEY=VALUE", help_heading = "Configuration")]
     pub set: Vec<String>,
+    /// How much is said.
+    #[command(flatten)]
+    pub verbosity: Verbosity,
+}
+
+/// How much is said on stderr.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub struct Verbosity {
     /// Say more on stderr
-    #[arg(short, long, conflicts_with = "quiet")]
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
     /// Say only warnings and errors on stderr
-    #[arg(short, long)]
+    #[arg(short, long, global = true)]
     pub quiet: bool,
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::{CommonArgs, parent};
+use crate::{CommonArgs, Verbosity, parent};
 
 /// An error that knows whether trying again can help.
 pub trait Failure: std::error::Error {
@@ -25,8 +25,17 @@ where
     A: clap::Parser + AsRef<CommonArgs>,
     E: Failure,
 {
+    main_with(|args: &A| args.as_ref().verbosity, job)
+}
+
+/// As [`main`], for a program whose arguments hold only the verbosity.
+pub fn main_with<A, E>(verbosity: fn(&A) -> Verbosity, job: fn(A) -> Result<(), E>) -> ExitCode
+where
+    A: clap::Parser,
+    E: Failure,
+{
     let args = A::parse();
-    log_to_stderr(args.as_ref());
+    log_to_stderr(verbosity(&args));
     parent::watch();
     match job(args) {
         Ok(()) => ExitCode::SUCCESS,
@@ -38,7 +47,7 @@ where
 }
 
 /// Logs go to stderr: stdout is data.
-fn log_to_stderr(args: &CommonArgs) {
+fn log_to_stderr(args: Verbosity) {
     let level = match (args.quiet, args.verbose) {
         (true, _) => LevelFilter::WARN,
         (_, true) => LevelFilter::DEBUG,

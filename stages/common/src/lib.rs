@@ -6,12 +6,14 @@ mod exit;
 mod parent;
 mod progress;
 pub mod random;
+mod timings;
 
-pub use args::CommonArgs;
+pub use args::{CommonArgs, Verbosity};
 pub use config::{
     Augment, Cluster, Compute, Config, ConfigError, Embed, FeatureLayer, Final, Frames, Ingest, Input, Network,
     Pipeline, Precision, Retention, Run, Sample, Train,
 };
-pub use exit::{Failure, main, print_error};
+pub use exit::{Failure, main, main_with, print_error};
 pub use parent::PARENT_WATCH;
 pub use progress::Progress;
+pub use timings::Timings;

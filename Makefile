@@ -1,0 +1,55 @@
+# deepmcat: `make demo` and `make test` do all the set-up they need.
+#   make demo    fetch libtorch, build, make a synthetic archive, run the chain on it
+#   make test    fetch libtorch, build, run every test
+SHELL := /bin/bash
+PYTHON ?= python3
+RUN ?= runs/demo
+ARCHIVE ?= runs/demo-archive
+SUBJECTS ?= 97
+
+# Python with DuckDB and polars, for the tests that run the README's queries as an analyst would.
+QUERY_PYTHON := target/query-python
+export DEEPMCAT_TEST_PYTHONPATH := $(CURDIR)/$(QUERY_PYTHON)
+export DEEPMCAT_TEST_PYTHON := $(PYTHON)
+
+.PHONY: help setup build demo test lint doc bench clean-demo
+
+help:
+	@sed -n '1,3s/^# //p' Makefile
+	@echo "also: setup [CUDA=1], build, lint, doc, bench, clean-demo"
+
+setup:
+	$(PYTHON) scripts/setup_libtorch.py $(if $(CUDA),--cuda)
+
+build: setup
+	cargo build --release --workspace --bins
+
+demo: build
+	test -d $(ARCHIVE) || target/release/deepmcat synth $(ARCHIVE) --subjects $(SUBJECTS) --format dicom
+	test -f $(RUN)/run.toml || target/release/deepmcat init $(ARCHIVE) --run $(RUN) --preset demo
+	target/release/deepmcat run $(RUN)
+	@echo
+	@echo "The tables are in $(RUN): docs/tables.md says what they hold."
+	@echo "Which image is in which cluster: $(RUN)/assignments (the highest epoch)."
+
+test: setup $(QUERY_PYTHON)/.done
+	cargo build --workspace --bins
+	cargo test --workspace
+
+$(QUERY_PYTHON)/.done: tests/requirements.txt
+	rm -rf $(QUERY_PYTHON)
+	$(PYTHON) -m pip install --quiet --target $(QUERY_PYTHON) -r $< || echo "skipped: DuckDB and polars could not be installed; their tests will say so"
+	mkdir -p $(QUERY_PYTHON) && touch $@
+
+lint: setup
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+doc: setup
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+bench: build
+	$(PYTHON) benches/epoch_split.py
+
+clean-demo:
+	rm -rf $(RUN) $(ARCHIVE)

@@ -1,0 +1,118 @@
+//! The command line. Users script against it: names stay.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use deepmcat_common::Verbosity;
+
+/// Puts every image of an unlabelled medical archive into a category.
+#[derive(Debug, clap::Parser)]
+#[command(
+    name = "deepmcat",
+    version,
+    after_help = "Stages are programs of their own: `deepmcat embed --help` is `deepmcat-embed --help`.\n\
+        Stages: ingest, embed, cluster, sample, train, evaluate. Also: synth (a synthetic archive).\n\n\
+        Example:\n  deepmcat init /archive/study --run runs/study\n  deepmcat run runs/study"
+)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// How much is said.
+    #[command(flatten)]
+    pub verbosity: Verbosity,
+}
+
+/// The commands.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Make a run folder: writes RUN/run.toml, every setting commented
+    #[command(after_help = "Example: deepmcat init /archive/study --run runs/study --set cluster.k=40")]
+    Init {
+        /// Folders or files to categorise
+        #[arg(required = true)]
+        inputs: Vec<PathBuf>,
+        /// The run folder to make
+        #[arg(long)]
+        run: PathBuf,
+        /// Preset: paper, balanced, large, small, small-data, demo, ci
+        #[arg(long, default_value = "small-data")]
+        preset: String,
+        /// Override one setting, for example --set cluster.k=40 (may be repeated)
+        #[arg(long, value_name = "SECTION.KEY=VALUE")]
+        set: Vec<String>,
+    },
+    /// Do what is not done yet
+    #[command(after_help = "Example: deepmcat run runs/study -j 2\nA killed run goes on where it was.")]
+    Run {
+        /// The run folder
+        run: PathBuf,
+        /// Change one setting in RUN/run.toml first, for example --set run.epochs=40 (may be repeated)
+        #[arg(long, value_name = "SECTION.KEY=VALUE")]
+        set: Vec<String>,
+        /// Nodes at the same time [default: pipeline.jobs]
+        #[arg(short, long)]
+        jobs: Option<usize>,
+        /// Run this node again though it is done: STAGE or STAGE@EPOCH (may be repeated)
+        #[arg(long, value_name = "STAGE[@EPOCH]")]
+        force: Vec<String>,
+        /// Do all that does not depend on a failed node, rather than stop at the first failure
+        #[arg(long)]
+        keep_going: bool,
+        /// Print the metrics as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what `run` would do, and why
+    Plan {
+        /// The run folder
+        run: PathBuf,
+        /// Show the command line of each node
+        #[arg(long)]
+        commands: bool,
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show how far a run is, its metrics and its disk use
+    Status {
+        /// The run folder
+        run: PathBuf,
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say why a node would run again, or why not
+    #[command(after_help = "Example: deepmcat why runs/study embed@7")]
+    Why {
+        /// The run folder
+        run: PathBuf,
+        /// STAGE, STAGE@EPOCH or STAGE@raw (the raw-pixel baseline)
+        node: String,
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the graph
+    Dag {
+        /// The run folder
+        run: PathBuf,
+        /// How
+        #[arg(long, value_enum, default_value_t = GraphFormat::Text)]
+        format: GraphFormat,
+    },
+    /// A stage: deepmcat-STAGE with the arguments that follow
+    #[command(external_subcommand)]
+    Stage(Vec<OsString>),
+}
+
+/// How `dag` prints the graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum GraphFormat {
+    /// A line a node with its inputs.
+    Text,
+    /// Graphviz.
+    Dot,
+    /// JSON.
+    Json,
+}

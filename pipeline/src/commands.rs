@@ -1,0 +1,55 @@
+//! What each command does.
+
+mod explain;
+
+use std::path::Path;
+
+use crate::args::{Args, Command};
+use crate::dag::NodeId;
+use crate::hashes::Hashes;
+use crate::plan::Plan;
+use crate::schedule::Options;
+use crate::{Error, RunFolder, dispatch, init, schedule, summary};
+
+/// Runs the command of a command line.
+///
+/// # Errors
+/// As the command's.
+pub fn run(args: Args) -> Result<(), Error> {
+    match args.command {
+        Command::Init { inputs, run, preset, set } => {
+            let file = init::init(&inputs, &run, &preset, &set)?;
+            tracing::info!("wrote {}; next: deepmcat run {}", file.display(), run.display());
+            Ok(())
+        }
+        Command::Run { run, set, jobs, force, keep_going, json } => {
+            let force = force.iter().map(|node| node.parse()).collect::<Result<Vec<NodeId>, _>>()?;
+            work(&run, &set, &Options { jobs, force, keep_going }, json)
+        }
+        Command::Plan { run, commands, json } => explain::plan(&run, commands, json),
+        Command::Status { run, json } => explain::status(&run, json),
+        Command::Why { run, node, json } => explain::why(&run, &node, json),
+        Command::Dag { run, format } => explain::dag(&run, format),
+        Command::Stage(line) => dispatch::dispatch(&line),
+    }
+}
+
+/// `deepmcat run`: does what is not done, then prints the metrics.
+fn work(path: &Path, sets: &[String], options: &Options, json: bool) -> Result<(), Error> {
+    RunFolder::open(path)?;
+    RunFolder::change(path, sets)?;
+    let run = RunFolder::open(path)?;
+    let ran = schedule::run(&run, options)?;
+    let plan = Plan::of(&run, &Hashes::open(&run.path), &[])?;
+    let rows = summary::rows(&run, &plan);
+    if json {
+        explain::print_json(&rows);
+    } else {
+        explain::print(&summary::table(&rows));
+        let what = if ran == 0 { "nothing to do".to_owned() } else { format!("{ran} nodes ran") };
+        let last =
+            deepmcat_schemas::layout::partition(path, "assignments", deepmcat_schemas::Epoch(run.config.run.epochs));
+        tracing::info!("{what}; the result is {}", last.display());
+    }
+    Ok(())
+}

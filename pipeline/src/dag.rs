@@ -1,0 +1,337 @@
+//! The graph of a run: every node with its command line, inputs and outputs, in an order that can be run.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use deepmcat_common::Config;
+use deepmcat_schemas::Epoch;
+use deepmcat_schemas::layout::{MANIFEST, REJECTS, RUN_TOML, SOURCES};
+
+use crate::Error;
+
+/// A job; all but `Init` are the stage of the same name (`Init` is `train --init`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)]
+pub enum Stage {
+    Ingest,
+    Init,
+    Embed,
+    Cluster,
+    Sample,
+    Train,
+    Evaluate,
+}
+
+impl Stage {
+    const ALL: [Self; 7] =
+        [Self::Ingest, Self::Init, Self::Embed, Self::Cluster, Self::Sample, Self::Train, Self::Evaluate];
+
+    /// Its name in commands and file names.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Init => "init",
+            Self::Embed => "embed",
+            Self::Cluster => "cluster",
+            Self::Sample => "sample",
+            Self::Train => "train",
+            Self::Evaluate => "evaluate",
+        }
+    }
+
+    /// The binary `deepmcat-NAME` that does it.
+    #[must_use]
+    pub fn binary(self) -> &'static str {
+        if self == Self::Init { "train" } else { self.name() }
+    }
+}
+
+/// Which pass over the data set a node belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Pass {
+    /// Before the first epoch.
+    Once,
+    /// The raw-pixel baseline.
+    Raw,
+    /// An epoch; the last is the final pass.
+    Epoch(Epoch),
+}
+
+/// The name of a node: `ingest`, `embed@7`, `cluster@raw`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId {
+    /// What is done.
+    pub stage: Stage,
+    /// In which pass.
+    pub pass: Pass,
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pass {
+            Pass::Once => write!(f, "{}", self.stage.name()),
+            Pass::Raw => write!(f, "{}@raw", self.stage.name()),
+            Pass::Epoch(epoch) => write!(f, "{}@{epoch}", self.stage.name()),
+        }
+    }
+}
+
+impl FromStr for NodeId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let unknown = || Error::NoNode { node: text.to_owned() };
+        let (name, pass) = match text.split_once('@') {
+            None => (text, Pass::Once),
+            Some((name, "raw")) => (name, Pass::Raw),
+            Some((name, epoch)) => (name, Pass::Epoch(epoch.parse().map_err(|_| unknown())?)),
+        };
+        let stage = Stage::ALL.into_iter().find(|stage| stage.name() == name).ok_or_else(unknown)?;
+        Ok(Self { stage, pass })
+    }
+}
+
+/// One argument of a node's command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Arg {
+    /// A flag or a value.
+    Text(String),
+    /// A path below the run folder.
+    Inside(PathBuf),
+    /// A path of the user's.
+    Outside(PathBuf),
+}
+
+/// One node: a command line with named inputs and outputs.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// Its name.
+    pub id: NodeId,
+    /// Arguments of `deepmcat-STAGE`, without the configuration.
+    pub args: Vec<Arg>,
+    /// What it reads below the run folder: outputs of earlier nodes.
+    pub inputs: Vec<PathBuf>,
+    /// What it reads of the user's.
+    pub outside: Vec<PathBuf>,
+    /// What it writes below the run folder: files, or folders that it owns.
+    pub outputs: Vec<PathBuf>,
+}
+
+impl Node {
+    fn new(stage: Stage, pass: Pass) -> Self {
+        let id = NodeId { stage, pass };
+        Self { id, args: Vec::new(), inputs: Vec::new(), outside: Vec::new(), outputs: Vec::new() }
+    }
+
+    fn flag(mut self, flag: &str) -> Self {
+        self.args.push(Arg::Text(flag.to_owned()));
+        self
+    }
+
+    fn epoch(self, epoch: Epoch) -> Self {
+        self.flag("--epoch").flag(&epoch.to_string())
+    }
+
+    /// `FLAG PATH`, where the node reads PATH.
+    fn reads(mut self, flag: &str, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        self = self.flag(flag);
+        self.args.push(Arg::Inside(path.clone()));
+        self.inputs.push(path);
+        self
+    }
+
+    /// `FLAG PATH`, where the node writes PATH.
+    fn writes(mut self, flag: &str, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        self = self.flag(flag);
+        self.args.push(Arg::Inside(path.clone()));
+        self.outputs.push(path);
+        self
+    }
+
+    /// `--dataset dataset`: the manifest stands for all of it, since it holds a hash of every image's pixels.
+    fn reads_dataset(mut self) -> Self {
+        self = self.flag("--dataset");
+        self.args.push(Arg::Inside("dataset".into()));
+        self.inputs.push(Path::new("dataset").join(MANIFEST));
+        self
+    }
+
+    /// The arguments as a user would type them.
+    #[must_use]
+    pub fn command_line(&self, run: &Path) -> Vec<std::ffi::OsString> {
+        let mut line: Vec<std::ffi::OsString> = vec!["--config".into(), run.join(RUN_TOML).into()];
+        line.extend(self.args.iter().map(|arg| match arg {
+            Arg::Text(text) => text.into(),
+            Arg::Inside(path) => run.join(path).into(),
+            Arg::Outside(path) => path.into(),
+        }));
+        line
+    }
+}
+
+fn at(table: &str, epoch: Epoch) -> PathBuf {
+    deepmcat_schemas::layout::partition(Path::new(""), table, epoch)
+}
+
+/// The checkpoint that the embedding of an epoch reads.
+fn checkpoint_before(epoch: Epoch) -> PathBuf {
+    match epoch.0.checked_sub(1) {
+        None => "checkpoints/initial".into(),
+        Some(before) => at("checkpoints", Epoch(before)),
+    }
+}
+
+/// All nodes of a run: each stands after the nodes whose outputs it reads.
+#[must_use]
+pub fn nodes(config: &Config) -> Vec<Node> {
+    let mut nodes =
+        vec![ingest(config), Node::new(Stage::Init, Pass::Once).flag("--init").writes("--out", "checkpoints/initial")];
+    nodes.extend(baseline());
+    for epoch in (0..config.run.epochs).map(Epoch) {
+        nodes.extend(assign(epoch, false));
+        nodes.extend(learn(epoch));
+    }
+    nodes.extend(assign(Epoch(config.run.epochs), !config.last.augment));
+    nodes
+}
+
+fn ingest(config: &Config) -> Node {
+    let mut node = Node::new(Stage::Ingest, Pass::Once);
+    for path in &config.input.paths {
+        node.args.push(Arg::Outside(path.clone()));
+        node.outside.push(path.clone());
+    }
+    let rules = Path::new(&config.ingest.rules);
+    if rules.extension().is_some() {
+        node.outside.push(rules.to_owned());
+    }
+    node = node.flag("--out");
+    node.args.push(Arg::Inside("dataset".into()));
+    node.outputs = [MANIFEST, SOURCES, REJECTS].map(|table| Path::new("dataset").join(table)).to_vec();
+    node
+}
+
+/// k-means on raw pixels: stands beside every purity we print, since purity rises with k by itself.
+fn baseline() -> [Node; 3] {
+    let node = |stage| Node::new(stage, Pass::Raw);
+    let epoch = Epoch(0);
+    [
+        node(Stage::Embed).flag("--raw").reads_dataset().epoch(epoch).writes("--out", "baseline/features"),
+        node(Stage::Cluster)
+            .reads("--features", "baseline/features")
+            .epoch(epoch)
+            .writes("--assignments", "baseline/assignments")
+            .writes("--clusters", "baseline/clusters"),
+        node(Stage::Evaluate)
+            .reads_dataset()
+            .reads("--assignments", "baseline/assignments")
+            .reads("--clusters", "baseline/clusters")
+            .writes("--out", "baseline/metrics"),
+    ]
+}
+
+/// embed -> cluster -> evaluate of one epoch.
+fn assign(epoch: Epoch, clean: bool) -> [Node; 3] {
+    let node = |stage| Node::new(stage, Pass::Epoch(epoch));
+    let embed = node(Stage::Embed).reads_dataset().reads("--weights", checkpoint_before(epoch)).epoch(epoch);
+    let embed = if clean { embed.flag("--clean") } else { embed };
+    let mut cluster = node(Stage::Cluster).reads("--features", at("features", epoch)).epoch(epoch);
+    let mut evaluate = node(Stage::Evaluate)
+        .reads_dataset()
+        .reads("--assignments", at("assignments", epoch))
+        .reads("--clusters", at("clusters", epoch));
+    if let Some(before) = epoch.0.checked_sub(1).map(Epoch) {
+        cluster = cluster.reads("--previous", at("assignments", before));
+        evaluate = evaluate.reads("--previous", at("assignments", before));
+    }
+    [
+        embed.writes("--out", at("features", epoch)),
+        cluster.writes("--assignments", at("assignments", epoch)).writes("--clusters", at("clusters", epoch)),
+        evaluate.writes("--out", at("metrics", epoch)),
+    ]
+}
+
+/// sample -> train of one epoch.
+fn learn(epoch: Epoch) -> [Node; 2] {
+    let node = |stage| Node::new(stage, Pass::Epoch(epoch));
+    [
+        node(Stage::Sample)
+            .reads("--assignments", at("assignments", epoch))
+            .epoch(epoch)
+            .writes("--out", at("samples", epoch)),
+        node(Stage::Train)
+            .reads_dataset()
+            .reads("--samples", at("samples", epoch))
+            .reads("--weights", checkpoint_before(epoch))
+            .epoch(epoch)
+            .writes("--out", at("checkpoints", epoch))
+            .writes("--training", at("training", epoch)),
+    ]
+}
+
+/// For each node, the places in `nodes` of those whose outputs it reads.
+#[must_use]
+pub fn dependencies(nodes: &[Node]) -> Vec<Vec<usize>> {
+    let writers: std::collections::HashMap<&Path, usize> = nodes
+        .iter()
+        .enumerate()
+        .flat_map(|(place, node)| node.outputs.iter().map(move |output| (output.as_path(), place)))
+        .collect();
+    let reads = |node: &Node| {
+        let mut places: Vec<usize> =
+            node.inputs.iter().filter_map(|path| writers.get(path.as_path()).copied()).collect();
+        places.sort_unstable();
+        places.dedup();
+        places
+    };
+    nodes.iter().map(reads).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn graph() -> Vec<Node> {
+        let sets = ["run.epochs=2".to_owned(), "input.paths=[\"archive\"]".to_owned()];
+        nodes(&deepmcat_common::config::resolve(None, None, &sets).unwrap().0)
+    }
+
+    #[test]
+    fn every_input_is_the_output_of_an_earlier_node() {
+        let nodes = graph();
+        for (place, (node, reads)) in nodes.iter().zip(dependencies(&nodes)).enumerate() {
+            assert!(reads.iter().all(|&earlier| earlier < place), "{}", node.id);
+            let written: Vec<_> = reads.iter().flat_map(|&earlier| &nodes[earlier].outputs).collect();
+            assert!(node.inputs.iter().all(|input| written.contains(&input)), "{}", node.id);
+        }
+    }
+
+    #[test]
+    fn the_chain_is_the_papers_with_a_final_clean_pass() {
+        let names: Vec<String> = graph().iter().map(|node| node.id.to_string()).collect();
+        let expected = "ingest init embed@raw cluster@raw evaluate@raw \
+            embed@0 cluster@0 evaluate@0 sample@0 train@0 embed@1 cluster@1 evaluate@1 sample@1 train@1 \
+            embed@2 cluster@2 evaluate@2";
+        assert_eq!(names.join(" "), expected.split_whitespace().collect::<Vec<_>>().join(" "));
+        let last = graph().into_iter().find(|node| node.id.to_string() == "embed@2").unwrap();
+        let line: Vec<_> = last.command_line(Path::new("r")).into_iter().map(|a| a.into_string().unwrap()).collect();
+        assert_eq!(
+            line.join(" "),
+            "--config r/run.toml --dataset r/dataset --weights r/checkpoints/epoch=1 --epoch 2 --clean --out r/features/epoch=2"
+        );
+    }
+
+    #[test]
+    fn node_names_read_back() {
+        for node in graph() {
+            assert_eq!(node.id.to_string().parse::<NodeId>().unwrap(), node.id);
+        }
+        assert!("embed@x".parse::<NodeId>().is_err());
+        assert!("paint@1".parse::<NodeId>().is_err());
+    }
+}

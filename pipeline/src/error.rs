@@ -1,0 +1,108 @@
+//! What can go wrong in the runner.
+
+use std::path::PathBuf;
+
+use deepmcat_common::{ConfigError, Failure};
+use deepmcat_schemas::SchemaError;
+
+/// An error of the runner.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A table.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// The file system; the source names the file.
+    #[error("the run folder could not be read or written")]
+    Io(#[from] std::io::Error),
+    /// `init` on a run that exists.
+    #[error("{}: there is a run here already\nhint: continue it with `deepmcat run`, or name another --run", path.display())]
+    RunExists {
+        /// The run folder.
+        path: PathBuf,
+    },
+    /// An input that is not there.
+    #[error("{}: no such file or folder\nhint: set input.paths in run.toml to where the archive is", path.display())]
+    NoInput {
+        /// The input.
+        path: PathBuf,
+    },
+    /// A run without input.
+    #[error("{}: input.paths is empty\nhint: name the folders to categorise there", path.display())]
+    EmptyInput {
+        /// run.toml.
+        path: PathBuf,
+    },
+    /// Another runner works on the run.
+    #[error("{}: another deepmcat (process {holder}) works on this run\nhint: wait for it, or stop it first", path.display())]
+    Locked {
+        /// The run folder.
+        path: PathBuf,
+        /// Its process number, as it wrote it.
+        holder: String,
+    },
+    /// A stage binary that is not installed.
+    #[error(
+        "deepmcat-{stage}: no such program beside deepmcat or on PATH\nhint: build all stages (`make build`), or check the spelling: deepmcat --help"
+    )]
+    NoStage {
+        /// The stage.
+        stage: String,
+    },
+    /// A stage binary that does not start.
+    #[error("{}: could not be started", program.display())]
+    Start {
+        /// The program.
+        program: PathBuf,
+        /// The operating system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A node that the DAG does not have.
+    #[error("no node `{node}` in this run\nhint: `deepmcat dag` lists them; for example embed@7")]
+    NoNode {
+        /// As the user wrote it.
+        node: String,
+    },
+    /// A stage that failed.
+    #[error("{node} failed: {how}\n{tail}\nhint: the whole log is {}", log.display())]
+    NodeFailed {
+        /// The node.
+        node: String,
+        /// Exit code or signal.
+        how: String,
+        /// Last lines of its log.
+        tail: String,
+        /// Its log.
+        log: PathBuf,
+        /// True where trying again cannot help.
+        usage: bool,
+    },
+    /// A receipt that is no receipt.
+    #[error("{}: not a receipt\nhint: delete it; the node then runs again", path.display())]
+    BadReceipt {
+        /// The file.
+        path: PathBuf,
+        /// What JSON said.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl Failure for Error {
+    fn is_usage(&self) -> bool {
+        match self {
+            Self::Config(_)
+            | Self::RunExists { .. }
+            | Self::NoInput { .. }
+            | Self::EmptyInput { .. }
+            | Self::NoStage { .. }
+            | Self::NoNode { .. } => true,
+            Self::Schema(error) => error.is_usage(),
+            Self::NodeFailed { usage, .. } => *usage,
+            Self::Io(_) | Self::Locked { .. } | Self::Start { .. } | Self::BadReceipt { .. } => false,
+        }
+    }
+}

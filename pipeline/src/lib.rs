@@ -1,0 +1,23 @@
+//! The runner: plans, runs and explains the DAG of a run folder.
+//!
+//! A node is (stage, pass): one command line of a stage binary with named inputs and outputs. It is done when its
+//! receipt says so: the receipt holds the components of its fingerprint and the hashes of its outputs.
+
+pub mod args;
+pub mod commands;
+pub mod dag;
+pub mod dispatch;
+pub mod error;
+pub mod fingerprint;
+pub mod hashes;
+pub mod init;
+pub mod lock;
+pub mod plan;
+pub mod receipt;
+pub mod retention;
+pub mod run_folder;
+pub mod schedule;
+pub mod summary;
+
+pub use error::Error;
+pub use run_folder::RunFolder;

@@ -1,0 +1,50 @@
+//! Receipts: written last. No receipt, not done.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::dag::NodeId;
+use crate::run_folder::write_text;
+use crate::{Error, RunFolder};
+
+/// What was done for a node, and from what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The node's name.
+    pub node: String,
+    /// The components of its fingerprint: `command`, `version`, settings, `input PATH`.
+    pub components: BTreeMap<String, String>,
+    /// Content hash of each output, by path below the run folder.
+    pub outputs: BTreeMap<PathBuf, String>,
+    /// Wall-clock seconds of the last attempt.
+    pub seconds: f64,
+    /// Attempts it took.
+    pub attempts: u32,
+}
+
+impl Receipt {
+    /// Reads the receipt of a node; `None` where there is none.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read as a receipt.
+    pub fn read(run: &RunFolder, node: NodeId) -> Result<Option<Self>, Error> {
+        let path = run.receipt(node);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = fs_err::read(&path)?;
+        serde_json::from_slice(&text).map(Some).map_err(|source| Error::BadReceipt { path, source })
+    }
+
+    /// Writes the receipt of a node.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, run: &RunFolder, node: NodeId) -> Result<(), Error> {
+        // Maps of strings and numbers always serialise.
+        let text = serde_json::to_string_pretty(self).unwrap_or_default();
+        write_text(&run.receipt(node), &text)
+    }
+}

@@ -1,0 +1,117 @@
+//! What the user sees of a run: a bar with time left on a terminal, and a line an epoch.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::RunFolder;
+use crate::dag::{Node, Pass, Stage};
+use crate::plan::{Plan, State};
+use crate::summary::Row;
+
+pub(super) struct Report {
+    bar: ProgressBar,
+    running: Vec<String>,
+    start: Instant,
+}
+
+impl Report {
+    pub(super) fn new(run: &RunFolder, plan: &Plan) -> Self {
+        let [done, todo, waits] = plan.counts();
+        let bar = ProgressBar::new(plan.nodes.len() as u64).with_position(done as u64);
+        let visible = std::io::stderr().is_terminal() && tracing::enabled!(tracing::Level::INFO);
+        bar.set_draw_target(if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} nodes  {msg}") {
+            bar.set_style(style);
+        }
+        if todo + waits > 0 {
+            tracing::info!("{}: {} nodes to run, {done} done", run.path.display(), todo + waits);
+        }
+        Self { bar, running: Vec::new(), start: Instant::now() }
+    }
+
+    pub(super) fn started(&mut self, node: &Node) {
+        tracing::debug!("{} starts", node.id);
+        self.running.push(node.id.to_string());
+        self.bar.set_message(self.running.join(", "));
+    }
+
+    pub(super) fn finished(&mut self, run: &RunFolder, plan: &Plan, place: usize) {
+        let node = &plan.nodes[place];
+        self.running.retain(|name| *name != node.id.to_string());
+        let done = plan.states.iter().filter(|state| **state == State::Done).count();
+        self.bar.set_position(done as u64);
+        let left = time_left(plan);
+        self.bar.set_message(format!("{left} left  {}", self.running.join(", ")));
+        let seconds = plan.receipts[place].as_ref().map_or(0.0, |receipt| receipt.seconds);
+        tracing::debug!("{} done in {seconds:.1} s", node.id);
+        self.say(|| match (node.id.stage, node.id.pass) {
+            (Stage::Ingest, _) => tracing::info!("ingest done in {seconds:.1} s"),
+            (Stage::Evaluate, Pass::Raw) => {
+                if let Some(row) = Row::read(run, plan, node.id.pass) {
+                    tracing::info!("raw-pixel baseline: {}", row.line());
+                }
+            }
+            (Stage::Evaluate, Pass::Epoch(epoch)) => {
+                if let Some(row) = Row::read(run, plan, node.id.pass) {
+                    tracing::info!("epoch {epoch}/{}: {}, {left} left", run.config.run.epochs, row.line());
+                }
+            }
+            _ => {}
+        });
+    }
+
+    /// Lets something be printed above the bar.
+    pub(super) fn say(&self, print: impl FnOnce()) {
+        self.bar.suspend(print);
+    }
+
+    pub(super) fn end(&self) {
+        self.bar.finish_and_clear();
+        tracing::debug!("ended after {:.1} s", self.start.elapsed().as_secs_f64());
+    }
+}
+
+/// Time left: for each stage the mean seconds of its nodes so far times the nodes left. `evaluate` runs beside.
+fn time_left(plan: &Plan) -> String {
+    let mut seconds: BTreeMap<Stage, (f64, usize, usize)> = BTreeMap::new();
+    for (place, node) in plan.nodes.iter().enumerate().filter(|(_, node)| node.id.stage != Stage::Evaluate) {
+        let entry = seconds.entry(node.id.stage).or_default();
+        match (&plan.states[place], &plan.receipts[place]) {
+            (State::Done, Some(receipt)) => {
+                entry.0 += receipt.seconds;
+                entry.1 += 1;
+            }
+            _ => entry.2 += 1,
+        }
+    }
+    let mut total = 0.0;
+    for (sum, done, left) in seconds.into_values().filter(|(_, _, left)| *left > 0) {
+        if done == 0 {
+            return "time unknown".to_owned();
+        }
+        total += sum / done as f64 * left as f64;
+    }
+    human_seconds(total)
+}
+
+/// `45 s`, `12 min`, `3 h 20 min`.
+fn human_seconds(seconds: f64) -> String {
+    let minutes = (seconds / 60.0).round() as u64;
+    match minutes {
+        0 | 1 => format!("{seconds:.0} s"),
+        2..120 => format!("{minutes} min"),
+        _ => format!("{} h {} min", minutes / 60, minutes % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn durations_read_well() {
+        let texts = [12.4, 89.0, 150.0, 7260.0].map(super::human_seconds);
+        assert_eq!(texts, ["12 s", "89 s", "2 min", "2 h 1 min"].map(str::to_owned));
+    }
+}

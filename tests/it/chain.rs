@@ -1,0 +1,117 @@
+//! The whole chain on a small synthetic archive: every table, the plan, and what a changed setting reruns.
+
+use deepmcat_schemas::layout::{epochs, partition};
+use deepmcat_schemas::{
+    Assignments, Clusters, Epoch, Manifest, Metrics, Samples, Sources, Training, read_folder, read_table,
+};
+
+use crate::world::{World, tables};
+
+#[test]
+fn a_run_gives_every_table_and_then_has_nothing_to_do() {
+    let world = World::new();
+    world.small_run();
+    let printed = world.deepmcat(&["run", "run"]);
+    assert!(printed.contains("purity") && printed.contains("raw") && printed.contains("final"), "{printed}");
+
+    let run = world.path("run");
+    let manifest: Manifest = read_table(&run.join("dataset/manifest.parquet")).unwrap();
+    let images = manifest.image_id.len();
+    assert!(images > 60, "{images}");
+    assert!(manifest.label.iter().all(Option::is_some), "every synthetic series has a class");
+    let sources: Sources = read_table(&run.join("dataset/sources.parquet")).unwrap();
+    assert_eq!(sources.image_id, manifest.image_id);
+    assert!(manifest.path.iter().all(|path| run.join("dataset").join(path).is_file()));
+
+    for epoch in [0, 1, 2].map(Epoch) {
+        let assignments: Assignments = read_folder(&partition(&run, "assignments", epoch)).unwrap();
+        assert_eq!(assignments.image_id, manifest.image_id);
+        let clusters: Clusters = read_folder(&partition(&run, "clusters", epoch)).unwrap();
+        assert_eq!(clusters.size.iter().sum::<u32>() as usize, images);
+        let metrics: Metrics = read_folder(&partition(&run, "metrics", epoch)).unwrap();
+        assert_eq!(metrics.nmi_previous[0].is_some(), epoch.0 > 0);
+        assert!(metrics.purity[0].unwrap() > 1.0 / 13.0);
+    }
+    for epoch in [0, 1].map(Epoch) {
+        let samples: Samples = read_folder(&partition(&run, "samples", epoch)).unwrap();
+        assert_eq!(samples.position.len(), images);
+        let training: Training = read_folder(&partition(&run, "training", epoch)).unwrap();
+        assert!(training.loss.iter().all(|loss| loss.is_finite()));
+    }
+    // Retention keeps two checkpoints and, by default, the features of the last epoch alone.
+    assert_eq!(epochs(&run.join("features")).unwrap(), [Epoch(2)]);
+    assert_eq!(epochs(&run.join("checkpoints")).unwrap(), [Epoch(0), Epoch(1)]);
+
+    let before = tables(&run);
+    world.deepmcat(&["run", "run"]);
+    assert_eq!(world.deepmcat(&["plan", "run"]), "");
+    assert_eq!(tables(&run), before);
+}
+
+#[test]
+fn two_runs_give_the_same_bytes() {
+    let world = World::new();
+    world.small_run();
+    world.init("again");
+    world.deepmcat(&["run", "run"]);
+    world.deepmcat(&["run", "again", "-j", "1"]);
+    assert_eq!(tables(&world.path("run")), tables(&world.path("again")));
+}
+
+#[test]
+fn a_changed_setting_reruns_what_reads_it_and_nothing_else() {
+    let world = World::new();
+    world.small_run();
+    world.deepmcat(&["run", "run", "--set", "retention.features=0"]);
+    let before = tables(&world.path("run"));
+
+    let toml = world.path("run/run.toml");
+    let text = fs_err::read_to_string(&toml).unwrap();
+    fs_err::write(&toml, text.replace("k = 13", "k = 11")).unwrap();
+    let plan = world.deepmcat(&["plan", "run"]);
+    assert!(plan.contains("cluster@0    changed: cluster.k: 13 -> 11"), "{plan}");
+    assert!(!plan.contains("ingest") && !plan.contains("embed@0 ") && !plan.contains("embed@raw"), "{plan}");
+    let why = world.deepmcat(&["why", "run", "cluster@0"]);
+    assert!(why.contains("cluster.k: 13 -> 11"), "{why}");
+    assert!(world.deepmcat(&["why", "run", "train@0"]).contains("waits"));
+
+    world.deepmcat(&["run", "run"]);
+    let after = tables(&world.path("run"));
+    let same = |path: &str| before.get(std::path::Path::new(path)) == after.get(std::path::Path::new(path));
+    assert!(same("dataset/manifest.parquet") && same("features/epoch=0/part-0.arrow"));
+    assert!(!same("assignments/epoch=0/part-0.parquet") && !same("assignments/epoch=2/part-0.parquet"));
+
+    // What changes no result reruns nothing.
+    world.deepmcat(&["run", "run", "--set", "pipeline.jobs=1", "--set", "compute.threads=2"]);
+    assert_eq!(tables(&world.path("run")), after);
+}
+
+#[test]
+fn a_damaged_table_is_noticed_and_made_again() {
+    let world = World::new();
+    world.small_run();
+    world.deepmcat(&["run", "run"]);
+    let before = tables(&world.path("run"));
+    let damaged = world.path("run/assignments/epoch=1/part-0.parquet");
+    fs_err::write(&damaged, b"edited").unwrap();
+    let plan = world.deepmcat(&["plan", "run"]);
+    assert!(plan.contains("output assignments/epoch=1 is not what was written"), "{plan}");
+    // Its input was removed by retention: embed@1 has to run again first.
+    assert!(plan.contains("embed@1      its output was removed by retention and cluster@1 needs it"), "{plan}");
+    world.deepmcat(&["run", "run"]);
+    let after = tables(&world.path("run"));
+    assert_eq!(before, after);
+}
+
+#[test]
+fn more_epochs_go_on_from_the_last() {
+    let world = World::new();
+    world.small_run();
+    world.deepmcat(&["run", "run"]);
+    let first = tables(&world.path("run"));
+    world.deepmcat(&["run", "run", "--set", "run.epochs=3"]);
+    let run = world.path("run");
+    assert_eq!(epochs(&run.join("assignments")).unwrap(), [0, 1, 2, 3].map(Epoch));
+    let path = std::path::Path::new("samples/epoch=1/part-0.parquet");
+    assert_eq!(first.get(path), tables(&run).get(path));
+}

@@ -1,0 +1,97 @@
+//! The command line: help, errors that say what to do, exit codes.
+
+use crate::world::{World, program};
+
+#[test]
+fn every_program_has_help_with_an_example() {
+    for stage in ["ingest", "embed", "cluster", "sample", "train", "evaluate", "synth"] {
+        let world = World::new();
+        let help = world.deepmcat(&[stage, "--help"]);
+        assert!(help.contains("Usage:") && help.contains("Example"), "{stage}: {help}");
+        let direct = std::process::Command::new(program(&format!("deepmcat-{stage}"))).arg("--help").output().unwrap();
+        assert_eq!(String::from_utf8(direct.stdout).unwrap(), help);
+    }
+    let help = World::new().deepmcat(&["--help"]);
+    assert!(help.contains("Example"), "{help}");
+}
+
+#[test]
+fn mistakes_are_usage_errors_that_say_what_to_do() {
+    let world = World::new();
+    let message = world.fails(2, &["run", "nowhere"]);
+    assert!(message.contains("nowhere: no run.toml here") && message.contains("hint: make one with"), "{message}");
+    let message = world.fails(2, &["paint", "x"]);
+    assert!(message.contains("deepmcat-paint: no such program"), "{message}");
+    let message = world.fails(2, &["init", "absent", "--run", "run"]);
+    assert!(message.contains("absent: no such file or folder"), "{message}");
+
+    fs_err::create_dir_all(world.path("archive")).unwrap();
+    let message = world.fails(2, &["init", "archive", "--run", "run", "--preset", "peper"]);
+    assert!(message.contains("unknown preset `peper`"), "{message}");
+    let message = world.fails(2, &["init", "archive", "--run", "run", "--set", "cluster.kk=3"]);
+    assert!(message.contains("did you mean `cluster.k`?"), "{message}");
+    assert!(!world.path("run").exists(), "a refused init leaves nothing");
+
+    world.deepmcat(&["init", "archive", "--run", "run"]);
+    let message = world.fails(2, &["init", "archive", "--run", "run"]);
+    assert!(message.contains("there is a run here already"), "{message}");
+    let message = world.fails(2, &["why", "run", "embed@1000"]);
+    assert!(message.contains("no node `embed@1000`"), "{message}");
+}
+
+#[test]
+fn run_toml_says_what_every_setting_means() {
+    let world = World::new();
+    fs_err::create_dir_all(world.path("archive")).unwrap();
+    world.deepmcat(&["init", "archive", "--run", "run"]);
+    let text = fs_err::read_to_string(world.path("run/run.toml")).unwrap();
+    let mut commented = false;
+    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('[')) {
+        assert!(line.starts_with('#') || commented, "no comment above `{line}`");
+        commented = true;
+    }
+    assert!(text.contains("width = 0.25"), "the preset's value stands in place of the paper's:\n{text}");
+}
+
+#[test]
+fn an_archive_without_images_ends_in_a_clear_message() {
+    let world = World::new();
+    fs_err::create_dir_all(world.path("archive")).unwrap();
+    fs_err::write(world.path("archive/notes.txt"), "no image").unwrap();
+    world.deepmcat(&["init", "archive", "--run", "run", "--preset", "ci"]);
+    let message = world.fails(2, &["run", "run"]);
+    assert!(message.contains("no image"), "{message}");
+}
+
+#[test]
+fn more_clusters_than_images_is_a_usage_error_and_not_retried() {
+    let world = World::new();
+    world.deepmcat(&["synth", "archive", "--subjects", "1", "--size", "48", "--classes", "LVOT,AO", "--format", "png"]);
+    world.init("run");
+    let message = world.fails(2, &["run", "run"]);
+    assert!(message.contains("cluster@raw failed: exit code 2"), "{message}");
+    assert!(message.contains("cluster.k") || message.contains("13 clusters"), "{message}");
+}
+
+#[test]
+fn a_table_of_another_kind_is_refused_by_name() {
+    let world = World::new();
+    world.small_run();
+    world.deepmcat(&["run", "run"]);
+    let message = world.fails(
+        2,
+        &[
+            "sample",
+            "--assignments",
+            "run/clusters/epoch=0",
+            "--epoch",
+            "0",
+            "--out",
+            "run/samples/epoch=9",
+            "--preset",
+            "ci",
+        ],
+    );
+    assert!(message.contains("expected table `assignments v1`, found `clusters v1`"), "{message}");
+    assert!(!world.path("run/samples/epoch=9").exists());
+}

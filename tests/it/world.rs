@@ -1,0 +1,92 @@
+//! A directory of its own for a test, and the programs that it drives there.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use deepmcat_schemas::files::hash_file;
+
+/// The directory of one test; removed at its end.
+pub struct World {
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The command `deepmcat WORDS...` in this directory.
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(program("deepmcat"));
+        command.args(words).current_dir(self.folder.path());
+        command
+    }
+
+    /// Runs `deepmcat WORDS...`, which must succeed; returns stdout.
+    pub fn deepmcat(&self, words: &[&str]) -> String {
+        let output = self.command(words).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "deepmcat {words:?}: {}\n{stderr}", output.status);
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs `deepmcat WORDS...`, which must fail with `code`; returns stderr.
+    pub fn fails(&self, code: i32, words: &[&str]) -> String {
+        let Output { status, stderr, .. } = self.command(words).output().unwrap();
+        let stderr = String::from_utf8(stderr).unwrap();
+        assert_eq!(status.code(), Some(code), "deepmcat {words:?}\n{stderr}");
+        assert!(!stderr.contains("panicked"), "{stderr}");
+        stderr
+    }
+
+    /// A small synthetic archive and a run of preset `ci` over it, not yet started.
+    pub fn small_run(&self) {
+        self.deepmcat(&["synth", "archive", "--subjects", "3", "--size", "48", "--format", "dicom"]);
+        self.init("run");
+    }
+
+    pub fn init(&self, run: &str) {
+        self.deepmcat(&["init", "archive", "--run", run, "--preset", "ci", "--set", "compute.threads=1"]);
+    }
+}
+
+/// A program of this workspace, built beside the tests.
+pub fn program(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let program = tests.parent().and_then(Path::parent).unwrap().join(name);
+    assert!(program.is_file(), "{} is not built: cargo build --workspace --bins (or: make test)", program.display());
+    program
+}
+
+/// `../shared/data/NAME`: real files that this project may not hold. `None`, with a line that says so, elsewhere.
+pub fn shared(name: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(name);
+    if folder.is_dir() {
+        return folder.canonicalize().ok();
+    }
+    eprintln!("skipped: {name} is not beside this checkout");
+    None
+}
+
+/// Content hash of every table of a run that must not differ between equal runs, by path.
+///
+/// `training` holds a wall-clock column and is left out; receipts and logs hold times.
+pub fn tables(run: &Path) -> BTreeMap<PathBuf, String> {
+    let kept = ["dataset", "baseline", "features", "assignments", "clusters", "samples", "metrics", "checkpoints"];
+    let mut hashes = BTreeMap::new();
+    for table in kept {
+        for entry in walkdir::WalkDir::new(run.join(table)).into_iter().map(Result::unwrap) {
+            if entry.file_type().is_file() {
+                let path = entry.path().strip_prefix(run).unwrap().to_owned();
+                hashes.insert(path, hash_file(entry.path()).unwrap());
+            }
+        }
+    }
+    assert!(hashes.len() > 10, "{} holds no tables", run.display());
+    hashes
+}
