@@ -1,0 +1,163 @@
+//! Writes a whole archive: every scan in parallel, into a folder that appears when it is complete.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use deepmcat_common::Progress;
+use fs_err as fs;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::args::Format;
+use crate::class::Class;
+use crate::error::Error;
+use crate::scan::{Phantom, Scan};
+use crate::{write_dicom, write_nifti, write_png};
+
+/// What to write.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The scans.
+    pub phantom: Phantom,
+    /// How many subjects.
+    pub subjects: u32,
+    /// Classes of each subject; a class named twice is written once.
+    pub classes: Vec<Class>,
+    /// File format.
+    pub format: Format,
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Facts {
+    /// The folder.
+    pub out: PathBuf,
+    /// File format.
+    pub format: Format,
+    /// Seed of all draws.
+    pub seed: u64,
+    /// Strength of the nuisances.
+    pub hardness: f32,
+    /// Side of the images, in pixels.
+    pub size: usize,
+    /// Time frames of cines.
+    pub frames: u32,
+    /// Subjects.
+    pub subjects: u32,
+    /// Slices at t=0: what the paper calls images.
+    pub images: u64,
+    /// Files in the archive.
+    pub files: u64,
+    /// Slices at t=0 by class.
+    pub classes: BTreeMap<&'static str, u64>,
+    /// Time taken, in s.
+    pub seconds: f64,
+}
+
+/// Writes the archive of `plan` to `out`. It is written beside `out` and renamed when complete:
+/// what a killed run leaves (`.NAME.partial`) is swept by the next.
+///
+/// # Errors
+/// When `out` exists and is not an empty folder, or something cannot be written.
+pub fn generate(plan: &Plan, out: &Path) -> Result<Facts, Error> {
+    let start = Instant::now();
+    if plan.format == Format::Png && plan.phantom.frames > 1 {
+        return Err(Error::FramesInPng { frames: plan.phantom.frames });
+    }
+    let partial = prepare(out)?;
+    let written = write_all(plan, &partial).and_then(|counts| {
+        if out.exists() {
+            fs::remove_dir(out)?; // empty: renaming over it works on some systems only
+        }
+        fs::rename(&partial, out)?;
+        Ok(counts)
+    });
+    let counts = match written {
+        Ok(counts) => counts,
+        Err(error) => {
+            // the first error is the one to tell
+            drop(fs::remove_dir_all(&partial));
+            return Err(error);
+        }
+    };
+    let classes: BTreeMap<&'static str, u64> =
+        counts.iter().map(|(class, count)| (class.name(), count.images)).collect();
+    Ok(Facts {
+        out: out.to_owned(),
+        format: plan.format,
+        seed: plan.phantom.seed,
+        hardness: plan.phantom.hardness,
+        size: plan.phantom.size,
+        frames: plan.phantom.frames,
+        subjects: plan.subjects,
+        images: classes.values().sum(),
+        files: counts.values().map(|count| count.files).sum(),
+        classes,
+        seconds: start.elapsed().as_secs_f64(),
+    })
+}
+
+/// Checks that `out` is free and makes the folder that the archive grows in, on the same file
+/// system.
+fn prepare(out: &Path) -> Result<PathBuf, Error> {
+    if out.exists() {
+        if !out.is_dir() {
+            return Err(Error::NotAFolder { path: out.to_owned() });
+        }
+        if fs::read_dir(out)?.next().is_some() {
+            return Err(Error::NotEmpty { path: out.to_owned() });
+        }
+    }
+    let name = out.file_name().ok_or_else(|| Error::NoName { path: out.to_owned() })?;
+    let mut partial_name = std::ffi::OsString::from(".");
+    partial_name.push(name);
+    partial_name.push(".partial");
+    let partial = out.with_file_name(partial_name);
+    if partial.exists() {
+        fs::remove_dir_all(&partial)?;
+    }
+    fs::create_dir_all(&partial)?;
+    Ok(partial)
+}
+
+/// What one class came to.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    images: u64,
+    files: u64,
+}
+
+fn write_all(plan: &Plan, folder: &Path) -> Result<BTreeMap<Class, Count>, Error> {
+    let mut classes = plan.classes.clone();
+    classes.sort_unstable();
+    classes.dedup();
+    let tasks: Vec<(u32, Class)> =
+        (0..plan.subjects).flat_map(|subject| classes.iter().map(move |&class| (subject, class))).collect();
+    let progress = Progress::new(tasks.len() as u64, "series");
+    let counts = tasks
+        .par_iter()
+        .map(|&(subject, class)| {
+            let scan = plan.phantom.scan(subject, class);
+            let files = write_scan(plan, &scan, folder)?;
+            progress.inc(1);
+            Ok((class, Count { images: scan.images.len() as u64, files }))
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+    progress.finish();
+    let mut total = BTreeMap::<Class, Count>::new();
+    for (class, count) in counts {
+        let entry = total.entry(class).or_default();
+        entry.images += count.images;
+        entry.files += count.files;
+    }
+    Ok(total)
+}
+
+fn write_scan(plan: &Plan, scan: &Scan, folder: &Path) -> Result<u64, Error> {
+    match plan.format {
+        Format::Nifti => write_nifti::write(scan, folder),
+        Format::Dicom => write_dicom::write(scan, plan.phantom.seed, folder),
+        Format::Png => write_png::write(scan, folder),
+    }
+}

@@ -1,0 +1,93 @@
+//! Embed: the images of a data set to l2-normalised features `[n, d]`.
+
+mod args;
+mod error;
+mod network;
+mod raw;
+mod shard;
+
+use std::path::Path;
+
+use deepmcat_common::random::Purpose;
+use deepmcat_common::{Config, Timings};
+use deepmcat_nn::{Compute, View};
+use deepmcat_schemas::features::{self, Values};
+use deepmcat_schemas::{Epoch, ImageId, Manifest, Stamp, layout, read_table};
+use half::f16;
+use rayon::prelude::*;
+
+pub use args::Args;
+pub use error::Error;
+pub use network::embed;
+pub use raw::{RAW_SIDE, raw};
+pub use shard::Shard;
+
+/// Features `[n, d]`, row-major; each row has length 1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Features {
+    /// d
+    pub dimensions: usize,
+    /// `[n * d]`
+    pub values: Vec<f32>,
+}
+
+/// Runs the stage as its command line says.
+///
+/// # Errors
+/// When the configuration, the data set or the checkpoint is wrong, arithmetic fails, or the table cannot be written.
+pub fn run(args: Args) -> Result<(), Error> {
+    let mut timings = Timings::new();
+    let config = args.common.config()?;
+    let compute = Compute::start(&config.compute)?;
+    let (ids, paths) = images_of(&args.dataset, args.shard)?;
+    let features = match &args.weights {
+        None => raw(&args.dataset, &paths, &mut timings)?,
+        Some(weights) => {
+            let view = view(&config, args.epoch, args.clean);
+            embed(&args.dataset, &paths, &ids, weights, view, &config, compute, &mut timings)?
+        }
+    };
+    timings.lap("compute");
+    let stamp = config.stamp("embed", env!("CARGO_PKG_VERSION"));
+    write(&args.out.join(args.shard.file()), &ids, &features, config.embed.float16, &stamp)?;
+    timings.lap("write");
+    timings.log();
+    Ok(())
+}
+
+/// What the network sees of an image at this epoch.
+fn view(config: &Config, epoch: Epoch, clean: bool) -> View {
+    if clean || !config.embed.augment {
+        return View::Clean;
+    }
+    View::Augmented {
+        settings: config.augment.clone(),
+        seed: config.run.seed,
+        epoch: epoch.0,
+        purpose: Purpose::EmbedAugment,
+    }
+}
+
+/// Ids and paths of a part of a data set's images.
+fn images_of(dataset: &Path, shard: Shard) -> Result<(Vec<ImageId>, Vec<String>), Error> {
+    let path = dataset.join(layout::MANIFEST);
+    let mut manifest: Manifest = read_table(&path)?;
+    let rows = shard.rows(manifest.image_id.len());
+    if rows.is_empty() {
+        return Err(deepmcat_nn::Error::Empty { path }.into());
+    }
+    Ok((manifest.image_id[rows.clone()].to_vec(), manifest.path.drain(rows).collect()))
+}
+
+/// Writes the feature table, in half precision where that is asked for.
+fn write(path: &Path, ids: &[ImageId], features: &Features, float16: bool, stamp: &Stamp) -> Result<(), Error> {
+    let Features { dimensions, values } = features;
+    if float16 {
+        let values: Vec<f16> = values.par_iter().map(|&value| f16::from_f32(value)).collect();
+        features::write(path, ids, *dimensions, Values::F16(&values), stamp)?;
+    } else {
+        features::write(path, ids, *dimensions, Values::F32(values), stamp)?;
+    }
+    tracing::info!("{} images, {dimensions} dimensions", ids.len());
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! Which part of a data set one process embeds.
+
+use std::ops::Range;
+use std::str::FromStr;
+
+/// Part `index` of `count`, counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    index: usize,
+    count: usize,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+        match parts {
+            Some((index, count)) if index < count => Ok(Self { index, count }),
+            _ => Err("expected I/N with I from 0 to N-1, for example 2/8".to_owned()),
+        }
+    }
+}
+
+impl Shard {
+    /// The rows of `rows` that are this part's: all parts together are all rows, sizes differ by at most one.
+    #[must_use]
+    pub fn rows(self, rows: usize) -> Range<usize> {
+        // Not `index * rows / count`, which may overflow.
+        let (size, more) = (rows / self.count, rows % self.count);
+        let start = self.index * size + self.index.min(more);
+        start..start + size + usize::from(self.index < more)
+    }
+
+    /// Name of the part's file.
+    #[must_use]
+    pub fn file(self) -> String {
+        format!("part-{}.arrow", self.index)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_cover_all_rows_once() {
+        for count in 1..9 {
+            let shards = (0..count).map(|index| Shard { index, count });
+            let rows: Vec<usize> = shards.flat_map(|shard| shard.rows(13)).collect();
+            assert_eq!(rows, (0..13).collect::<Vec<_>>(), "{count}");
+        }
+    }
+
+    #[test]
+    fn a_part_is_written_as_i_of_n() {
+        let shard: Shard = "2/8".parse().unwrap();
+        assert_eq!(shard.file(), "part-2.arrow");
+        assert_eq!("0/1".parse::<Shard>().unwrap().file(), deepmcat_schemas::FEATURES_PART_0);
+        for bad in ["8/8", "1", "a/2", "-1/2", "0/0"] {
+            assert!(bad.parse::<Shard>().is_err(), "{bad}");
+        }
+    }
+}

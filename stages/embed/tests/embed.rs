@@ -1,0 +1,153 @@
+//! The stage from its command line to its table, on a small data set.
+#![allow(clippy::unwrap_used)]
+
+use std::io::Write;
+use std::path::Path;
+
+use clap::Parser;
+use deepmcat_common::{Config, Failure};
+use deepmcat_embed::{Args, Error, RAW_SIDE, run};
+use deepmcat_nn::{Compute, Vgg, checkpoint};
+use deepmcat_schemas::features::{FeatureTable, Values};
+use deepmcat_schemas::{ImageId, Manifest, Stamp, write_table};
+
+const IMAGES: u32 = 11;
+
+/// A data set of grey PNGs of several sizes, and a checkpoint of initial weights for the `ci` preset.
+fn run_folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = folder.path().join("dataset");
+    let mut manifest = Manifest::default();
+    for number in 0..IMAGES {
+        let (width, height) = (40 + number, 64);
+        let pixels: Vec<u8> = (0..width * height).map(|i| (i * (number + 1) / 9 % 256) as u8).collect();
+        let mut png = Vec::new();
+        let mut encoder = png::Encoder::new(&mut png, width, height);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+        let path = format!("images/{number}.png");
+        deepmcat_schemas::files::write_atomic(&dataset.join(&path), |file| file.write_all(&png)).unwrap();
+        manifest.image_id.push(ImageId(number));
+        manifest.path.push(path);
+    }
+    let rows = IMAGES as usize;
+    manifest.key = vec!["0".to_owned(); rows];
+    manifest.label = vec![None; rows];
+    manifest.subject.clone_from(&manifest.key);
+    manifest.series.clone_from(&manifest.key);
+    manifest.format.clone_from(&manifest.key);
+    manifest.pixels.clone_from(&manifest.key);
+    manifest.slice = vec![0; rows];
+    manifest.width = vec![64; rows];
+    manifest.height = vec![64; rows];
+    manifest.bits = vec![8; rows];
+    manifest.spacing_x = vec![None; rows];
+    manifest.spacing_y = vec![None; rows];
+    manifest.window_low = vec![0.0; rows];
+    manifest.window_high = vec![1.0; rows];
+    manifest.burned_in = vec![false; rows];
+    write_table(&dataset.join("manifest.parquet"), &manifest, &Stamp::default()).unwrap();
+    let vgg = Vgg::draw(&config().network, 1, Compute::cpu()).unwrap();
+    checkpoint::write_model(&folder.path().join("weights"), &vgg, &Stamp::default()).unwrap();
+    folder
+}
+
+fn config() -> Config {
+    deepmcat_common::CommonArgs { preset: Some("ci".to_owned()), ..Default::default() }.config().unwrap()
+}
+
+/// Runs the stage with paths below `folder` and gives the table's file.
+fn embed(folder: &Path, out: &str, more: &[&str]) -> Result<Vec<u8>, Error> {
+    let at = |name: &str| folder.join(name).into_os_string();
+    let mut words = vec!["deepmcat-embed".into(), "--preset".into(), "ci".into()];
+    words.extend(["--dataset".into(), at("dataset"), "--out".into(), at(out)]);
+    if !more.contains(&"--raw") {
+        words.extend(["--weights".into(), at("weights")]);
+    }
+    words.extend(more.iter().map(Into::into));
+    run(Args::parse_from(words))?;
+    let part = fs_err::read_dir(folder.join(out)).unwrap().next().unwrap().unwrap();
+    Ok(fs_err::read(part.path()).unwrap())
+}
+
+fn table(folder: &Path, file: &str) -> (Vec<u32>, Vec<f32>, usize) {
+    let table = FeatureTable::open(&folder.join(file)).unwrap();
+    let values = match table.values() {
+        Values::F32(values) => values.to_vec(),
+        Values::F16(values) => values.iter().map(|value| value.to_f32()).collect(),
+    };
+    (table.image_ids().to_vec(), values, table.dimensions())
+}
+
+#[test]
+fn features_are_unit_vectors_in_the_manifests_order_and_the_same_each_time() {
+    let folder = run_folder();
+    let one = embed(folder.path(), "one", &["--epoch", "3"]).unwrap();
+    assert_eq!(one, embed(folder.path(), "again", &["--epoch", "3"]).unwrap());
+    assert_ne!(one, embed(folder.path(), "other", &["--epoch", "4"]).unwrap());
+    let (ids, values, dimensions) = table(folder.path(), "one/part-0.arrow");
+    assert_eq!((ids, dimensions), ((0..IMAGES).collect(), 32));
+    for row in values.chunks(dimensions) {
+        let length: f32 = row.iter().map(|value| value * value).sum();
+        assert!((length - 1.0).abs() < 1e-5, "{length}");
+    }
+}
+
+#[test]
+fn clean_features_do_not_depend_on_the_epoch() {
+    let folder = run_folder();
+    let one = embed(folder.path(), "one", &["--clean", "--epoch", "3"]).unwrap();
+    assert_eq!(one, embed(folder.path(), "two", &["--clean", "--epoch", "4"]).unwrap());
+    let (_, clean, _) = table(folder.path(), "one/part-0.arrow");
+    embed(folder.path(), "off", &["--set", "embed.augment=false"]).unwrap();
+    assert_eq!(clean, table(folder.path(), "off/part-0.arrow").1);
+}
+
+#[test]
+fn shards_together_are_the_whole() {
+    let folder = run_folder();
+    embed(folder.path(), "whole", &["--epoch", "1"]).unwrap();
+    let (ids, values, _) = table(folder.path(), "whole/part-0.arrow");
+    let (mut all_ids, mut all) = (Vec::new(), Vec::new());
+    for shard in 0..3 {
+        embed(folder.path(), &format!("s{shard}"), &["--epoch", "1", "--shard", &format!("{shard}/3")]).unwrap();
+        let (ids, values, _) = table(folder.path(), &format!("s{shard}/part-{shard}.arrow"));
+        all_ids.extend(ids);
+        all.extend(values);
+    }
+    assert_eq!(ids, all_ids);
+    // A convolution over fewer images may round otherwise.
+    assert!(values.iter().zip(&all).all(|(a, b)| (a - b).abs() < 1e-5));
+}
+
+#[test]
+fn half_precision_is_half_the_bytes() {
+    let folder = run_folder();
+    embed(folder.path(), "f32", &[]).unwrap();
+    embed(folder.path(), "f16", &["--set", "embed.float16=true"]).unwrap();
+    let (single, half) = (table(folder.path(), "f32/part-0.arrow").1, table(folder.path(), "f16/part-0.arrow").1);
+    assert!(single.iter().zip(&half).all(|(a, b)| (a - b).abs() < 1e-3));
+}
+
+#[test]
+fn raw_pixels_need_no_network() {
+    let folder = run_folder();
+    fs_err::remove_dir_all(folder.path().join("weights")).unwrap();
+    embed(folder.path(), "raw", &["--raw"]).unwrap();
+    let (ids, values, dimensions) = table(folder.path(), "raw/part-0.arrow");
+    assert_eq!((ids.len(), dimensions), (IMAGES as usize, RAW_SIDE * RAW_SIDE));
+    let row = &values[..dimensions];
+    let (sum, squares) = row.iter().fold((0.0, 0.0), |(sum, squares), value| (sum + value, squares + value * value));
+    assert!(sum.abs() < 1e-3 && (squares - 1.0_f32).abs() < 1e-4, "{sum} {squares}");
+}
+
+#[test]
+fn errors_name_what_is_wrong() {
+    let folder = run_folder();
+    let error = embed(folder.path(), "x", &["--set", "network.width=0.5"]).unwrap_err();
+    assert!(error.is_usage() && error.to_string().contains("model.safetensors"), "{error}");
+    let error = embed(folder.path(), "x", &["--set", "compute.device=cuda:77"]).unwrap_err();
+    assert!(error.is_usage() && error.to_string().contains("cuda:77"), "{error}");
+    let error = embed(folder.path(), "x", &["--shard", "30/31"]).unwrap_err();
+    assert!(error.to_string().contains("manifest.parquet"), "{error}");
+}

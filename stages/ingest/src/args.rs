@@ -1,0 +1,61 @@
+//! The command line of `deepmcat-ingest`; doc comments are the help.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use deepmcat_common::{CommonArgs, Frames};
+
+/// Turns an archive of NIfTI, DICOM, PNG or JPEG files into a data set of PNG slices at t=0.
+///
+/// Files are recognised by what is in them, at any depth, whatever their names. Each file that gives no image is
+/// a row of rejects.parquet with the reason; none ends the run.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "deepmcat-ingest",
+    version,
+    after_help = "Example: deepmcat-ingest archive --out run/dataset --set ingest.rules=ukbb"
+)]
+pub struct Args {
+    /// Folders or files to read
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+    /// Folder of the data set; an earlier data set there is replaced
+    #[arg(long, value_name = "DATASET")]
+    pub out: PathBuf,
+    /// Class rules: none, folders, ukbb, or a TOML file [default: ingest.rules of the configuration]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub rules: Option<String>,
+    /// Time frames that become images: first, all [default: ingest.frames of the configuration]
+    #[arg(long, value_name = "WHICH", value_parser = frames)]
+    pub frames: Option<Frames>,
+    /// File whose content keys the hashes of ids and paths; keep it outside of what you share
+    /// [default: derived from run.seed, which hides nothing from who knows the seed]
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Memory that one input file may take, in MiB; larger ones are rejected as too_large
+    #[arg(long, value_name = "MIB", default_value_t = 1024)]
+    pub max_memory: u64,
+    /// Only read the headers and say what would be made; writes nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the counts as JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+    /// Configuration and verbosity.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+impl AsRef<CommonArgs> for Args {
+    fn as_ref(&self) -> &CommonArgs {
+        &self.common
+    }
+}
+
+fn frames(text: &str) -> Result<Frames, String> {
+    match text {
+        "first" => Ok(Frames::First),
+        "all" => Ok(Frames::All),
+        _ => Err("expected first or all".to_owned()),
+    }
+}

@@ -1,0 +1,157 @@
+//! The second pass: each chosen file is decoded and its slices are written as PNGs.
+
+use std::io::ErrorKind;
+
+use deepmcat_common::Progress;
+use rayon::prelude::*;
+
+use crate::dataset::{Row, Writer};
+use crate::dicom_file::{self, Identity};
+use crate::guard;
+use crate::keys::Keys;
+use crate::raster::Raster;
+use crate::reject::Reject;
+use crate::scan::{Job, Work};
+use crate::settings::Settings;
+use crate::slice::{Sink, Slice, Stop};
+use crate::walk::Input;
+use crate::{Error, nifti_file, picture, png_out, window};
+
+/// What became of a file: its images or why it has none.
+pub(crate) type Outcome = Result<Vec<Row>, (u32, Reject)>;
+
+/// Converts all jobs, in parallel.
+///
+/// # Errors
+/// When a PNG cannot be written; a bad input is an [`Outcome`].
+pub(crate) fn convert(
+    inputs: &[Input],
+    jobs: &[Job],
+    settings: &Settings,
+    writer: &Writer,
+) -> Result<Vec<Outcome>, Error> {
+    let progress = Progress::new(jobs.len() as u64, "files converted");
+    let outcomes = jobs
+        .par_iter()
+        .map(|job| {
+            let outcome = convert_one(&inputs[job.input as usize], job, settings, writer);
+            progress.inc(1);
+            outcome
+        })
+        .collect();
+    progress.finish();
+    outcomes
+}
+
+fn convert_one(input: &Input, job: &Job, settings: &Settings, writer: &Writer) -> Result<Outcome, Error> {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut fatal = None;
+    let mut sink = |slice: Slice| {
+        rows.push(write(input, job.input, slice, settings, writer)?);
+        Ok(())
+    };
+    let done = guard::isolated(|| {
+        let read = match &job.work {
+            Work::Dicom(chosen) => {
+                dicom_file::read(&input.path, chosen, settings.limit, &mut sink).map(|identity| ("dicom", identity))
+            }
+            Work::Nifti => nifti_file::read(&input.path, settings.frames, settings.limit, &mut sink)
+                .map(|()| ("nifti", Identity::default())),
+            Work::Png => flat(picture::read_png(&input.path, settings.limit), &mut sink),
+            Work::Jpeg => flat(picture::read_jpeg(&input.path, settings.limit), &mut sink),
+        };
+        read.map_err(|stop| match stop {
+            Stop::Reject(reject) => reject,
+            Stop::Fatal(error) => {
+                fatal = Some(error);
+                Reject::unreadable("the run ended")
+            }
+        })
+    });
+    if let Some(error) = fatal {
+        return Err(error);
+    }
+    match done {
+        Ok((format, identity)) => {
+            complete(&mut rows, input, job, format, &identity, &settings.keys);
+            Ok(Ok(rows))
+        }
+        Err(reject) => {
+            // All slices of a file or none, so that a file is either a source or a reject.
+            for row in &rows {
+                writer.remove(row)?;
+            }
+            Ok(Err((job.input, reject)))
+        }
+    }
+}
+
+fn flat(raster: Result<Raster, Reject>, sink: &mut Sink<'_>) -> Result<(&'static str, Identity), Stop> {
+    sink(Slice { raster: raster?, spacing: None, frame: 0, slice: 0 })?;
+    Ok(("image", Identity::default()))
+}
+
+/// Windows a slice and writes its PNG.
+fn write(input: &Input, number: u32, slice: Slice, settings: &Settings, writer: &Writer) -> Result<Row, Error> {
+    let white = if settings.bits == 16 { u16::MAX } else { u16::from(u8::MAX) };
+    let grey = window::apply(&slice.raster, settings.window, white);
+    let size = (slice.raster.width, slice.raster.height);
+    let samples = png_out::samples(&grey, settings.bits);
+    let row = Row {
+        input: number,
+        frame: slice.frame,
+        slice: slice.slice,
+        key: settings.keys.image(&input.source, None, slice.frame, slice.slice),
+        pixels: png_out::hash(size, &samples),
+        width: size.0,
+        height: size.1,
+        spacing: slice.spacing,
+        window: (grey.low, grey.high),
+        ..Row::default()
+    };
+    let path = writer.path(&row);
+    png_out::write(&path, size, settings.bits, &samples, row.spacing).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            Error::Collision { source_file: input.source.clone(), key: format!("{:016x}", row.key) }
+        }
+        _ => Error::io(&path, "written", error),
+    })?;
+    Ok(row)
+}
+
+/// Adds what is known once the whole file is read.
+fn complete(rows: &mut [Row], input: &Input, job: &Job, format: &'static str, identity: &Identity, keys: &Keys) {
+    let below = input.source.get(input.start..).unwrap_or_default();
+    let subject = match &identity.patient {
+        Some(patient) => keys.subject(patient),
+        None => keys.subject(subject(below, job.label.as_deref())),
+    };
+    let series = keys.series(identity.series.as_deref().unwrap_or(&input.source));
+    for row in rows {
+        row.format = format;
+        row.label.clone_from(&job.label);
+        row.subject.clone_from(&subject);
+        row.series.clone_from(&series);
+        row.identity.clone_from(identity);
+    }
+}
+
+/// The subject of a file that does not say: the first folder that is not its class, else its name up to `_` or `.`.
+fn subject<'a>(below: &'a str, label: Option<&str>) -> &'a str {
+    let (folders, name) = below.rsplit_once('/').unwrap_or(("", below));
+    let stem = name.split(['_', '.']).next().unwrap_or(name);
+    folders.split('/').find(|folder| !folder.is_empty() && Some(*folder) != label).unwrap_or(stem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_or_the_name_tells_the_subject() {
+        assert_eq!(subject("1001/sa.nii.gz", Some("SA")), "1001");
+        assert_eq!(subject("SA/1001_b3.png", Some("SA")), "1001");
+        assert_eq!(subject("1001/SA/b3.png", Some("SA")), "1001");
+        assert_eq!(subject("1001.nii.gz", None), "1001");
+    }
+}

@@ -1,0 +1,15 @@
+//! DICOM: headers first, up to the pixels; then only the files of t=0 are read whole and decoded.
+
+mod encapsulated;
+mod header;
+mod open;
+mod palette;
+mod pixels;
+mod read;
+mod select;
+mod structure;
+mod values;
+
+pub(crate) use header::{Frame, Header, Position, read_header};
+pub(crate) use read::{Identity, read};
+pub(crate) use select::{Chosen, Left, select};

@@ -1,0 +1,55 @@
+//! Opens DICOM files, up to the pixels or whole, within the memory that one file may take.
+
+use std::path::Path;
+
+use dicom_object::{DefaultDicomObject, OpenFileOptions, Tag};
+use fs_err::File;
+
+use super::structure;
+use crate::reject::{Reason, Reject};
+
+/// Any pixel data, of whatever kind, has this group number (7FE0).
+pub(super) const PIXELS: Tag = Tag(0x7FE0, 0x0000);
+
+/// Reads the attributes before the pixels.
+pub(super) fn before_pixels(path: &Path, limit: u64) -> Result<DefaultDicomObject, Reject> {
+    structure::check(path, limit, true)?;
+    open(path, OpenFileOptions::new().read_until(PIXELS), limit)
+}
+
+/// Reads the whole file.
+pub(super) fn whole(path: &Path, limit: u64) -> Result<DefaultDicomObject, Reject> {
+    structure::check(path, limit, false)?;
+    open(path, OpenFileOptions::new(), limit)
+}
+
+fn open(path: &Path, options: OpenFileOptions, limit: u64) -> Result<DefaultDicomObject, Reject> {
+    let file = File::open(path).map_err(|error| Reject::from_io(&error, "cannot be opened"))?;
+    let length = file.metadata().map_err(|error| Reject::from_io(&error, "cannot be opened"))?.len();
+    Reject::if_larger(length, limit, "the file")?;
+    options.from_reader(file).map_err(|error| {
+        let reason = if ends_early(&error) { Reason::Truncated } else { Reason::Unreadable };
+        Reject::new(reason, format!("not readable as DICOM: {}", cause(&error)))
+    })
+}
+
+/// The innermost cause of an error, without values from the file.
+pub(super) fn cause(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string().lines().next().unwrap_or_default().chars().take(160).collect()
+}
+
+/// True where an error comes of the end of the file.
+fn ends_early(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            return io.kind() == std::io::ErrorKind::UnexpectedEof;
+        }
+        next = error.source();
+    }
+    false
+}

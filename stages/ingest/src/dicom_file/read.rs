@@ -1,0 +1,74 @@
+//! Reads the chosen frames of a DICOM file whole, with what the tables say of them.
+
+use std::path::Path;
+
+use dicom_dictionary_std::tags;
+
+use super::pixels::Pixels;
+use super::values::{DataSet, item, items, text, vector};
+use super::{Chosen, open};
+use crate::slice::{Sink, Slice, Stop};
+
+/// Whom and what a file is about: for the sources table and the keyed hashes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// PatientID (0010,0020).
+    pub patient: Option<String>,
+    /// StudyInstanceUID (0020,000D).
+    pub study: Option<String>,
+    /// SeriesInstanceUID (0020,000E).
+    pub series: Option<String>,
+    /// SOPInstanceUID (0008,0018).
+    pub object: Option<String>,
+    /// SeriesDescription (0008,103E).
+    pub description: Option<String>,
+    /// BurnedInAnnotation (0028,0301) is YES, or the object is a Secondary Capture.
+    pub burned_in: bool,
+}
+
+/// Root of the SOP classes of Secondary Capture (PS3.4 B.5).
+const SECONDARY_CAPTURE: &str = "1.2.840.10008.5.1.4.1.1.7";
+
+/// Decodes the chosen frames of a file; each goes to `sink`.
+pub(crate) fn read(path: &Path, chosen: &[Chosen], limit: u64, sink: &mut Sink<'_>) -> Result<Identity, Stop> {
+    let object = open::whole(path, limit)?;
+    let identity = identity(&object);
+    let spacings: Vec<_> = chosen.iter().map(|chosen| spacing(&object, chosen.frame)).collect();
+    let pixels = Pixels::new(object, limit)?;
+    for (chosen, spacing) in chosen.iter().zip(spacings) {
+        let raster = pixels.raster(chosen.frame)?;
+        sink(Slice { raster, spacing, frame: chosen.frame, slice: chosen.slice })?;
+    }
+    Ok(identity)
+}
+
+fn identity(object: &DataSet) -> Identity {
+    let class = text(object, tags::SOP_CLASS_UID).unwrap_or_default();
+    let captured = class.strip_prefix(SECONDARY_CAPTURE).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let annotated = text(object, tags::BURNED_IN_ANNOTATION).is_some_and(|value| value.eq_ignore_ascii_case("YES"));
+    Identity {
+        patient: text(object, tags::PATIENT_ID),
+        study: text(object, tags::STUDY_INSTANCE_UID),
+        series: text(object, tags::SERIES_INSTANCE_UID),
+        object: text(object, tags::SOP_INSTANCE_UID),
+        description: text(object, tags::SERIES_DESCRIPTION),
+        burned_in: captured || annotated,
+    }
+}
+
+/// Distances of columns and of rows in mm. DICOM writes the distance of rows first.
+fn spacing(object: &DataSet, frame: u32) -> Option<(f32, f32)> {
+    let measures = functional_group(object, frame, tags::PIXEL_MEASURES_SEQUENCE);
+    let grouped = measures.and_then(|measures| vector(measures, tags::PIXEL_SPACING));
+    // The last two are at the detector and on the film, the best there is for a projection.
+    let whole = [tags::PIXEL_SPACING, tags::IMAGER_PIXEL_SPACING, tags::NOMINAL_SCANNED_PIXEL_SPACING];
+    let [rows, columns] = grouped.or_else(|| whole.into_iter().find_map(|tag| vector(object, tag)))?;
+    (rows > 0.0 && columns > 0.0).then_some((columns as f32, rows as f32))
+}
+
+/// The functional group of a frame: its own, else the shared one.
+pub(super) fn functional_group(object: &DataSet, frame: u32, tag: dicom_object::Tag) -> Option<&DataSet> {
+    let own = items(object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE).get(frame as usize);
+    own.and_then(|own| item(own, tag))
+        .or_else(|| item(object, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE).and_then(|shared| item(shared, tag)))
+}

@@ -1,0 +1,102 @@
+//! Keyed hashes: what names images, subjects and series in tables that may be shared.
+
+use std::path::Path;
+
+use crate::Error;
+
+/// Fewer bytes than this in a key file are a mistake.
+const LEAST_KEY: usize = 16;
+
+/// A secret (or, without a key file, a seed) that turns identities into numbers.
+#[derive(Clone)]
+pub struct Keys([u8; 32]);
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keys(..)") // a secret stays out of logs
+    }
+}
+
+impl Keys {
+    /// A key that follows from the run's seed: the same tables everywhere, but no secret.
+    #[must_use]
+    pub fn from_seed(seed: u64) -> Self {
+        Self(blake3::derive_key("deepmcat ingest: image, subject and series keys from run.seed", &seed.to_le_bytes()))
+    }
+
+    /// A key from the bytes of a file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is too short to be a secret.
+    pub fn from_file(path: &Path) -> Result<Self, Error> {
+        let bad = |found: String| Error::KeyFile { path: path.to_owned(), found };
+        let bytes = fs_err::read(path).map_err(|error| bad(error.kind().to_string()))?;
+        if bytes.len() < LEAST_KEY {
+            return Err(bad(format!("{} bytes", bytes.len())));
+        }
+        Ok(Self(blake3::derive_key("deepmcat ingest: image, subject and series keys from a file", &bytes)))
+    }
+
+    /// The key of `parts` for one purpose. Parts are length-prefixed, so no two lists of parts run together.
+    fn hash(&self, purpose: &str, parts: &[&[u8]]) -> u64 {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        for part in std::iter::once(purpose.as_bytes()).chain(parts.iter().copied()) {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        let mut eight = [0; 8];
+        hasher.finalize_xof().fill(&mut eight);
+        u64::from_be_bytes(eight)
+    }
+
+    /// The key of an image: where it came from, relative to the input, so stable when the archive is moved.
+    #[must_use]
+    pub fn image(&self, source: &str, member: Option<&str>, frame: u32, slice: u32) -> u64 {
+        let member = member.map(|member| format!("\u{1}{member}")).unwrap_or_default();
+        self.hash("image", &[source.as_bytes(), member.as_bytes(), &frame.to_le_bytes(), &slice.to_le_bytes()])
+    }
+
+    /// The hash of a subject, 16 hex digits.
+    #[must_use]
+    pub fn subject(&self, identity: &str) -> String {
+        format!("{:016x}", self.hash("subject", &[identity.as_bytes()]))
+    }
+
+    /// The hash of a series, 16 hex digits.
+    #[must_use]
+    pub fn series(&self, identity: &str) -> String {
+        format!("{:016x}", self.hash("series", &[identity.as_bytes()]))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_depend_on_key_purpose_and_every_part() {
+        let keys = Keys::from_seed(1);
+        assert_eq!(keys.subject("a"), Keys::from_seed(1).subject("a"));
+        assert_ne!(keys.subject("a"), Keys::from_seed(2).subject("a"));
+        assert_ne!(keys.subject("a"), keys.series("a"));
+        let one = keys.image("a/b.nii", None, 0, 0);
+        let others = [
+            keys.image("a/b.nii", Some(""), 0, 0),
+            keys.image("a/b.nii", None, 1, 0),
+            keys.image("a/b.nii", None, 0, 1),
+            keys.image("a/c.nii", None, 0, 0),
+        ];
+        assert!(others.iter().all(|&other| other != one));
+    }
+
+    #[test]
+    fn a_short_key_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        fs_err::write(&path, "short").unwrap();
+        assert!(Keys::from_file(&path).unwrap_err().to_string().contains("5 bytes"));
+        fs_err::write(&path, [7; 32]).unwrap();
+        assert!(!format!("{:?}", Keys::from_file(&path).unwrap()).contains('7'));
+    }
+}

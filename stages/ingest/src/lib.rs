@@ -1,0 +1,152 @@
+//! Ingest: archives of NIfTI, DICOM, PNG and JPEG to PNG slices at t=0 with a manifest.
+//!
+//! Two passes over the archive. The first reads headers and chooses what becomes an image ([`scan`]); the second
+//! decodes just that ([`convert`]). Every file ends as a source of images or as a row of the rejects; what it holds
+//! can end neither the run nor take more than its share of memory.
+
+mod args;
+mod convert;
+mod dataset;
+mod dicom_file;
+mod error;
+mod guard;
+mod keys;
+mod nifti_file;
+mod picture;
+mod png_out;
+mod raster;
+mod reject;
+pub mod rules;
+mod scan;
+mod settings;
+mod slice;
+mod sniff;
+mod summary;
+mod walk;
+mod window;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use deepmcat_schemas::Stamp;
+
+pub use args::Args;
+pub use error::Error;
+pub use keys::Keys;
+pub use reject::{Reason, Reject};
+pub use settings::{DEFAULT_LIMIT, Settings};
+pub use summary::Summary;
+
+/// Stack of a worker: DICOM sequences nest, and their reader calls itself.
+const STACK: usize = 64 << 20;
+
+/// Runs the stage as its command line says.
+///
+/// # Errors
+/// When the configuration, an input or the output folder is wrong, or the output cannot be written.
+pub fn run(args: Args) -> Result<(), Error> {
+    let mut config = args.common.config()?;
+    // Into the configuration, so that the tables' stamp covers them.
+    if let Some(rules) = args.rules {
+        config.ingest.rules = rules;
+    }
+    config.ingest.frames = args.frames.unwrap_or(config.ingest.frames);
+    let mut settings = Settings::of(&config);
+    if let Some(path) = &args.key_file {
+        settings.keys = Keys::from_file(path)?;
+    }
+    settings.limit = args.max_memory.saturating_mul(1 << 20);
+    let stamp = config.stamp("ingest", env!("CARGO_PKG_VERSION"));
+    let summary = ingest(&args.inputs, &args.out, &settings, &stamp, args.dry_run)?;
+    let images = summary.images.map_or_else(|| "(dry run)".to_owned(), |images| format!("-> {images} images"));
+    tracing::info!("{} inputs: {} files {images}; {}", summary.inputs, summary.files, summary.reasons());
+    if args.dry_run {
+        for (rule, count) in &summary.rules {
+            tracing::info!("{count:>9} files by the rule of {rule}");
+        }
+    }
+    if args.json {
+        // stdout is for data
+        #[allow(clippy::print_stdout)]
+        {
+            println!("{}", serde_json::json!(summary));
+        }
+    }
+    Ok(())
+}
+
+/// Makes the data set `out` of all files below `inputs`; in a dry run writes nothing.
+///
+/// The same inputs, settings and stamp give the same bytes, whatever the number of threads.
+///
+/// # Errors
+/// When an input is absent, `out` must not be replaced, a class rule is faulty, nothing is an image, or a file
+/// cannot be written. A bad input file is a row of the rejects.
+pub fn ingest(
+    inputs: &[PathBuf],
+    out: &Path,
+    settings: &Settings,
+    stamp: &Stamp,
+    dry_run: bool,
+) -> Result<Summary, Error> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(settings.threads as usize)
+        .stack_size(STACK)
+        .build()
+        .map_err(|source| Error::Threads { threads: settings.threads, source })?;
+    let rules = rules::Rules::load(&settings.rules)?;
+    let found = walk::walk(inputs, out)?;
+    let scan = pool.install(|| scan::scan(&found.files, &rules, settings));
+    let total = (found.files.len() + found.rejects.len()) as u64;
+    let of = |input: u32| found.files.get(input as usize).map(|input| input.source.clone()).unwrap_or_default();
+    let mut rejects = found.rejects;
+    rejects.extend(scan.rejects.into_iter().map(|(input, reject)| (of(input), reject)));
+    if dry_run {
+        rejects.extend(scan.copies.values().flatten().map(|job| (of(job.input), scan::duplicate())));
+        let labels = scan.jobs.iter().map(|job| job.label.as_deref());
+        let files = scan.jobs.len() as u64;
+        return Ok(Summary { inputs: total, files, ..Summary::new(labels, &rejects, &rules, &scan.matched) });
+    }
+    let writer = dataset::Writer::new(out)?;
+    let mut rows = Vec::new();
+    let (mut jobs, mut copies) = (scan.jobs, scan.copies);
+    // Again for the copies of files that turned out to be damaged.
+    while !jobs.is_empty() {
+        let outcomes = pool.install(|| convert::convert(&found.files, &jobs, settings, &writer))?;
+        jobs.clear();
+        for outcome in outcomes {
+            match outcome {
+                Ok(images) => rows.extend(images),
+                Err((input, reject)) => {
+                    rejects.push((of(input), reject));
+                    jobs.extend(next_copy(&mut copies, input));
+                }
+            }
+        }
+    }
+    rejects.extend(copies.into_values().flatten().map(|job| (of(job.input), scan::duplicate())));
+    rejects.sort_by(|a, b| a.0.cmp(&b.0));
+    let labels = rows.iter().map(|row| row.label.as_deref());
+    let files = rows.iter().map(|row| row.input).collect::<BTreeSet<_>>().len() as u64;
+    let summary = Summary {
+        inputs: total,
+        files,
+        images: Some(rows.len() as u64),
+        ..Summary::new(labels, &rejects, &rules, &scan.matched)
+    };
+    writer.finish(&found.files, rows, &rejects, settings.bits, stamp)?;
+    if summary.images == Some(0) {
+        return Err(Error::NoImages { inputs: total as usize, reasons: summary.reasons() });
+    }
+    Ok(summary)
+}
+
+/// The first copy of a damaged file; the others are from now on copies of it.
+fn next_copy(copies: &mut BTreeMap<u32, Vec<scan::Job>>, damaged: u32) -> Option<scan::Job> {
+    let mut waiting = copies.remove(&damaged)?;
+    let next = waiting.remove(0);
+    if !waiting.is_empty() {
+        copies.insert(next.input, waiting);
+    }
+    Some(next)
+}

@@ -1,0 +1,100 @@
+//! Inputs that give no image, and why.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Why an input gave no image: the reason codes of `rejects.parquet`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// A time frame after the first of its slice.
+    NotT0,
+    /// A copy of a DICOM object that is there already.
+    Duplicate,
+    /// Kept out by a class rule.
+    Excluded,
+    /// A file that goes with another, as .img with .hdr.
+    Companion,
+    /// Nothing that deepmcat knows as an image.
+    NotAnImage,
+    /// An image by its signs, but damaged or contradictory.
+    Unreadable,
+    /// Ends before its pixels do.
+    Truncated,
+    /// A sound image of a kind that is not decoded here.
+    Unsupported,
+    /// Asks for more memory than one file may take.
+    TooLarge,
+    /// A decoder failed in a way it should not.
+    DecoderPanic,
+}
+
+impl Reason {
+    /// The code in the table.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotT0 => "not_t0",
+            Self::Duplicate => "duplicate",
+            Self::Excluded => "excluded",
+            Self::Companion => "companion",
+            Self::NotAnImage => "not_an_image",
+            Self::Unreadable => "unreadable",
+            Self::Truncated => "truncated",
+            Self::Unsupported => "unsupported",
+            Self::TooLarge => "too_large",
+            Self::DecoderPanic => "decoder_panic",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// One input that gives no image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// The code.
+    pub reason: Reason,
+    /// What was wrong, in words; never holds a patient's data.
+    pub message: String,
+    /// The class rule that kept it out.
+    pub(crate) rule: Option<usize>,
+}
+
+impl Reject {
+    pub(crate) fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), rule: None }
+    }
+
+    pub(crate) fn unreadable(message: impl Into<String>) -> Self {
+        Self::new(Reason::Unreadable, message)
+    }
+
+    pub(crate) fn unsupported(message: impl Into<String>) -> Self {
+        Self::new(Reason::Unsupported, message)
+    }
+
+    /// Refuses `bytes` above the limit of one file, before they are taken.
+    pub(crate) fn if_larger(bytes: u64, limit: u64, what: &str) -> Result<(), Self> {
+        if bytes <= limit {
+            return Ok(());
+        }
+        let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+        let message = format!("{what}: {} MiB, more than the {} MiB of --max-memory", mib(bytes), mib(limit));
+        Err(Self::new(Reason::TooLarge, message))
+    }
+
+    /// An I/O error met while reading an input's content.
+    pub(crate) fn from_io(error: &std::io::Error, what: &str) -> Self {
+        let reason = match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => Reason::Truncated,
+            _ => Reason::Unreadable,
+        };
+        Self::new(reason, format!("{what}: {}", error.kind()))
+    }
+}

@@ -1,0 +1,130 @@
+//! Reads class rules from TOML; a fault names its line.
+
+use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
+use dicom_object::StandardDataDictionary;
+use regex::Regex;
+use toml_edit::{Document, Item, Table};
+
+use super::{Action, Field, Rule, Rules};
+use crate::Error;
+
+/// Parses `[[rule]]` tables; `origin` is the file or the built-in name.
+pub(super) fn parse(origin: &str, text: &str) -> Result<Rules, Error> {
+    let line_at = |offset: usize| 1 + text.bytes().take(offset).filter(|&byte| byte == b'\n').count();
+    let fault = |line, message: String| Error::Rule { origin: origin.to_owned(), line, message };
+    let document = Document::parse(text)
+        .map_err(|error| fault(line_at(error.span().map_or(0, |span| span.start)), error.message().to_owned()))?;
+    let mut rules = Vec::new();
+    for (key, item) in document.iter() {
+        let line = line_at(item.span().map_or(0, |span| span.start));
+        if key != "rule" {
+            return Err(fault(line, format!("unknown key `{key}`, expected [[rule]]")));
+        }
+        let Some(tables) = item.as_array_of_tables() else {
+            return Err(fault(line, "expected [[rule]], with double brackets".to_owned()));
+        };
+        for table in tables {
+            let start = line_at(table.span().map_or(0, |span| span.start));
+            // A key's own line is better than that of its table.
+            let line_of = |item: Option<&Item>| item.and_then(Item::span).map_or(start, |span| line_at(span.start));
+            rules.push(
+                rule(table, start)
+                    .map_err(|(key, message)| fault(key.map_or(start, |key| line_of(table.get(key))), message))?,
+            );
+        }
+    }
+    Ok(Rules { rules })
+}
+
+/// The key at fault, where it is one, and the message.
+type Fault = (Option<&'static str>, String);
+
+fn rule(table: &Table, line: usize) -> Result<Rule, Fault> {
+    if let Some((key, _)) = table.iter().find(|(key, _)| !["field", "pattern", "class", "exclude"].contains(key)) {
+        return Err((None, format!("unknown key `{key}` in a rule")));
+    }
+    let field = string(table, "field")?.ok_or_else(|| (None, "the rule has no `field`".to_owned()))?;
+    let pattern = string(table, "pattern")?.ok_or_else(|| (None, "the rule has no `pattern`".to_owned()))?;
+    let regex = Regex::new(pattern).map_err(|error| {
+        // The crate's message draws the place over several lines; the last one says what is wrong.
+        let text = error.to_string();
+        (Some("pattern"), format!("`{pattern}` is no regular expression: {}", text.lines().last().unwrap_or_default()))
+    })?;
+    Ok(Rule {
+        field: parse_field(field).map_err(|message| (Some("field"), message))?,
+        pattern: regex,
+        action: action(table)?,
+        name: format!("line {line}, {field} {pattern}"),
+    })
+}
+
+fn action(table: &Table) -> Result<Action, Fault> {
+    let exclude = match table.get("exclude") {
+        None => false,
+        Some(item) => item.as_bool().ok_or((Some("exclude"), "`exclude` must be true or false".to_owned()))?,
+    };
+    match (string(table, "class")?, exclude) {
+        (Some(""), false) => Err((Some("class"), "`class` is empty".to_owned())),
+        (Some(class), false) => Ok(Action::Class(class.to_owned())),
+        (None, true) => Ok(Action::Exclude),
+        (Some(_), true) => Err((Some("exclude"), "a rule has either `class` or `exclude`, not both".to_owned())),
+        (None, false) => Err((None, "the rule has neither `class` nor `exclude = true`".to_owned())),
+    }
+}
+
+fn string<'a>(table: &'a Table, key: &'static str) -> Result<Option<&'a str>, Fault> {
+    match table.get(key) {
+        None => Ok(None),
+        Some(item) => item.as_str().map(Some).ok_or((Some(key), format!("`{key}` must be a text in quotes"))),
+    }
+}
+
+fn parse_field(name: &str) -> Result<Field, String> {
+    match name {
+        "path" => Ok(Field::Path),
+        "file_name" => Ok(Field::FileName),
+        "folder" => Ok(Field::Folder),
+        keyword => match StandardDataDictionary.by_name(keyword) {
+            Some(entry) => Ok(Field::Tag(entry.tag())),
+            None => Err(format!("`{keyword}` is neither path, file_name, folder nor the keyword of a DICOM attribute")),
+        },
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> (usize, String) {
+        match parse("my.toml", text).unwrap_err() {
+            Error::Rule { line, message, .. } => (line, message),
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn faults_name_their_line() {
+        let good = "[[rule]]\nfield = \"path\"\npattern = \"x\"\nclass = \"X\"\n";
+        assert_eq!(parse("my.toml", good).unwrap().rules().len(), 1);
+        let with = |rule: &str| fault(&format!("{good}\n[[rule]]\n{rule}"));
+        let (line, message) = with("field = \"path\"\npattern = \"(\"\nclass = \"X\"\n");
+        assert_eq!(line, 8);
+        assert!(message.contains("unclosed group"), "{message}");
+        assert_eq!(with("field = \"SeriesDescripton\"\npattern = \"x\"\nclass = \"X\"\n").0, 7);
+        assert_eq!(with("field = \"path\"\npattern = \"x\"\n").0, 6);
+        assert_eq!(with("field = \"path\"\npattern = 5\nclass = \"X\"\n").0, 8);
+        assert!(with("field = \"path\"\npattern = \"x\"\nclass = \"X\"\nexclude = true\n").1.contains("not both"));
+        assert!(with("field = \"path\"\npatern = \"x\"\nclass = \"X\"\n").1.contains("`patern`"));
+        assert_eq!(fault("[[rule]]\nfield = \n").0, 2);
+        assert!(fault("[rule]\nfield = \"path\"\n").1.contains("double brackets"));
+    }
+
+    #[test]
+    fn any_dicom_keyword_is_a_field() {
+        let rules = "[[rule]]\nfield = \"ImageComments\"\npattern = \"T1 Map\"\nclass = \"MAP\"\n";
+        let rules = parse("my.toml", rules).unwrap();
+        assert_eq!(rules.rules()[0].field, Field::Tag(dicom_dictionary_std::tags::IMAGE_COMMENTS));
+        assert_eq!(rules.rules()[0].name, "line 1, ImageComments T1 Map");
+    }
+}

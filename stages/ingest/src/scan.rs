@@ -1,0 +1,185 @@
+//! The first pass: what each file is, its class, and which of its frames become images. No pixel is read.
+
+use std::collections::BTreeMap;
+
+use deepmcat_common::{Frames, Progress};
+use rayon::prelude::*;
+
+use crate::dicom_file::{self, Chosen, Frame, Left};
+use crate::guard;
+use crate::reject::{Reason, Reject};
+use crate::rules::{self, Rules, Verdict};
+use crate::settings::Settings;
+use crate::sniff::{Kind, sniff};
+use crate::walk::Input;
+
+/// A file that is to give images.
+#[derive(Debug)]
+pub(crate) struct Job {
+    /// Number of the input file.
+    pub input: u32,
+    /// How it is read.
+    pub work: Work,
+    /// Its class.
+    pub label: Option<String>,
+}
+
+/// How a file is read.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// These frames of a DICOM file.
+    Dicom(Vec<Chosen>),
+    /// A NIfTI volume.
+    Nifti,
+    /// A PNG.
+    Png,
+    /// A JPEG.
+    Jpeg,
+}
+
+/// What the first pass found.
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
+    /// Files to read, by input.
+    pub jobs: Vec<Job>,
+    /// Copies of files to read, by the input that they are a copy of: read where that one cannot be.
+    pub copies: BTreeMap<u32, Vec<Job>>,
+    /// Files that give no image.
+    pub rejects: Vec<(u32, Reject)>,
+    /// Files that each class rule matched.
+    pub matched: Vec<u64>,
+}
+
+/// A file by its first pass.
+enum Scanned {
+    Dicom(dicom_file::Header),
+    Other(Work, Verdict),
+}
+
+/// Scans all files, in parallel.
+pub(crate) fn scan(inputs: &[Input], rules: &Rules, settings: &Settings) -> Scan {
+    let progress = Progress::new(inputs.len() as u64, "files scanned");
+    let scanned: Vec<Result<Scanned, Reject>> = inputs
+        .par_iter()
+        .enumerate()
+        .map(|(number, input)| {
+            let scanned = guard::isolated(|| scan_one(input, number as u32, rules, settings.limit));
+            progress.inc(1);
+            scanned
+        })
+        .collect();
+    progress.finish();
+    plan(inputs, scanned, rules, settings.frames)
+}
+
+fn scan_one(input: &Input, number: u32, rules: &Rules, limit: u64) -> Result<Scanned, Reject> {
+    let work = match sniff(&input.path)? {
+        Kind::Dicom => {
+            return dicom_file::read_header(&input.path, &input.source, number, rules, limit).map(Scanned::Dicom);
+        }
+        Kind::Nifti => Work::Nifti,
+        Kind::Png => Work::Png,
+        Kind::Jpeg => Work::Jpeg,
+        Kind::NiftiVoxels => return Err(Reject::new(Reason::Companion, "the voxels of the .hdr file beside it")),
+    };
+    match rules.verdict(&input.source, |_| None) {
+        Verdict::Exclude(rule) => Err(excluded(rules, rule)),
+        verdict => Ok(Scanned::Other(work, verdict)),
+    }
+}
+
+/// The reject of a file that a class rule keeps out.
+pub(crate) fn excluded(rules: &Rules, rule: usize) -> Reject {
+    let name = rules.rules().get(rule).map_or("", |rule| rule.name.as_str());
+    Reject { reason: Reason::Excluded, message: format!("kept out by a class rule: {name}"), rule: Some(rule) }
+}
+
+/// Chooses the frames of DICOM series and puts all files in order.
+fn plan(inputs: &[Input], scanned: Vec<Result<Scanned, Reject>>, rules: &Rules, which: Frames) -> Scan {
+    let mut scan = Scan { matched: vec![0; rules.rules().len()], ..Scan::default() };
+    let mut frames: Vec<Frame> = Vec::new();
+    // Class of each DICOM file, by input.
+    let mut labels: Vec<(u32, Option<String>)> = Vec::new();
+    for (number, scanned) in scanned.into_iter().enumerate() {
+        let input = number as u32;
+        match scanned {
+            Err(reject) => {
+                scan.count(reject.rule);
+                scan.rejects.push((input, reject));
+            }
+            Ok(Scanned::Dicom(header)) => {
+                frames.extend(header.frames);
+                labels.push((input, scan.label(header.verdict)));
+            }
+            Ok(Scanned::Other(work, verdict)) => {
+                let ruled = scan.label(verdict);
+                let picture = matches!(work, Work::Png | Work::Jpeg);
+                // Pictures come in folders that are their classes.
+                let below = inputs[number].source.get(inputs[number].start..).unwrap_or_default();
+                let label = ruled.or_else(|| rules::folder(below).filter(|_| picture).map(str::to_owned));
+                scan.jobs.push(Job { input, work, label });
+            }
+        }
+    }
+    let (chosen, left) = dicom_file::select(frames, which);
+    let (mut chosen, mut left) = (chosen.into_iter().peekable(), left.into_iter().peekable());
+    for (input, label) in labels {
+        let mut own = Vec::new();
+        while let Some(frame) = chosen.next_if(|frame| frame.input == input) {
+            own.push(frame);
+        }
+        let mut own_left = Vec::new();
+        while let Some(frame) = left.next_if(|frame| frame.input == input) {
+            own_left.push(frame);
+        }
+        if own.is_empty() {
+            scan.leave_out(input, label, &own_left);
+        } else {
+            scan.jobs.push(Job { input, work: Work::Dicom(own), label });
+        }
+    }
+    scan.jobs.sort_unstable_by_key(|job| job.input);
+    // A copy of a file that is not read stays unread.
+    let read = |input: &u32| scan.jobs.binary_search_by_key(input, |job| job.input).is_ok();
+    let (copies, idle): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        std::mem::take(&mut scan.copies).into_iter().partition(|(original, _)| read(original));
+    scan.copies = copies;
+    scan.rejects.extend(idle.into_values().flatten().map(|job| (job.input, duplicate())));
+    scan
+}
+
+/// The reject of a copy.
+pub(crate) fn duplicate() -> Reject {
+    Reject::new(Reason::Duplicate, "a copy of an object that is in the archive already")
+}
+
+impl Scan {
+    /// A file of which no frame is chosen: a copy waits, anything else is rejected.
+    fn leave_out(&mut self, input: u32, label: Option<String>, left: &[Left]) {
+        let original = left.first().and_then(|first| first.copy_of);
+        match original.filter(|_| left.iter().all(|frame| frame.copy_of == original)) {
+            Some(original) => {
+                let frame = |left: &Left| Chosen { input, frame: left.frame, slice: left.slice };
+                let work = Work::Dicom(left.iter().map(frame).collect());
+                self.copies.entry(original).or_default().push(Job { input, work, label });
+            }
+            None => self.rejects.push((input, Reject::new(Reason::NotT0, "a later time frame of its slice"))),
+        }
+    }
+
+    fn count(&mut self, rule: Option<usize>) {
+        if let Some(count) = rule.and_then(|rule| self.matched.get_mut(rule)) {
+            *count += 1;
+        }
+    }
+
+    fn label(&mut self, verdict: Verdict) -> Option<String> {
+        match verdict {
+            Verdict::Class(class, rule) => {
+                self.count(Some(rule));
+                Some(class)
+            }
+            Verdict::Exclude(_) | Verdict::Unmatched => None,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What the job needs to know, as typed values.
+
+use deepmcat_common::{Config, Frames};
+
+use crate::keys::Keys;
+
+/// Settings of one ingest.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Name or file of the class rules.
+    pub rules: String,
+    /// Which time frames become images.
+    pub frames: Frames,
+    /// Bits a pixel of the PNGs, 8 or 16.
+    pub bits: u8,
+    /// Percentiles that become black and white.
+    pub window: [f64; 2],
+    /// Key of the hashes of ids and paths.
+    pub keys: Keys,
+    /// Bytes of memory that one input file may take.
+    pub limit: u64,
+    /// Threads; 0: all cores.
+    pub threads: u32,
+}
+
+/// Memory that one input file may take unless told otherwise.
+pub const DEFAULT_LIMIT: u64 = 1 << 30;
+
+impl Settings {
+    /// The settings of a configuration, with keys from its seed.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        Self {
+            rules: config.ingest.rules.clone(),
+            frames: config.ingest.frames,
+            bits: config.ingest.bits,
+            window: config.ingest.window,
+            keys: Keys::from_seed(config.run.seed),
+            limit: DEFAULT_LIMIT,
+            threads: config.compute.threads,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What a file is, by its first bytes; names only help to say what was expected.
+
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+use fs_err::File;
+
+use crate::nifti_file;
+use crate::reject::{Reason, Reject};
+
+/// A kind of file that may hold images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// DICOM part 10.
+    Dicom,
+    /// NIfTI in one file, or the header of a pair.
+    Nifti,
+    /// The voxels of a NIfTI pair.
+    NiftiVoxels,
+    /// PNG.
+    Png,
+    /// JPEG.
+    Jpeg,
+}
+
+/// Enough for a NIfTI-2 header and for DICOM's preamble and prefix.
+const HEAD: usize = 540;
+
+/// Tells the kind of a file, or why it is none.
+pub(crate) fn sniff(path: &Path) -> Result<Kind, Reject> {
+    let mut head = Vec::with_capacity(HEAD);
+    let file = File::open(path).map_err(|error| Reject::from_io(&error, "cannot be opened"))?;
+    file.take(HEAD as u64).read_to_end(&mut head).map_err(|error| Reject::from_io(&error, "cannot be read"))?;
+    if head.starts_with(&[0x1f, 0x8b]) {
+        head = inflated_head(path)?;
+    }
+    if let Some(kind) = kind(&head) {
+        return Ok(kind);
+    }
+    if nifti_file::is_voxels_of_pair(path) {
+        return Ok(Kind::NiftiVoxels);
+    }
+    Err(no_image(path, head.is_empty()))
+}
+
+fn inflated_head(path: &Path) -> Result<Vec<u8>, Reject> {
+    let mut head = Vec::with_capacity(HEAD);
+    let file = File::open(path).map_err(|error| Reject::from_io(&error, "cannot be opened"))?;
+    let inflated = MultiGzDecoder::new(BufReader::new(file)).take(HEAD as u64).read_to_end(&mut head);
+    // A stream that breaks off after its first bytes is judged by these.
+    if inflated.is_err() && head.is_empty() {
+        return Err(Reject::unreadable("not a sound gzip stream"));
+    }
+    Ok(head)
+}
+
+fn kind(head: &[u8]) -> Option<Kind> {
+    if head.get(128..132) == Some(b"DICM") {
+        Some(Kind::Dicom)
+    } else if head.starts_with(b"\x89PNG\r\n\x1a\n") {
+        Some(Kind::Png)
+    } else if head.starts_with(&[0xff, 0xd8, 0xff]) {
+        Some(Kind::Jpeg)
+    } else if nifti_file::is_header(head) {
+        Some(Kind::Nifti)
+    } else {
+        None
+    }
+}
+
+/// A reject that tells a damaged image from a file that never was one.
+fn no_image(path: &Path, empty: bool) -> Reject {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    let expected = [
+        (".nii", "NIfTI"),
+        (".nii.gz", "NIfTI"),
+        (".dcm", "DICOM"),
+        (".ima", "DICOM"),
+        (".png", "PNG"),
+        (".jpg", "JPEG"),
+        (".jpeg", "JPEG"),
+    ]
+    .into_iter()
+    .find(|(ending, _)| name.ends_with(ending));
+    match (expected, empty) {
+        (Some((ending, _)), true) => Reject::unreadable(format!("empty, though named {ending}")),
+        (Some((ending, format)), false) => {
+            Reject::unreadable(format!("named {ending}, but its content is not {format}"))
+        }
+        (None, true) => Reject::new(Reason::NotAnImage, "empty"),
+        (None, false) => Reject::new(Reason::NotAnImage, "neither NIfTI, DICOM, PNG nor JPEG by its content"),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_follow_from_content() {
+        let mut dicom = vec![0; 200];
+        dicom[128..132].copy_from_slice(b"DICM");
+        assert_eq!(kind(&dicom), Some(Kind::Dicom));
+        assert_eq!(kind(b"\x89PNG\r\n\x1a\n...."), Some(Kind::Png));
+        assert_eq!(kind(b"\xff\xd8\xff\xe0"), Some(Kind::Jpeg));
+        assert_eq!(kind(b"hello"), None);
+    }
+
+    #[test]
+    fn a_damaged_image_is_told_from_a_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let reason = |name: &str, content: &str| {
+            let path = folder.path().join(name);
+            fs_err::write(&path, content).unwrap();
+            sniff(&path).unwrap_err().reason
+        };
+        assert_eq!(reason("SOURCE.txt", "where from"), Reason::NotAnImage);
+        assert_eq!(reason("a.nii", "text"), Reason::Unreadable);
+        assert_eq!(reason("b.PNG", ""), Reason::Unreadable);
+        assert_eq!(reason("c", ""), Reason::NotAnImage);
+    }
+}

@@ -1,0 +1,190 @@
+//! Finds every file below the inputs, in an order that depends on names alone.
+
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use crate::Error;
+use crate::reject::{Reason, Reject};
+
+/// One file of the archive.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// Where it is now.
+    pub path: PathBuf,
+    /// Its path below INPUT with `/`; with several inputs, the input's name comes first. Bytes that are not UTF-8
+    /// are written `\xNN`, so that two names never become one.
+    pub source: String,
+    /// Where in `source` the path below INPUT starts.
+    pub start: usize,
+}
+
+/// What a walk found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Files, sorted by source.
+    pub files: Vec<Input>,
+    /// What is there but cannot be read as a file, with the reason.
+    pub rejects: Vec<(String, Reject)>,
+}
+
+/// Lists all files below `inputs`.
+///
+/// # Errors
+/// When an input is absent, inputs overlap, or `out` lies inside one of them.
+pub fn walk(inputs: &[PathBuf], out: &Path) -> Result<Found, Error> {
+    let roots = inputs.iter().map(|input| canonical(input)).collect::<Result<Vec<_>, _>>()?;
+    check_overlap(inputs, &roots)?;
+    if let Some(folder) = existing_ancestor(out) {
+        for (input, root) in inputs.iter().zip(&roots) {
+            if root.is_dir() && folder.starts_with(root) {
+                return Err(Error::OutInsideInput { out: out.to_owned(), input: input.clone() });
+            }
+        }
+    }
+    let names = names(&roots);
+    let mut found = Found::default();
+    for (root, name) in roots.iter().zip(&names) {
+        walk_one(root, name, &mut found);
+    }
+    found.files.sort_unstable_by(|a, b| a.source.cmp(&b.source));
+    found.rejects.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    Ok(found)
+}
+
+fn canonical(input: &Path) -> Result<PathBuf, Error> {
+    fs_err::canonicalize(input).map_err(|_| Error::NoInput { path: input.to_owned() })
+}
+
+fn check_overlap(inputs: &[PathBuf], roots: &[PathBuf]) -> Result<(), Error> {
+    for (i, inner) in roots.iter().enumerate() {
+        for (j, outer) in roots.iter().enumerate() {
+            if i != j && inner.starts_with(outer) {
+                return Err(Error::Overlap { inner: inputs[i].clone(), outer: inputs[j].clone() });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The canonical form of the deepest part of `path` that is there.
+fn existing_ancestor(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    path.ancestors().find_map(|ancestor| fs_err::canonicalize(ancestor).ok())
+}
+
+/// The folder that an input's sources are relative to: itself, or the folder of an input that is a file.
+fn base(root: &Path) -> &Path {
+    if root.is_dir() { root } else { root.parent().unwrap_or(root) }
+}
+
+/// A prefix for the sources of each input: none for a single one, else its folder's name, made unique.
+fn names(roots: &[PathBuf]) -> Vec<String> {
+    if roots.len() == 1 {
+        return vec![String::new()];
+    }
+    let mut named: Vec<(&Path, String)> = Vec::new();
+    for folder in roots.iter().map(|root| base(root)) {
+        if named.iter().any(|(known, _)| *known == folder) {
+            continue;
+        }
+        let own = folder.file_name().map_or_else(|| "root".to_owned(), |name| text(Path::new(name)));
+        let mut name = format!("{own}/");
+        let mut number = 1;
+        while named.iter().any(|(_, taken)| *taken == name) {
+            number += 1;
+            name = format!("{own}~{number}/");
+        }
+        named.push((folder, name));
+    }
+    let of = |root: &PathBuf| named.iter().find(|(folder, _)| *folder == base(root)).map(|(_, name)| name.clone());
+    roots.iter().map(|root| of(root).unwrap_or_default()).collect()
+}
+
+fn walk_one(root: &Path, prefix: &str, found: &mut Found) {
+    let source = |path: &Path| format!("{prefix}{}", text(path.strip_prefix(base(root)).unwrap_or(path)));
+    for entry in WalkDir::new(root).follow_links(true) {
+        match entry {
+            Ok(entry) if entry.file_type().is_dir() => {}
+            Ok(entry) if entry.file_type().is_file() => {
+                let source = source(entry.path());
+                found.files.push(Input { source, path: entry.into_path(), start: prefix.len() });
+            }
+            Ok(entry) => {
+                let reject = Reject::new(Reason::NotAnImage, "not a regular file");
+                found.rejects.push((source(entry.path()), reject));
+            }
+            Err(error) => {
+                let path = error.path().unwrap_or(root).to_owned();
+                let message = match error.loop_ancestor() {
+                    Some(_) => "a link to a folder that it lies in".to_owned(),
+                    None => error.io_error().map_or_else(|| "cannot be listed".to_owned(), |e| e.kind().to_string()),
+                };
+                found.rejects.push((source(&path), Reject::unreadable(message)));
+            }
+        }
+    }
+}
+
+/// A relative path as text with `/`, without loss.
+fn text(path: &Path) -> String {
+    let mut whole = String::new();
+    for part in path.components() {
+        if !whole.is_empty() {
+            whole.push('/');
+        }
+        let bytes = part.as_os_str().as_encoded_bytes();
+        for chunk in bytes.utf8_chunks() {
+            whole.push_str(chunk.valid());
+            for byte in chunk.invalid() {
+                whole.push_str(&format!("\\x{byte:02x}"));
+            }
+        }
+    }
+    whole
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn sources(found: &Found) -> Vec<&str> {
+        found.files.iter().map(|input| input.source.as_str()).collect()
+    }
+
+    #[test]
+    fn sources_are_relative_and_sorted() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b/1.png", "a/2.png", "a/1.png", "c.png"] {
+            let path = folder.path().join("in").join(name);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, "x").unwrap();
+        }
+        let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+        let found = walk(std::slice::from_ref(&input), &out).unwrap();
+        assert_eq!(sources(&found), ["a/1.png", "a/2.png", "b/1.png", "c.png"]);
+        let found = walk(&[input.join("b"), input.join("c.png")], &out).unwrap();
+        assert_eq!(sources(&found), ["b/1.png", "in/c.png"]);
+        assert!(matches!(walk(&[input.clone(), input.join("a")], &out), Err(Error::Overlap { .. })));
+        assert!(matches!(walk(std::slice::from_ref(&input), &input.join("x/y")), Err(Error::OutInsideInput { .. })));
+        assert!(matches!(walk(&[input.join("none")], &out), Err(Error::NoInput { .. })));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_no_text_stay_apart_and_loops_end() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = tempfile::tempdir().unwrap();
+        let input = folder.path().join("in");
+        fs_err::create_dir_all(&input).unwrap();
+        for name in [b"x\xff".as_slice(), b"x\xfe"] {
+            fs_err::write(input.join(std::ffi::OsStr::from_bytes(name)), "x").unwrap();
+        }
+        std::os::unix::fs::symlink(&input, input.join("loop")).unwrap();
+        let found = walk(&[input], &folder.path().join("out")).unwrap();
+        assert_eq!(sources(&found), ["x\\xfe", "x\\xff"]);
+        assert_eq!(found.rejects.len(), 1);
+        assert_eq!(found.rejects[0].0, "loop");
+    }
+}

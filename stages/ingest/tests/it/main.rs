@@ -1,0 +1,6 @@
+//! Drives the stage as a library, on archives made here and on the shared ones where they are.
+#![allow(clippy::unwrap_used)]
+
+mod archives;
+mod dataset;
+mod support;

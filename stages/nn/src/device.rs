@@ -1,0 +1,78 @@
+//! Where the network runs: device, arithmetic, threads.
+
+use deepmcat_common::Precision;
+use tch::{Cuda, Device, Kind};
+
+use crate::Error;
+
+/// The device and arithmetic that `[compute]` asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Compute {
+    /// Device of weights and batches.
+    pub device: Device,
+    /// Kind of convolutions and matrix products; weights and norms stay in single precision.
+    pub kind: Kind,
+}
+
+impl Compute {
+    /// Checks the device and sets the threads of libtorch and of rayon for this process.
+    ///
+    /// # Errors
+    /// When CUDA is asked for and this build of libtorch or this machine has none.
+    pub fn start(settings: &deepmcat_common::Compute) -> Result<Self, Error> {
+        let device = device(&settings.device)?;
+        let all = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = match usize::try_from(settings.threads) {
+            Ok(threads) if threads > 0 => threads,
+            _ => all,
+        };
+        tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
+        // A second call in one process (tests) keeps the pool of the first.
+        drop(rayon::ThreadPoolBuilder::new().num_threads(threads).build_global());
+        let kind = match settings.precision {
+            Precision::Float32 => Kind::Float,
+            Precision::Bfloat16 => Kind::BFloat16,
+        };
+        Ok(Self { device, kind })
+    }
+
+    /// The processor in single precision, with the threads as they are.
+    #[must_use]
+    pub fn cpu() -> Self {
+        Self { device: Device::Cpu, kind: Kind::Float }
+    }
+}
+
+/// `cpu`, `cuda` or `cuda:N` as a device that is there.
+fn device(name: &str) -> Result<Device, Error> {
+    let number = match name {
+        "cpu" => return Ok(Device::Cpu),
+        "cuda" => Some(0),
+        _ => name.strip_prefix("cuda:").and_then(|number| number.parse().ok()),
+    };
+    let refuse = |reason: String| Error::Device { asked: name.to_owned(), reason };
+    let Some(number) = number else {
+        return Err(refuse("it is none of cpu, cuda, cuda:N".to_owned()));
+    };
+    if !tch::utils::has_cuda() || !Cuda::is_available() {
+        return Err(refuse("this libtorch sees no CUDA device".to_owned()));
+    }
+    let devices = usize::try_from(Cuda::device_count()).unwrap_or_default();
+    if number >= devices {
+        return Err(refuse(format!("there are {devices} CUDA devices, numbered from 0")));
+    }
+    Ok(Device::Cuda(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use deepmcat_common::Failure;
+
+    #[test]
+    fn a_device_that_is_not_there_is_a_usage_error() {
+        assert!(matches!(device("cpu"), Ok(Device::Cpu)));
+        let error = device("cuda:999").err().map(|error| (error.is_usage(), error.to_string()));
+        assert!(error.is_some_and(|(usage, text)| usage && text.contains("cuda:999") && text.contains("hint:")));
+    }
+}

@@ -1,0 +1,126 @@
+//! What can be wrong with images, weights and arithmetic, as something a person can mend.
+
+use std::path::PathBuf;
+
+use deepmcat_common::Failure;
+use deepmcat_schemas::{ImageId, SchemaError};
+
+/// An error of the network or of what feeds it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A table, or a checkpoint that cannot be written.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// The file system refused; the source names the file.
+    #[error("an image or a checkpoint cannot be read")]
+    Io(#[from] std::io::Error),
+    /// libtorch refused; its first line, without the C++ trace behind it.
+    #[error("libtorch: {0}\nhint: if memory ran out, lower embed.batch or train.batch")]
+    Torch(String),
+    /// An image of the dataset that is no grey PNG.
+    #[error("{}: {reason}\nhint: the dataset was changed after ingest; run ingest again", path.display())]
+    Image {
+        /// The PNG.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A table names an image that the manifest does not hold.
+    #[error(
+        "image {id} is not in the manifest, which holds {images} images\nhint: the samples were drawn from another dataset; run embed, cluster and sample again"
+    )]
+    UnknownImage {
+        /// The image.
+        id: ImageId,
+        /// Rows of the manifest.
+        images: usize,
+    },
+    /// There is nothing to work on.
+    #[error("{}: holds no row\nhint: run the stage that writes it on an input that gives images", path.display())]
+    Empty {
+        /// The table.
+        path: PathBuf,
+    },
+    /// The file is there but is no safetensors file.
+    #[error("{}: not a readable safetensors file: {reason}\nhint: it is damaged; delete its folder and run train for that epoch again", path.display())]
+    Unreadable {
+        /// The checkpoint file.
+        path: PathBuf,
+        /// What the reader said.
+        reason: String,
+    },
+    /// A checkpoint of another format version.
+    #[error("{}: expected {expected}, found {found}\nhint: run train with this version of deepmcat again", path.display())]
+    Version {
+        /// The checkpoint file.
+        path: PathBuf,
+        /// Wanted, as `checkpoint v1`.
+        expected: String,
+        /// Found.
+        found: String,
+    },
+    /// A checkpoint's tensor does not fit the network that the configuration asks for.
+    #[error("{}: tensor `{tensor}`: expected {expected}, found {found}\nhint: the checkpoint was made with other [network] settings; use those, or train anew", path.display())]
+    Tensor {
+        /// The checkpoint file.
+        path: PathBuf,
+        /// The tensor's name, as PyTorch has it.
+        tensor: String,
+        /// Wanted type and shape.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// The configuration asks for a device that this build or machine lacks.
+    #[error(
+        "setting `compute.device` is {asked}, but {reason}\nhint: --set compute.device=cpu, or install the CUDA build of libtorch (see README)"
+    )]
+    Device {
+        /// The setting.
+        asked: String,
+        /// What is missing.
+        reason: String,
+    },
+    /// Arithmetic left the finite numbers.
+    #[error("{what} is not finite\nhint: lower train.rate or train.head_rate, or use compute.precision = \"float32\"")]
+    NonFinite {
+        /// Which value, and where.
+        what: String,
+    },
+    /// The thread that prepares batches ended without a word: a defect.
+    #[error("the thread that prepares batches has ended early\nhint: report this, with the stage's log")]
+    Producer,
+}
+
+impl From<tch::TchError> for Error {
+    fn from(error: tch::TchError) -> Self {
+        let text = match error {
+            tch::TchError::Torch(text) => text,
+            other => other.to_string(),
+        };
+        // libtorch appends its C++ stack.
+        Self::Torch(text.lines().next().unwrap_or_default().trim().to_owned())
+    }
+}
+
+impl Failure for Error {
+    fn is_usage(&self) -> bool {
+        match self {
+            Self::Schema(error) => error.is_usage(),
+            Self::Io(_) | Self::Torch(_) | Self::NonFinite { .. } | Self::Producer => false,
+            _ => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libtorch_errors_are_one_line() {
+        let error = Error::from(tch::TchError::Torch("shapes differ\nException raised from f at a.cpp".into()));
+        assert!(error.to_string().starts_with("libtorch: shapes differ\nhint:"), "{error}");
+        assert!(!error.is_usage());
+    }
+}

@@ -1,0 +1,195 @@
+//! The images of a dataset, resized once to the side that batches are cut from: `[n, side, side]` in 8 bits.
+//!
+//! An image is squashed to a square, as the paper resizes it. A dataset that fits is held in memory; a larger one
+//! is read image by image as it is needed, which gives the same pixels.
+
+use std::borrow::Cow;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use deepmcat_common::Progress;
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::pixels::U16;
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use png::{BitDepth, ColorType};
+use rayon::prelude::*;
+
+use crate::Error;
+
+/// Images up to this many bytes are held in memory.
+const HELD_IN_MEMORY: usize = 4 << 30;
+
+/// Images of a dataset, by their row in the list that they were opened from.
+#[derive(Debug)]
+pub struct Images {
+    side: usize,
+    paths: Vec<PathBuf>,
+    /// All pixels, or none where images are read as they are needed.
+    held: Option<Vec<u8>>,
+}
+
+/// The side from which crops of `input` pixels are sampled: a third more, so that a crop still has its detail.
+#[must_use]
+pub fn load_side(input: u32) -> usize {
+    (input as usize * 4).div_ceil(3)
+}
+
+impl Images {
+    /// Opens the images at `paths` (a manifest's) of `dataset`, `side` pixels square.
+    ///
+    /// # Errors
+    /// When an image is absent or no grey PNG of 8 or 16 bits.
+    pub fn open(dataset: &Path, paths: &[String], side: usize) -> Result<Self, Error> {
+        Self::open_within(dataset, paths, side, HELD_IN_MEMORY)
+    }
+
+    fn open_within(dataset: &Path, paths: &[String], side: usize, memory: usize) -> Result<Self, Error> {
+        let paths: Vec<PathBuf> = paths.iter().map(|path| dataset.join(path)).collect();
+        let size = side * side;
+        if paths.len().saturating_mul(size) > memory {
+            return Ok(Self { side, paths, held: None });
+        }
+        let mut pixels = vec![0; paths.len() * size];
+        let progress = Progress::new(paths.len() as u64, "images read");
+        pixels.par_chunks_exact_mut(size).zip(&paths).try_for_each_init(Resizer::new, |resizer, (pixels, path)| {
+            pixels.copy_from_slice(&read(path, side, resizer)?);
+            progress.inc(1);
+            Ok::<(), Error>(())
+        })?;
+        progress.finish();
+        Ok(Self { side, paths, held: Some(pixels) })
+    }
+
+    /// The side of an image in pixels.
+    #[must_use]
+    pub fn side(&self) -> usize {
+        self.side
+    }
+
+    /// The number of images.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.paths.len()
+    }
+
+    /// True where there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+    }
+
+    /// The pixels `[side, side]` of row `row`, which must be below [`Images::len`].
+    ///
+    /// # Errors
+    /// When the image has to be read and cannot be.
+    pub fn pixels(&self, row: usize) -> Result<Cow<'_, [u8]>, Error> {
+        let size = self.side * self.side;
+        match &self.held {
+            Some(pixels) => Ok(Cow::Borrowed(&pixels[row * size..(row + 1) * size])),
+            None => read(&self.paths[row], self.side, &mut Resizer::new()).map(Cow::Owned),
+        }
+    }
+}
+
+/// Reads a PNG and resizes it to `side` x `side`, antialiased.
+fn read(path: &Path, side: usize, resizer: &mut Resizer) -> Result<Vec<u8>, Error> {
+    let bad = |reason: String| Error::Image { path: path.to_owned(), reason };
+    let file = BufReader::new(fs_err::File::open(path)?);
+    let mut reader = png::Decoder::new(file).read_info().map_err(|error| bad(error.to_string()))?;
+    let (color, depth) = reader.output_color_type();
+    if color != ColorType::Grayscale || !matches!(depth, BitDepth::Eight | BitDepth::Sixteen) {
+        return Err(bad(format!("expected a grey PNG of 8 or 16 bits, found {color:?} of {depth:?} bits")));
+    }
+    let size = reader.output_buffer_size().ok_or_else(|| bad("the image is too large".to_owned()))?;
+    let mut bytes = vec![0; size];
+    let info = reader.next_frame(&mut bytes).map_err(|error| bad(error.to_string()))?;
+    let resize_error = |error: &dyn std::error::Error| bad(error.to_string());
+    let target = u32::try_from(side).map_err(|error| resize_error(&error))?;
+    // A triangle filter as wide as a target pixel: what PIL and torchvision call antialiased bilinear.
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false);
+    if depth == BitDepth::Eight {
+        let source = ImageRef::new(info.width, info.height, &bytes, PixelType::U8).map_err(|e| resize_error(&e))?;
+        let mut image = Image::new(target, target, PixelType::U8);
+        resizer.resize(&source, &mut image, &options).map_err(|error| resize_error(&error))?;
+        return Ok(image.into_vec());
+    }
+    let wide: Vec<U16> = bytes.chunks_exact(2).map(|pair| U16::new(u16::from_be_bytes([pair[0], pair[1]]))).collect();
+    let source = ImageRef::from_pixels(info.width, info.height, &wide).map_err(|error| resize_error(&error))?;
+    let mut image = Image::new(target, target, PixelType::U16);
+    resizer.resize(&source, &mut image, &options).map_err(|error| resize_error(&error))?;
+    let narrow = |pair: &[u8]| ((u32::from(u16::from_ne_bytes([pair[0], pair[1]])) + 128) / 257) as u8;
+    Ok(image.buffer().chunks_exact(2).map(narrow).collect())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    /// A dataset of one PNG of `width` x `height` with the given bytes.
+    fn dataset(
+        folder: &Path,
+        (width, height): (u32, u32),
+        depth: BitDepth,
+        color: ColorType,
+        bytes: &[u8],
+    ) -> Vec<String> {
+        let mut png = Vec::new();
+        let mut encoder = png::Encoder::new(&mut png, width, height);
+        encoder.set_color(color);
+        encoder.set_depth(depth);
+        encoder.write_header().unwrap().write_image_data(bytes).unwrap();
+        deepmcat_schemas::files::write_atomic(&folder.join("a.png"), |file| file.write_all(&png)).unwrap();
+        vec!["a.png".to_owned()]
+    }
+
+    #[test]
+    fn eight_and_sixteen_bits_give_the_same_pixels() {
+        let folder = tempfile::tempdir().unwrap();
+        let narrow: Vec<u8> = (0..96 * 60).map(|i| (i * 7 % 256) as u8).collect();
+        let wide: Vec<u8> = narrow.iter().flat_map(|&v| [v, v]).collect();
+        let paths = dataset(folder.path(), (96, 60), BitDepth::Eight, ColorType::Grayscale, &narrow);
+        let one = Images::open(folder.path(), &paths, 64).unwrap().pixels(0).unwrap().into_owned();
+        let paths = dataset(folder.path(), (96, 60), BitDepth::Sixteen, ColorType::Grayscale, &wide);
+        let two = Images::open(folder.path(), &paths, 64).unwrap().pixels(0).unwrap().into_owned();
+        assert_eq!(one.len(), 64 * 64);
+        assert!(one.iter().zip(&two).all(|(a, b)| a.abs_diff(*b) <= 1));
+    }
+
+    #[test]
+    fn resizing_is_antialiased() {
+        let folder = tempfile::tempdir().unwrap();
+        let stripes: Vec<u8> = (0..128 * 128).map(|i| if i % 2 == 0 { 0 } else { 255 }).collect();
+        let paths = dataset(folder.path(), (128, 128), BitDepth::Eight, ColorType::Grayscale, &stripes);
+        let images = Images::open(folder.path(), &paths, 32).unwrap();
+        assert!(images.pixels(0).unwrap().iter().all(|&pixel| (96..160).contains(&pixel)));
+    }
+
+    #[test]
+    fn images_read_at_need_are_those_held_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes: Vec<u8> = (0..40 * 40).map(|i| (i % 251) as u8).collect();
+        let paths = dataset(folder.path(), (40, 40), BitDepth::Eight, ColorType::Grayscale, &bytes);
+        let held = Images::open(folder.path(), &paths, 24).unwrap();
+        let unheld = Images::open_within(folder.path(), &paths, 24, 10).unwrap();
+        assert!(held.held.is_some() && unheld.held.is_none());
+        assert_eq!(held.pixels(0).unwrap(), unheld.pixels(0).unwrap());
+    }
+
+    #[test]
+    fn what_is_no_grey_png_is_told_with_its_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = dataset(folder.path(), (4, 4), BitDepth::Eight, ColorType::Rgb, &[0; 48]);
+        let error = Images::open(folder.path(), &paths, 32).unwrap_err().to_string();
+        assert!(error.contains("a.png") && error.contains("Rgb"), "{error}");
+        deepmcat_schemas::files::write_atomic(&folder.path().join("a.png"), |file| file.write_all(b"GIF89a")).unwrap();
+        let error = Images::open(folder.path(), &paths, 32).unwrap_err();
+        assert!(matches!(error, Error::Image { .. }), "{error}");
+    }
+
+    #[test]
+    fn crops_are_cut_from_a_third_more() {
+        assert_eq!([load_side(48), load_side(224), load_side(32)], [64, 299, 43]);
+    }
+}

@@ -1,0 +1,238 @@
+//! VGG-16 with batch norm: its weights, and its forward pass in training.
+//!
+//! `forward: [b, 1, s, s] -> [b, d]`. Tensors are kept channels-last, which is what oneDNN works in: a training
+//! step takes two thirds of the time.
+
+use deepmcat_common::Network;
+use deepmcat_common::random::{Purpose, generator};
+use rand::RngExt;
+use tch::{Device, Kind, Tensor};
+
+use crate::architecture::{Convolution, Entry, Role, convolutions, entries};
+use crate::{Compute, Error, fill};
+
+/// Share of a batch's statistics in a norm's running ones (PyTorch's default).
+pub(crate) const NORM_MOMENTUM: f64 = 0.1;
+/// Added to a norm's variance (PyTorch's default).
+pub(crate) const NORM_EPSILON: f64 = 1e-5;
+
+/// Convolution, norm, ReLU and perhaps a maximum pool.
+#[derive(Debug)]
+pub(crate) struct Block {
+    pub weight: Tensor,
+    pub bias: Tensor,
+    pub scale: Tensor,
+    pub shift: Tensor,
+    pub mean: Tensor,
+    pub variance: Tensor,
+    batches: Tensor,
+    pub pool: bool,
+}
+
+/// A fully connected layer.
+#[derive(Debug)]
+pub(crate) struct Linear {
+    pub weight: Tensor,
+    pub bias: Tensor,
+}
+
+/// The network's body: everything but the last layer.
+#[derive(Debug)]
+pub struct Vgg {
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) linears: Vec<Linear>,
+    pub(crate) side: i64,
+    pub(crate) compute: Compute,
+    dropout: f64,
+    entries: Vec<Entry>,
+    tensors: Vec<Tensor>,
+}
+
+/// Which dropout masks a step takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Dropout {
+    /// The run's seed.
+    pub seed: u64,
+    /// The epoch.
+    pub epoch: u32,
+    /// The step in the epoch.
+    pub step: u32,
+}
+
+impl Vgg {
+    /// Draws the initial weights.
+    ///
+    /// # Errors
+    /// When libtorch has no memory for them.
+    pub fn draw(network: &Network, seed: u64, compute: Compute) -> Result<Self, Error> {
+        let draw = |(item, entry)| fill::start(entry, seed, item);
+        let tensors = entries(network).iter().enumerate().map(draw).collect::<Result<_, _>>()?;
+        Self::new(network, tensors, compute)
+    }
+
+    /// Makes the network of `tensors` in the order of [`entries`].
+    ///
+    /// # Errors
+    /// When libtorch cannot move them to the device.
+    pub fn new(network: &Network, tensors: Vec<Tensor>, compute: Compute) -> Result<Self, Error> {
+        let entries = entries(network);
+        let place = |(entry, tensor)| place(entry, tensor, compute.device);
+        let tensors = entries.iter().zip(&tensors).map(place).collect::<Result<Vec<_>, _>>()?;
+        let mut next = tensors.iter().map(Tensor::shallow_clone);
+        let mut take = || next.next().ok_or_else(|| Error::Torch("too few tensors for the network".to_owned()));
+        let block = |Convolution { pool, .. }| {
+            let (weight, bias, scale, shift) = (take()?, take()?, take()?, take()?);
+            let (mean, variance, batches) = (take()?, take()?, take()?);
+            Ok(Block { weight, bias, scale, shift, mean, variance, batches, pool })
+        };
+        let blocks = convolutions(network.width).into_iter().map(block).collect::<Result<_, Error>>()?;
+        let linear = |_| Ok(Linear { weight: take()?, bias: take()? });
+        let linears = crate::architecture::linears(network).into_iter().map(linear).collect::<Result<_, Error>>()?;
+        Ok(Self { blocks, linears, side: i64::from(network.pool), compute, dropout: network.dropout, entries, tensors })
+    }
+
+    /// Every tensor with its entry, in the order of [`entries`].
+    pub fn tensors(&self) -> impl Iterator<Item = (&Entry, &Tensor)> {
+        self.entries.iter().zip(&self.tensors)
+    }
+
+    /// The trained tensors with their entries, in the order of [`entries`].
+    pub fn trained(&self) -> impl Iterator<Item = (&Entry, &Tensor)> {
+        self.tensors().filter(|(entry, _)| entry.role.is_trained())
+    }
+
+    /// One training pass, `[b, 1, s, s] -> [b, d]`: what the last layer works on, after its ReLU.
+    ///
+    /// Norms use the batch's statistics and update their running ones.
+    ///
+    /// # Errors
+    /// When the images' side is too small for five pools, or libtorch fails.
+    pub fn forward(&mut self, images: &Tensor, dropout: Dropout) -> Result<Tensor, Error> {
+        let kind = self.compute.kind;
+        let mut x = images.f_to_kind(kind)?;
+        for block in &mut self.blocks {
+            x = convolve(&x, &block.weight.f_to_kind(kind)?, &block.bias.f_to_kind(kind)?)?;
+            x = x.f_batch_norm(
+                Some(&block.scale),
+                Some(&block.shift),
+                Some(&block.mean),
+                Some(&block.variance),
+                true,
+                NORM_MOMENTUM,
+                NORM_EPSILON,
+                true,
+            )?;
+            drop(tch::no_grad(|| block.batches.f_add_scalar_(1))?);
+            x = pool(x.f_relu_()?, block.pool)?;
+        }
+        x = flatten(&x, self.side)?;
+        for (number, linear) in self.linears.iter().enumerate() {
+            let (weight, bias) = (linear.weight.f_to_kind(kind)?, linear.bias.f_to_kind(kind)?);
+            x = x.f_linear(&weight, Some(&bias))?.f_relu_()?;
+            if number == 0 && self.dropout > 0.0 {
+                x = x.f_mul(&mask(&x, self.dropout, dropout)?)?;
+            }
+        }
+        Ok(x.f_to_kind(Kind::Float)?)
+    }
+
+    /// Refuses weights that training has driven out of the finite numbers: no later epoch could mend them.
+    ///
+    /// # Errors
+    /// When a weight or a running statistic is not finite.
+    pub fn check_finite(&self) -> Result<(), Error> {
+        for (Entry { name, .. }, tensor) in self.tensors() {
+            if tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
+                return Err(Error::NonFinite { what: format!("the tensor {name} after training") });
+            }
+        }
+        Ok(())
+    }
+
+    /// Where its weights are.
+    #[must_use]
+    pub fn device(&self) -> Device {
+        self.compute.device
+    }
+}
+
+/// Moves a tensor to the device, convolutions channels-last, trained ones with gradients.
+fn place(entry: &Entry, tensor: &Tensor, device: Device) -> Result<Tensor, Error> {
+    let tensor = tensor.f_to_device(device)?;
+    let tensor = if let [_, _, _, _] = entry.shape[..] { channels_last(&tensor)? } else { tensor };
+    Ok(tensor.f_detach()?.f_set_requires_grad(entry.role.is_trained() && entry.role != Role::Batches)?)
+}
+
+/// `[a, c, h, w]` with the same values, stored as `[a, h, w, c]`.
+fn channels_last(tensor: &Tensor) -> Result<Tensor, Error> {
+    Ok(tensor.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?)
+}
+
+/// Images `[b * s * s]` as a channels-last tensor `[b, 1, s, s]` on the device.
+///
+/// # Errors
+/// When `pixels` does not hold b images or libtorch fails.
+pub fn images(pixels: &[f32], count: usize, side: usize, device: Device) -> Result<Tensor, Error> {
+    let (count, side) = (count as i64, side as i64);
+    let tensor = Tensor::f_from_slice(pixels)?.f_view([count, side, side, 1])?;
+    Ok(tensor.f_permute([0, 3, 1, 2])?.f_to_device(device)?)
+}
+
+/// A 3x3 convolution with padding 1.
+pub(crate) fn convolve(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor, Error> {
+    Ok(x.f_conv2d(weight, Some(bias), [1, 1], [1, 1], [1, 1], 1)?)
+}
+
+/// A maximum pool of 2, where there is one.
+pub(crate) fn pool(x: Tensor, pool: bool) -> Result<Tensor, Error> {
+    if pool { Ok(x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?) } else { Ok(x) }
+}
+
+/// Adaptive average pool to `side` x `side`, flattened channel by channel as PyTorch does: `[b, c * side * side]`.
+pub(crate) fn flatten(x: &Tensor, side: i64) -> Result<Tensor, Error> {
+    Ok(x.f_adaptive_avg_pool2d([side, side])?.f_flatten(1, -1)?)
+}
+
+/// A dropout mask for `x`: 0, or 1 / (1 - rate). Drawn by counter, so alike on every device and thread count.
+fn mask(x: &Tensor, rate: f64, Dropout { seed, epoch, step }: Dropout) -> Result<Tensor, Error> {
+    let mut random = generator(seed, epoch, step, Purpose::Dropout);
+    let shape = x.size();
+    let keep = 1.0 / (1.0 - rate) as f32;
+    let draw = |_| if random.random::<f32>() < rate as f32 { 0.0 } else { keep };
+    let values: Vec<f32> = (0..shape.iter().product::<i64>()).map(draw).collect();
+    Ok(Tensor::f_from_slice(&values)?.f_view(&shape[..])?.f_to_device(x.device())?.f_to_kind(x.f_kind()?)?)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use deepmcat_common::FeatureLayer;
+
+    #[test]
+    fn dropout_masks_are_reproducible_and_keep_the_mean() {
+        let x = Tensor::ones([64, 1000], (Kind::Float, Device::Cpu));
+        let at = |step| mask(&x, 0.25, Dropout { seed: 1, epoch: 2, step }).unwrap();
+        assert!(at(3).equal(&at(3)));
+        assert!(!at(3).equal(&at(4)));
+        let mean = at(3).mean(Kind::Float).double_value(&[]);
+        assert!((mean - 1.0).abs() < 0.01, "{mean}");
+    }
+
+    #[test]
+    fn initial_weights_have_the_spread_of_the_reference_and_depend_on_the_seed() {
+        let network = Network { width: 0.25, input: 32, pool: 1, features: FeatureLayer::Fc, fc: 64, dropout: 0.5 };
+        let draw = |seed| Vgg::draw(&network, seed, Compute::cpu()).unwrap();
+        let (one, again, other) = (draw(1), draw(1), draw(2));
+        for ((entry, tensor), (_, same)) in one.tensors().zip(again.tensors()) {
+            assert!(tensor.equal(same), "{}", entry.name);
+            if let Role::Weight { sd } = entry.role {
+                let found = tensor.std(true).double_value(&[]);
+                let tolerance = 4.0 * sd / (2.0 * tensor.numel() as f64).sqrt();
+                assert!((found - sd).abs() < tolerance, "{}: {found} {sd}", entry.name);
+            }
+        }
+        let first = |vgg: &Vgg| vgg.tensors().next().unwrap().1.shallow_clone();
+        assert!(!first(&one).equal(&first(&other)));
+    }
+}

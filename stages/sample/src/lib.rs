@@ -1,0 +1,32 @@
+//! Assignments to a training order that is uniform over pseudo-labels.
+
+mod args;
+mod draw;
+mod error;
+
+pub use args::Args;
+pub use draw::draw;
+pub use error::Error;
+
+use deepmcat_common::Timings;
+use deepmcat_schemas::{Assignments, PART_0, read_folder, write_table};
+
+/// Runs the stage.
+///
+/// # Errors
+/// When the assignments are absent, empty or no assignments, or the table cannot be written.
+pub fn run(args: Args) -> Result<(), Error> {
+    let mut timings = Timings::new();
+    let config = args.common.config()?;
+    let assignments: Assignments = read_folder(&args.assignments)?;
+    if assignments.image_id.is_empty() {
+        return Err(Error::Empty { path: args.assignments });
+    }
+    timings.lap("read");
+    let samples = draw(&assignments, config.sample.uniform, config.run.seed, args.epoch);
+    timings.lap("compute");
+    write_table(&args.out.join(PART_0), &samples, &config.stamp("sample", env!("CARGO_PKG_VERSION")))?;
+    timings.lap("write");
+    timings.log();
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! The command line of `deepmcat-train`; doc comments are the help.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use deepmcat_common::CommonArgs;
+use deepmcat_schemas::Epoch;
+
+/// Trains the network for one epoch on pseudo-labels, in the order of the samples; or draws the initial weights.
+///
+/// The last layer is new at each epoch; the optimiser of the rest goes on from the checkpoint that --weights names.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "deepmcat-train",
+    version,
+    after_help = "Examples:\n  deepmcat-train --init --out run/checkpoints/initial --config run/run.toml\n  \
+                  deepmcat-train --dataset run/dataset --samples run/samples/epoch=7 --weights run/checkpoints/epoch=6 \
+                  --epoch 7 --out run/checkpoints/epoch=7 --training run/training/epoch=7 --config run/run.toml"
+)]
+pub struct Args {
+    /// Only draw the initial weights
+    #[arg(long, conflicts_with_all = ["dataset", "samples", "weights", "epoch", "training"])]
+    pub init: bool,
+    /// Folder of the data set
+    #[arg(long, value_name = "DATASET", required_unless_present = "init")]
+    pub dataset: Option<PathBuf>,
+    /// Folder of the samples: the training order and its pseudo-labels
+    #[arg(long, value_name = "FOLDER", required_unless_present = "init")]
+    pub samples: Option<PathBuf>,
+    /// Checkpoint folder to start from
+    #[arg(long, value_name = "CHECKPOINT", required_unless_present = "init")]
+    pub weights: Option<PathBuf>,
+    /// Epoch, which numbers every draw
+    #[arg(long, value_name = "T", required_unless_present = "init")]
+    pub epoch: Option<Epoch>,
+    /// Checkpoint folder to write
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub out: PathBuf,
+    /// Folder of the training table to write: loss of every step
+    #[arg(long, value_name = "FOLDER", required_unless_present = "init")]
+    pub training: Option<PathBuf>,
+    /// Configuration and verbosity.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+impl AsRef<CommonArgs> for Args {
+    fn as_ref(&self) -> &CommonArgs {
+        &self.common
+    }
+}

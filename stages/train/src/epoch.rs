@@ -1,0 +1,88 @@
+//! One epoch: for each batch the loss (paper eq. 1), its gradients, one step of either optimiser.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use deepmcat_common::random::Purpose;
+use deepmcat_common::{Config, Progress};
+use deepmcat_nn::architecture::dimensions;
+use deepmcat_nn::sgd::Rates;
+use deepmcat_nn::vgg::{self, Dropout};
+use deepmcat_nn::{Batches, Error, Head, Images, Sgd, Vgg, View};
+use deepmcat_schemas::{Epoch, Training};
+use tch::Tensor;
+
+use crate::Order;
+
+/// What an epoch leaves.
+#[derive(Debug)]
+pub struct Trained {
+    /// The network after it.
+    pub vgg: Vgg,
+    /// The optimiser of its body, with the momentum to go on with.
+    pub sgd: Sgd,
+    /// One row a step.
+    pub table: Training,
+}
+
+/// Trains `vgg` on the draws of `order`, under a new last layer.
+///
+/// # Errors
+/// When an image cannot be read, the loss is not finite, or libtorch fails.
+pub fn train(
+    mut vgg: Vgg,
+    velocities: Vec<Tensor>,
+    images: Images,
+    mut order: Order,
+    config: &Config,
+    Epoch(epoch): Epoch,
+) -> Result<Trained, Error> {
+    let (seed, settings) = (config.run.seed, &config.train);
+    let device = vgg.device();
+    let head = Head::draw(order.clusters, dimensions(&config.network), seed, epoch, device)?;
+    let rates = Rates { rate: settings.rate, momentum: settings.momentum, decay: settings.weight_decay };
+    let weights = vgg.trained().map(|(_, tensor)| tensor.shallow_clone()).collect();
+    let mut sgd = Sgd::new(rates, weights, velocities)?;
+    let rates = Rates { rate: settings.head_rate, momentum: 0.0, decay: settings.weight_decay };
+    let mut head_sgd = Sgd::new(rates, head.weights(), Vec::new())?;
+    let trained: Vec<Tensor> = sgd.weights().iter().chain(head_sgd.weights()).map(Tensor::shallow_clone).collect();
+
+    let view = View::Augmented { settings: config.augment.clone(), seed, epoch, purpose: Purpose::Augment };
+    let side = config.network.input as usize;
+    order.without_single(settings.batch as usize);
+    let mut table = Training::default();
+    let progress = Progress::new(order.items.len() as u64, "images trained");
+    let batches = Batches::start(Arc::new(images), order.items, view, settings.batch as usize, side);
+    let mut start = Instant::now();
+    for (step, batch) in (0..).zip(batches) {
+        let batch = batch?;
+        let pixels = vgg::images(&batch.pixels, batch.count, side, device)?;
+        let labels = &order.labels[batch.start..batch.start + batch.count];
+        let labels = Tensor::f_from_slice(labels)?.f_to_device(device)?;
+
+        let features = vgg.forward(&pixels, Dropout { seed, epoch, step })?;
+        let loss = head.loss(&features, &labels)?;
+        // Gradients as values: nothing accumulates, nothing has to be zeroed.
+        let gradients = Tensor::f_run_backward(&[&loss], &trained, false, false)?;
+        let loss = loss.f_double_value(&[])? as f32;
+        if !loss.is_finite() {
+            return Err(Error::NonFinite { what: format!("the loss at step {step} of epoch {epoch}") });
+        }
+        let (of_body, of_head) = gradients.split_at(sgd.weights().len());
+        sgd.step(of_body)?;
+        head_sgd.step(of_head)?;
+
+        let now = Instant::now();
+        table.step.push(step);
+        table.loss.push(loss);
+        table.learning_rate.push(settings.rate as f32);
+        table.images_per_second.push(batch.count as f32 / (now - start).as_secs_f32());
+        start = now;
+        progress.inc(batch.count as u64);
+    }
+    progress.finish();
+    vgg.check_finite()?;
+    let mean = table.loss.iter().sum::<f32>() / table.loss.len().max(1) as f32;
+    tracing::info!("epoch {epoch}: {} steps, mean loss {mean:.3}", table.loss.len());
+    Ok(Trained { vgg, sgd, table })
+}

@@ -1,0 +1,73 @@
+//! Train: one epoch of SGD on pseudo-labels, under a last layer that is new.
+
+mod args;
+mod epoch;
+mod error;
+mod order;
+
+use std::path::Path;
+
+use deepmcat_common::{Config, Timings};
+use deepmcat_nn::{Compute, Images, Vgg, checkpoint, images};
+use deepmcat_schemas::{Epoch, Manifest, PART_0, Samples, layout, read_folder, read_table, write_table};
+
+pub use args::Args;
+pub use epoch::{Trained, train};
+pub use error::Error;
+pub use order::Order;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Runs the stage as its command line says.
+///
+/// # Errors
+/// When the configuration, the data set, the samples or the checkpoint is wrong, the loss is not finite, or the
+/// output cannot be written.
+pub fn run(args: Args) -> Result<(), Error> {
+    let config = args.common.config()?;
+    let compute = Compute::start(&config.compute)?;
+    let (Some(dataset), Some(samples), Some(weights), Some(epoch), Some(training)) =
+        (&args.dataset, &args.samples, &args.weights, args.epoch, &args.training)
+    else {
+        // The parser lets none of them be missing without --init.
+        return initial(&args.out, &config);
+    };
+    let inputs = Inputs { dataset, samples, weights, epoch };
+    one_epoch(inputs, &args.out, training, &config, compute)
+}
+
+/// Draws the initial weights and an optimiser that has not begun.
+fn initial(out: &Path, config: &Config) -> Result<(), Error> {
+    let vgg = Vgg::draw(&config.network, config.run.seed, Compute::cpu())?;
+    let stamp = config.stamp("init", VERSION);
+    checkpoint::write_fresh_optimizer(out, &vgg, &stamp)?;
+    checkpoint::write_model(out, &vgg, &stamp)?;
+    Ok(())
+}
+
+struct Inputs<'a> {
+    dataset: &'a Path,
+    samples: &'a Path,
+    weights: &'a Path,
+    epoch: Epoch,
+}
+
+fn one_epoch(inputs: Inputs, out: &Path, training: &Path, config: &Config, compute: Compute) -> Result<(), Error> {
+    let mut timings = Timings::new();
+    let Inputs { dataset, samples, weights, epoch } = inputs;
+    let manifest: Manifest = read_table(&dataset.join(layout::MANIFEST))?;
+    let order = Order::new(&read_folder::<Samples>(samples)?, &manifest, samples)?;
+    let vgg = checkpoint::read_model(weights, &config.network, compute)?;
+    let velocities = checkpoint::read_optimizer(weights, &config.network)?;
+    let images = Images::open(dataset, &manifest.path, images::load_side(config.network.input))?;
+    timings.lap("read");
+    let Trained { vgg, sgd, table } = train(vgg, velocities, images, order, config, epoch)?;
+    timings.lap("compute");
+    let stamp = config.stamp("train", VERSION);
+    write_table(&training.join(PART_0), &table, &stamp)?;
+    checkpoint::write_optimizer(out, &vgg, &sgd, &stamp)?;
+    checkpoint::write_model(out, &vgg, &stamp)?;
+    timings.lap("write");
+    timings.log();
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! The stage from its command line to its checkpoint, on a small data set.
+#![allow(clippy::unwrap_used)]
+
+use std::io::Write;
+use std::path::Path;
+
+use clap::Parser;
+use deepmcat_common::Failure;
+use deepmcat_schemas::{ClusterId, ImageId, Manifest, PART_0, Samples, Stamp, Training, read_table, write_table};
+use deepmcat_train::{Args, Error, run};
+
+const IMAGES: u32 = 12;
+const DRAWS: u32 = 33;
+
+/// A data set of two kinds of grey PNGs, with the kinds as pseudo-labels.
+fn run_folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = folder.path().join("dataset");
+    let rows = IMAGES as usize;
+    let text = vec!["0".to_owned(); rows];
+    let mut manifest = Manifest {
+        image_id: (0..IMAGES).map(ImageId).collect(),
+        key: text.clone(),
+        label: vec![None; rows],
+        subject: text.clone(),
+        series: text.clone(),
+        pixels: text.clone(),
+        format: text,
+        slice: vec![0; rows],
+        width: vec![48; rows],
+        height: vec![48; rows],
+        bits: vec![8; rows],
+        spacing_x: vec![None; rows],
+        spacing_y: vec![None; rows],
+        window_low: vec![0.0; rows],
+        window_high: vec![1.0; rows],
+        burned_in: vec![false; rows],
+        path: Vec::new(),
+    };
+    for number in 0..IMAGES {
+        let stripe = |i: u32| if number % 2 == 0 { i % 48 } else { i / 48 };
+        let pixels: Vec<u8> = (0..48 * 48).map(|i| if stripe(i) / 6 % 2 == 0 { 30 } else { 220 }).collect();
+        let mut png = Vec::new();
+        let mut encoder = png::Encoder::new(&mut png, 48, 48);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+        let path = format!("images/{number}.png");
+        deepmcat_schemas::files::write_atomic(&dataset.join(&path), |file| file.write_all(&png)).unwrap();
+        manifest.path.push(path);
+    }
+    write_table(&dataset.join("manifest.parquet"), &manifest, &Stamp::default()).unwrap();
+    let samples = Samples {
+        position: (0..DRAWS).collect(),
+        image_id: (0..DRAWS).map(|draw| ImageId(draw * 7 % IMAGES)).collect(),
+        cluster: (0..DRAWS).map(|draw| ClusterId(draw * 7 % IMAGES % 2)).collect(),
+    };
+    write_table(&folder.path().join("samples").join(PART_0), &samples, &Stamp::default()).unwrap();
+    folder
+}
+
+fn init(folder: &Path) {
+    let out = folder.join("initial");
+    run(Args::parse_from([
+        "deepmcat-train".as_ref(),
+        "--preset".as_ref(),
+        "ci".as_ref(),
+        "--init".as_ref(),
+        "--out".as_ref(),
+        out.as_os_str(),
+    ]))
+    .unwrap();
+}
+
+/// Trains an epoch from the checkpoint `from` into `out`.
+fn train(folder: &Path, from: &str, epoch: &str, out: &str, more: &[&str]) -> Result<Training, Error> {
+    let mut words = vec!["deepmcat-train".into(), "--preset".into(), "ci".into(), "--epoch".into(), epoch.into()];
+    let training = format!("training-{out}");
+    let paths =
+        [("dataset", "dataset"), ("samples", "samples"), ("weights", from), ("out", out), ("training", &training)];
+    for (flag, name) in paths {
+        words.extend([format!("--{flag}").into(), folder.join(name).into_os_string()]);
+    }
+    words.extend(more.iter().map(Into::into));
+    run(Args::parse_from(words))?;
+    Ok(read_table(&folder.join(&training).join(PART_0)).unwrap())
+}
+
+fn checkpoint(folder: &Path, name: &str) -> [Vec<u8>; 2] {
+    ["model.safetensors", "optimizer.safetensors"].map(|file| fs_err::read(folder.join(name).join(file)).unwrap())
+}
+
+#[test]
+fn two_runs_give_the_same_bytes() {
+    let folder = run_folder();
+    init(folder.path());
+    for fc in [&[][..], &["--set", "network.features=\"fc\"", "--set", "network.fc=24"]] {
+        if !fc.is_empty() {
+            let out = folder.path().join("initial").into_os_string();
+            let mut words =
+                vec!["deepmcat-train".into(), "--init".into(), "--preset".into(), "ci".into(), "--out".into(), out];
+            words.extend(fc.iter().map(Into::into));
+            run(Args::parse_from(words)).unwrap();
+        }
+        let one = train(folder.path(), "initial", "5", "one", fc).unwrap();
+        let two = train(folder.path(), "initial", "5", "two", fc).unwrap();
+        assert_eq!(checkpoint(folder.path(), "one"), checkpoint(folder.path(), "two"));
+        assert_eq!((one.step, one.loss, one.learning_rate), (two.step, two.loss, two.learning_rate));
+        train(folder.path(), "initial", "6", "other", fc).unwrap();
+        assert_ne!(checkpoint(folder.path(), "one"), checkpoint(folder.path(), "other"));
+    }
+}
+
+#[test]
+fn a_last_batch_of_one_is_left_out_and_the_loss_falls() {
+    let folder = run_folder();
+    init(folder.path());
+    // 33 draws in batches of 16: the single last one does not count.
+    let first = train(folder.path(), "initial", "0", "0", &[]).unwrap();
+    assert_eq!(first.step, [0, 1]);
+    assert!((first.loss[0] - 2.0_f32.ln()).abs() < 0.1, "{:?}", first.loss);
+    let steps = &["--set", "train.batch=4", "--set", "augment.noise=0", "--set", "augment.rotation=5"];
+    let mut last = first;
+    for epoch in 1..=6 {
+        let (from, out) = ((epoch - 1).to_string(), epoch.to_string());
+        last = train(folder.path(), &from, &out, &out, steps).unwrap();
+        assert_eq!(last.step.len(), 8);
+    }
+    let mean = last.loss.iter().sum::<f32>() / last.loss.len() as f32;
+    assert!(mean < 0.55, "stripes are not told apart: {mean}");
+}
+
+#[test]
+fn momentum_is_carried_from_epoch_to_epoch() {
+    let folder = run_folder();
+    init(folder.path());
+    train(folder.path(), "initial", "0", "0", &[]).unwrap();
+    train(folder.path(), "0", "1", "1", &[]).unwrap();
+    let [model, _] = checkpoint(folder.path(), "1");
+    fs_err::copy(folder.path().join("initial/optimizer.safetensors"), folder.path().join("0/optimizer.safetensors"))
+        .unwrap();
+    train(folder.path(), "0", "1", "2", &[]).unwrap();
+    assert_ne!(model, checkpoint(folder.path(), "2")[0]);
+}
+
+#[test]
+fn a_loss_that_is_not_finite_ends_the_epoch_and_writes_nothing() {
+    let folder = run_folder();
+    init(folder.path());
+    let wild = ["--set", "train.rate=1e30", "--set", "train.head_rate=1e30", "--set", "train.batch=4"];
+    let error = train(folder.path(), "initial", "0", "0", &wild).unwrap_err();
+    assert!(!error.is_usage() && error.to_string().contains("not finite"), "{error}");
+    assert!(error.to_string().contains("hint: lower train.rate"), "{error}");
+    assert!(!folder.path().join("0").exists());
+}
+
+#[test]
+fn a_checkpoint_of_another_network_is_refused() {
+    let folder = run_folder();
+    init(folder.path());
+    let error = train(folder.path(), "initial", "0", "0", &["--set", "network.width=0.5"]).unwrap_err();
+    assert!(error.is_usage() && error.to_string().contains("features.0.weight"), "{error}");
+}
