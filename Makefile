@@ -33,7 +33,7 @@ demo: build
 	@echo "Which image is in which cluster: $(RUN)/assignments (the highest epoch)."
 
 test: setup $(QUERY_PYTHON)/.done
-	cargo build --workspace --bins
+	cargo build --workspace --bins --tests
 	cargo test --workspace
 
 $(QUERY_PYTHON)/.done: tests/requirements.txt

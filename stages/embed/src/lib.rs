@@ -18,7 +18,7 @@ use rayon::prelude::*;
 
 pub use args::Args;
 pub use error::Error;
-pub use network::embed;
+pub use network::{Job, embed};
 pub use raw::{RAW_SIDE, raw};
 pub use shard::Shard;
 
@@ -44,7 +44,8 @@ pub fn run(args: Args) -> Result<(), Error> {
         None => raw(&args.dataset, &paths, &mut timings)?,
         Some(weights) => {
             let view = view(&config, args.epoch, args.clean);
-            embed(&args.dataset, &paths, &ids, weights, view, &config, compute, &mut timings)?
+            let job = Job { dataset: &args.dataset, paths: &paths, ids: &ids, weights, view };
+            embed(job, &config, compute, &mut timings)?
         }
     };
     timings.lap("compute");

@@ -1,7 +1,10 @@
 //! Features of the network, in evaluation mode.
+//!
+//! On the processor every thread embeds small batches by itself, from pixels to features: threads wait for no other,
+//! and a feature does not depend on their number. A graphics card gets large batches that all threads render.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use deepmcat_common::{Config, Progress, Timings};
 use deepmcat_nn::architecture::dimensions;
@@ -11,39 +14,120 @@ use deepmcat_schemas::ImageId;
 
 use crate::{Error, Features};
 
-/// Embeds the images at `paths`: row i is that of `ids[i]`, whose number also numbers its draws.
+/// Images that one thread embeds at once; more are not faster.
+const THREAD_BATCH: usize = 32;
+
+/// What is embedded, and how: the inputs of [`embed`].
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// Folder of the data set.
+    pub dataset: &'a Path,
+    /// The images, relative to it.
+    pub paths: &'a [String],
+    /// Their ids, which also number their draws.
+    pub ids: &'a [ImageId],
+    /// Checkpoint folder of the network.
+    pub weights: &'a Path,
+    /// What the network sees of an image.
+    pub view: View,
+}
+
+/// Embeds the images of a job: row i is that of `ids[i]`.
 ///
 /// # Errors
 /// When the checkpoint does not fit `[network]`, an image cannot be read, or a feature is not finite.
-#[allow(clippy::too_many_arguments)] // each is an input of the job
-pub fn embed(
-    dataset: &Path,
-    paths: &[String],
-    ids: &[ImageId],
-    weights: &Path,
-    view: View,
-    config: &Config,
-    compute: Compute,
-    timings: &mut Timings,
-) -> Result<Features, Error> {
-    let network = Embedder::new(&checkpoint::read_model(weights, &config.network, compute)?)?;
-    let images = Images::open(dataset, paths, images::load_side(config.network.input))?;
+pub fn embed(job: Job, config: &Config, compute: Compute, timings: &mut Timings) -> Result<Features, Error> {
+    let network = Embedder::new(&checkpoint::read_model(job.weights, &config.network, compute)?)?;
+    let images = Images::open(job.dataset, job.paths, images::load_side(config.network.input))?;
     timings.lap("read");
 
     let dimensions = usize::try_from(dimensions(&config.network)).unwrap_or_default();
-    let side = config.network.input as usize;
-    let items = ids.iter().enumerate().map(|(row, id)| Item { row, draw: id.0 }).collect();
-    let mut values = vec![0.0; paths.len() * dimensions];
-    let progress = Progress::new(paths.len() as u64, "images embedded");
-    for batch in Batches::start(Arc::new(images), items, view, config.embed.batch as usize, side) {
-        let batch = batch?;
-        let features = network.embed(&vgg::images(&batch.pixels, batch.count, side, compute.device)?)?;
-        let rows = &mut values[batch.start * dimensions..(batch.start + batch.count) * dimensions];
-        features.f_copy_data(rows, rows.len()).map_err(deepmcat_nn::Error::from)?;
-        let first = ids.get(batch.start).map_or(0, |id| id.0);
-        normalise(rows, dimensions, first)?;
-        progress.inc(batch.count as u64);
+    let mut values = vec![0.0; job.ids.len() * dimensions];
+    let progress = Progress::new(job.ids.len() as u64, "images embedded");
+    let run = Run { side: config.network.input as usize, dimensions, compute, progress: &progress };
+    let batch = config.embed.batch as usize;
+    if compute.device.is_cuda() {
+        run.on_card(&network, images, &job, batch, &mut values)?;
+    } else {
+        run.on_threads(&network, &images, &job, batch.min(THREAD_BATCH), &mut values)?;
     }
     progress.finish();
     Ok(Features { dimensions, values })
+}
+
+struct Run<'a> {
+    side: usize,
+    dimensions: usize,
+    compute: Compute,
+    progress: &'a Progress,
+}
+
+impl Run<'_> {
+    /// Each thread takes the next batch that no other has taken.
+    fn on_threads(
+        &self,
+        network: &Embedder,
+        images: &Images,
+        job: &Job,
+        batch: usize,
+        values: &mut [f32],
+    ) -> Result<(), Error> {
+        let batches = values.chunks_mut(batch * self.dimensions).zip(job.ids.chunks(batch));
+        let batches = Mutex::new(batches.enumerate());
+        let next = || batches.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let work = |network: Embedder| {
+            // Counts for the calling thread: libtorch starts no threads below this one.
+            tch::set_num_threads(1);
+            while let Some((number, (rows, ids))) = next() {
+                let mut pixels = vec![0.0; ids.len() * self.side * self.side];
+                for (place, (target, id)) in pixels.chunks_exact_mut(self.side * self.side).zip(ids).enumerate() {
+                    let source = images.pixels(number * batch + place)?;
+                    job.view.render(&source, images.side(), id.0, self.side, target);
+                }
+                self.features(&network, &pixels, ids, rows)?;
+            }
+            Ok(())
+        };
+        std::thread::scope(|scope| {
+            let start = |network| scope.spawn(|| work(network));
+            let threads: Vec<_> = (0..self.compute.threads).map(|_| start(network.share())).collect();
+            let results = threads.into_iter().map(|thread| thread.join().unwrap_or(Err(deepmcat_nn::Error::Producer)));
+            results.collect::<Result<(), _>>()
+        })?;
+        Ok(())
+    }
+
+    /// One thread feeds the card with batches that the others have rendered.
+    fn on_card(
+        &self,
+        network: &Embedder,
+        images: Images,
+        job: &Job,
+        batch: usize,
+        values: &mut [f32],
+    ) -> Result<(), Error> {
+        let items = job.ids.iter().enumerate().map(|(row, id)| Item { row, draw: id.0 }).collect();
+        let batches = Batches::start(Arc::new(images), items, job.view.clone(), batch, self.side);
+        for (batch, rows) in batches.zip(values.chunks_mut(batch * self.dimensions)) {
+            let batch = batch?;
+            let ids = &job.ids[batch.start..batch.start + batch.count];
+            self.features(network, &batch.pixels, ids, rows)?;
+        }
+        Ok(())
+    }
+
+    /// Features of one batch, normalised, into their rows.
+    fn features(
+        &self,
+        network: &Embedder,
+        pixels: &[f32],
+        ids: &[ImageId],
+        rows: &mut [f32],
+    ) -> Result<(), deepmcat_nn::Error> {
+        let images = vgg::images(pixels, ids.len(), self.side, self.compute.device)?;
+        network.embed(&images)?.f_copy_data(rows, rows.len())?;
+        normalise(rows, self.dimensions, ids.first().map_or(0, |id| id.0))?;
+        self.progress.inc(ids.len() as u64);
+        Ok(())
+    }
 }

@@ -41,6 +41,18 @@ impl Embedder {
         Ok(Self { convolutions, linears, side: vgg.side, compute: vgg.compute })
     }
 
+    /// The same network for another thread: weights are shared, not copied.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        let share =
+            |Linear { weight, bias }: &Linear| Linear { weight: weight.shallow_clone(), bias: bias.shallow_clone() };
+        Self {
+            convolutions: self.convolutions.iter().map(|(convolution, pool)| (share(convolution), *pool)).collect(),
+            linears: self.linears.iter().map(share).collect(),
+            ..*self
+        }
+    }
+
     /// Features before normalisation, `[b, 1, s, s] -> [b, d]` in single precision: the pooled maps, or the
     /// output of the second fully connected layer before its ReLU.
     ///

@@ -1,0 +1,164 @@
+//! The nearest centroids of every row, in blocks: `|x - c|^2 = |x|^2 - 2 x c^T + |c|^2`, never `[n, k, d]`.
+//!
+//! A block is one matrix product on one thread, and blocks share the threads, so neither the number of threads nor
+//! the block's place changes a bit of the result. Blocks lie in the memory map itself on the processor; on CUDA they
+//! are copied to the device once.
+
+use std::marker::PhantomData;
+
+use deepmcat_schemas::features::Values;
+use rayon::prelude::*;
+use tch::{Device, Kind, Tensor};
+
+use crate::features::{Features, Part};
+use crate::{Centroids, Error};
+
+/// Rows of a block. 1024 rows of 4096 dimensions are 16 MiB, and enough to keep a matrix product busy.
+pub const BLOCK_ROWS: usize = 1024;
+
+/// The nearest centroid of a row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Nearest {
+    /// Its number.
+    pub cluster: u32,
+    /// Squared distance to it, less the row's own squared length.
+    pub score: f32,
+}
+
+/// The rows of a feature table as blocks on a device; those on the processor borrow from the table.
+#[derive(Debug)]
+pub struct Blocks<'a> {
+    blocks: Vec<Tensor>,
+    device: Device,
+    /// What the tensors borrow: libtorch does not know of it.
+    features: PhantomData<Values<'a>>,
+}
+
+impl<'a> Blocks<'a> {
+    /// Cuts features into blocks of at most `rows` rows on `device`.
+    ///
+    /// # Errors
+    /// When the device has no room for them.
+    pub fn new(features: &Features<'a>, rows: usize, device: Device) -> Result<Self, Error> {
+        // Threads share the blocks (see above), so a product gets one. It is a setting of the whole process.
+        tch::set_num_threads(1);
+        let mut blocks = Vec::new();
+        for part in features.parts() {
+            let count = part.ids.len();
+            for start in (0..count).step_by(rows.max(1)) {
+                let block = view(part, start, rows.max(1).min(count - start))?;
+                blocks.push(if device == Device::Cpu { block } else { block.f_to_device(device)? });
+            }
+        }
+        Ok(Self { blocks, device, features: PhantomData })
+    }
+
+    /// The nearest centroid of every row `[n]`.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn nearest(&mut self, centroids: &Centroids) -> Result<Vec<Nearest>, Error> {
+        self.each(centroids, |scores| {
+            let (least, nearest) = scores.f_min_dim(1, false)?;
+            let (least, nearest) = (Vec::<f32>::try_from(least)?, Vec::<i64>::try_from(nearest)?);
+            let pairs = nearest.into_iter().zip(least);
+            Ok(pairs.map(|(cluster, score)| Nearest { cluster: cluster as u32, score }).collect())
+        })
+    }
+
+    /// The nearest and the second-nearest centroid of every row `[n]`. There are at least two centroids.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn two_nearest(&mut self, centroids: &Centroids) -> Result<Vec<[u32; 2]>, Error> {
+        self.each(centroids, |mut scores| {
+            let first = scores.f_argmin(1, true)?;
+            let second = scores.f_scatter_value_(1, &first, f64::INFINITY)?.f_argmin(1, false)?;
+            let first = Vec::<i64>::try_from(first.f_view([-1])?)?;
+            let pairs = first.into_iter().zip(Vec::<i64>::try_from(second)?);
+            Ok(pairs.map(|(first, second)| [first as u32, second as u32]).collect())
+        })
+    }
+
+    /// Applies `pick` to the scores `[rows, k]`, `|c|^2 - 2 x c^T`, of every block, in parallel, in order.
+    fn each<T: Send>(
+        &mut self,
+        centroids: &Centroids,
+        pick: impl Fn(Tensor) -> Result<Vec<T>, tch::TchError> + Sync,
+    ) -> Result<Vec<T>, Error> {
+        let (k, dimensions) = (centroids.k(), centroids.dimensions());
+        let squares: Vec<f32> = (0..k).map(|cluster| squared_length(centroids.row(cluster))).collect();
+        let squares = Tensor::f_from_slice(&squares)?.f_to_device(self.device)?;
+        let minus_two = Tensor::f_from_slice(centroids.values())?.f_view([k as i64, dimensions as i64])?;
+        // Transposed once, so that every block's product reads it in order.
+        let minus_two = minus_two.f_mul_scalar(-2.0)?.f_transpose(0, 1)?.f_contiguous()?.f_to_device(self.device)?;
+        // A tensor may go to another thread but not be shared by two: every block gets handles of its own.
+        let handles: Vec<_> =
+            self.blocks.iter().map(|_| (squares.shallow_clone(), minus_two.shallow_clone())).collect();
+        let found: Vec<Vec<T>> = self
+            .blocks
+            .par_iter_mut()
+            .zip(handles)
+            .map(|(block, (squares, minus_two))| {
+                let scores = squares.f_addmm(&block.f_to_kind(Kind::Float)?, &minus_two)?;
+                pick(scores)
+            })
+            .collect::<Result<_, tch::TchError>>()?;
+        Ok(found.into_iter().flatten().collect())
+    }
+}
+
+fn squared_length(row: &[f32]) -> f32 {
+    row.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>() as f32
+}
+
+/// Rows `start .. start + rows` of a part as a tensor `[rows, d]` over the part's own memory.
+fn view(part: &Part<'_>, start: usize, rows: usize) -> Result<Tensor, Error> {
+    let d = part.dimensions;
+    let range = start * d..(start + rows) * d;
+    let (data, kind) = match part.values {
+        Values::F32(values) => (values[range].as_ptr().cast::<u8>(), Kind::Float),
+        Values::F16(values) => (values[range].as_ptr().cast::<u8>(), Kind::Half),
+    };
+    // SAFETY: `data` points at rows * d values of `kind`, row-major, as the slice just taken shows. They outlive the
+    // tensor: it stays in a `Blocks`, whose lifetime is theirs, or is copied to another device. Nothing writes to it.
+    #[allow(unsafe_code)]
+    let tensor = unsafe { Tensor::f_from_blob(data, &[rows as i64, d as i64], &[d as i64, 1], kind, Device::Cpu) }?;
+    Ok(tensor)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn centroids(values: &[f32], dimensions: usize) -> Centroids {
+        let mut centroids = Centroids::zeros(values.len() / dimensions, dimensions);
+        centroids.rows_mut().zip(values.chunks(dimensions)).for_each(|(row, values)| row.copy_from_slice(values));
+        centroids
+    }
+
+    #[test]
+    fn the_nearest_two_of_every_row_whatever_the_block() {
+        let ids: Vec<u32> = (0..5).collect();
+        let values = [0.0, 0.0, 9.0, 9.0, 1.0, 0.0, 4.0, 4.0, 5.0, 6.0];
+        let features = Features::from_values(&ids, 2, &values).unwrap();
+        let centroids = centroids(&[0.0, 1.0, 10.0, 10.0, 4.0, 5.0], 2);
+        for rows in [1, 2, 3, 100] {
+            let mut blocks = Blocks::new(&features, rows, Device::Cpu).unwrap();
+            let pairs = blocks.two_nearest(&centroids).unwrap();
+            assert_eq!(pairs, [[0, 2], [1, 2], [0, 2], [2, 0], [2, 1]], "{rows}");
+            let nearest = blocks.nearest(&centroids).unwrap();
+            assert_eq!(nearest.iter().map(|near| near.cluster).collect::<Vec<_>>(), [0, 1, 0, 2, 2], "{rows}");
+            // |x|^2 = 32 and the centroid (4, 5) is 1 away.
+            assert_eq!(nearest[3].score, 1.0 - 32.0);
+        }
+    }
+
+    #[test]
+    fn of_equal_centroids_the_first_is_nearest() {
+        let features = Features::from_values(&[0], 2, &[1.0, 1.0]).unwrap();
+        let mut blocks = Blocks::new(&features, 8, Device::Cpu).unwrap();
+        assert_eq!(blocks.two_nearest(&centroids(&[2.0, 2.0, 0.0, 0.0, 2.0, 2.0], 2)).unwrap(), [[0, 1]]);
+    }
+}

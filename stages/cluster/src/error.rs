@@ -1,0 +1,83 @@
+//! What ends the stage. What is wrong with the input is told apart from a fit that failed.
+
+use std::path::PathBuf;
+
+use deepmcat_common::{ConfigError, Failure};
+use deepmcat_schemas::{ImageId, SchemaError};
+
+/// An error of the cluster stage.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A table is.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// The device that the configuration asks for is not there.
+    #[error(transparent)]
+    Device(#[from] deepmcat_nn::Error),
+    /// Fewer images than clusters.
+    #[error("{}: {images} images cannot fill {k} clusters\nhint: set cluster.k to at most {images}, or ingest more images", path.display())]
+    TooFewImages {
+        /// The features.
+        path: PathBuf,
+        /// Images, n.
+        images: usize,
+        /// Clusters asked for.
+        k: usize,
+    },
+    /// A part of the features with vectors of another width than the first part's.
+    #[error("{}: features of {found} dimensions, expected {expected} as in part 0\nhint: the parts are of different runs of embed; run all its shards again", path.display())]
+    Dimensions {
+        /// The part.
+        path: PathBuf,
+        /// Width in the first part.
+        expected: usize,
+        /// Width here.
+        found: usize,
+    },
+    /// An image with two feature vectors.
+    #[error("{}: image {image} has more than one row\nhint: the parts are of different runs of embed; run all its shards again", path.display())]
+    Duplicate {
+        /// The folder of features.
+        path: PathBuf,
+        /// The first such image.
+        image: ImageId,
+    },
+    /// Features that are not numbers, or too large to be squared.
+    #[error("{}: {rows} feature vectors are not finite, the first of them of image {image}\nhint: training has diverged; lower train.rate or use compute.precision = \"float32\", and train again from the checkpoint before", path.display())]
+    NonFinite {
+        /// The part that holds the first of them.
+        path: PathBuf,
+        /// The image of that row.
+        image: ImageId,
+        /// How many rows, in all parts.
+        rows: usize,
+    },
+    /// libtorch refused; its first line, without the C++ trace behind it.
+    #[error("libtorch: {0}\nhint: if memory ran out, use compute.device = \"cpu\" or embed.float16 = true")]
+    Torch(String),
+}
+
+impl From<tch::TchError> for Error {
+    fn from(error: tch::TchError) -> Self {
+        let text = match error {
+            tch::TchError::Torch(text) => text,
+            other => other.to_string(),
+        };
+        // libtorch appends its C++ stack.
+        Self::Torch(text.lines().next().unwrap_or_default().trim().to_owned())
+    }
+}
+
+impl Failure for Error {
+    fn is_usage(&self) -> bool {
+        match self {
+            Self::Config(_) | Self::TooFewImages { .. } | Self::Dimensions { .. } | Self::Duplicate { .. } => true,
+            Self::Schema(error) => error.is_usage(),
+            Self::Device(error) => error.is_usage(),
+            Self::NonFinite { .. } | Self::Torch(_) => false,
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The features of a data set as one list of rows, memory-mapped: a table of one part or more.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use deepmcat_schemas::features::{self, FeatureTable, Values};
+use deepmcat_schemas::{ImageId, SchemaError};
+use half::slice::HalfFloatSliceExt;
+use rayon::prelude::*;
+
+use crate::Error;
+
+/// The mapped parts of a feature table folder, in the order of their numbers.
+#[derive(Debug)]
+pub struct FeatureFiles {
+    folder: PathBuf,
+    parts: Vec<(PathBuf, FeatureTable)>,
+}
+
+impl FeatureFiles {
+    /// Maps `part-0.arrow`, `part-1.arrow` ... of a folder. No value is read yet.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed or holds no part, or a part is no feature table.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        let mut paths: Vec<(u32, PathBuf)> = Vec::new();
+        for entry in fs_err::read_dir(folder).map_err(SchemaError::from)? {
+            let path = entry.map_err(SchemaError::from)?.path();
+            paths.extend(part_number(&path).map(|number| (number, path)));
+        }
+        if paths.is_empty() {
+            return Err(SchemaError::NoParts { path: folder.to_owned(), table: features::NAME }.into());
+        }
+        paths.sort();
+        let open = |(_, path): (u32, PathBuf)| FeatureTable::open(&path).map(|table| (path, table));
+        let parts = paths.into_iter().map(open).collect::<Result<_, _>>()?;
+        Ok(Self { folder: folder.to_owned(), parts })
+    }
+
+    /// The parts as one list of rows.
+    ///
+    /// # Errors
+    /// When the parts differ in width or an image is in more than one row.
+    pub fn features(&self) -> Result<Features<'_>, Error> {
+        let parts = self.parts.iter().map(|(path, table)| Part {
+            source: path.clone(),
+            ids: table.image_ids(),
+            dimensions: table.dimensions(),
+            values: table.values(),
+        });
+        Features::from_parts(&self.folder, parts.collect())
+    }
+}
+
+/// The N of `part-N.arrow`.
+fn part_number(path: &Path) -> Option<u32> {
+    path.file_name()?.to_str()?.strip_prefix("part-")?.strip_suffix(".arrow")?.parse().ok()
+}
+
+/// One part, borrowed: ids `[n]`, values `[n, d]`.
+#[derive(Debug)]
+pub(crate) struct Part<'a> {
+    pub(crate) source: PathBuf,
+    pub(crate) ids: &'a [u32],
+    pub(crate) dimensions: usize,
+    pub(crate) values: Values<'a>,
+}
+
+/// Rows of features `[n, d]`, borrowed from where they are.
+#[derive(Debug)]
+pub struct Features<'a> {
+    source: PathBuf,
+    parts: Vec<Part<'a>>,
+    /// First row of each part.
+    starts: Vec<usize>,
+    rows: usize,
+    dimensions: usize,
+}
+
+impl<'a> Features<'a> {
+    /// Features in memory: `ids` `[n]`, `values` `[n * d]`.
+    ///
+    /// # Errors
+    /// When an image is in more than one row.
+    pub fn from_values(ids: &'a [u32], dimensions: usize, values: &'a [f32]) -> Result<Self, Error> {
+        let source = PathBuf::from("features in memory");
+        Self::from_parts(&source.clone(), vec![Part { source, ids, dimensions, values: Values::F32(values) }])
+    }
+
+    fn from_parts(source: &Path, parts: Vec<Part<'a>>) -> Result<Self, Error> {
+        let dimensions = parts.first().map_or(0, |part| part.dimensions);
+        if let Some(part) = parts.iter().find(|part| part.dimensions != dimensions) {
+            let (path, found) = (part.source.clone(), part.dimensions);
+            return Err(Error::Dimensions { path, expected: dimensions, found });
+        }
+        let mut seen = HashSet::new();
+        if let Some(&id) = parts.iter().flat_map(|part| part.ids).find(|&&id| !seen.insert(id)) {
+            return Err(Error::Duplicate { path: source.to_owned(), image: ImageId(id) });
+        }
+        let mut rows = 0;
+        let mut starts = Vec::with_capacity(parts.len());
+        for part in &parts {
+            starts.push(rows);
+            rows += part.ids.len();
+        }
+        Ok(Self { source: source.to_owned(), parts, starts, rows, dimensions })
+    }
+
+    /// Where the features are from, for messages.
+    #[must_use]
+    pub fn source(&self) -> &Path {
+        &self.source
+    }
+
+    /// The number of images, n.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// True where there is no image.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// The width of a feature vector, d.
+    #[must_use]
+    pub fn dimensions(&self) -> usize {
+        self.dimensions
+    }
+
+    /// The images `[n]`, in the order of the rows.
+    #[must_use]
+    pub fn image_ids(&self) -> Vec<ImageId> {
+        self.parts.iter().flat_map(|part| part.ids).map(|&id| ImageId(id)).collect()
+    }
+
+    pub(crate) fn parts(&self) -> &[Part<'a>] {
+        &self.parts
+    }
+
+    /// The part that holds a row and the row's number in it.
+    fn locate(&self, row: usize) -> (&Part<'a>, usize) {
+        let part = self.starts.partition_point(|&start| start <= row) - 1;
+        (&self.parts[part], row - self.starts[part])
+    }
+
+    /// Copies a row into `into` `[d]`, in single precision.
+    pub(crate) fn read(&self, row: usize, into: &mut [f32]) {
+        let (part, row) = self.locate(row);
+        let range = row * self.dimensions..(row + 1) * self.dimensions;
+        match part.values {
+            Values::F32(values) => into.copy_from_slice(&values[range]),
+            Values::F16(values) => values[range].convert_to_f32_slice(into),
+        }
+    }
+
+    /// The squared length of every row `[n]`; reads every value once.
+    ///
+    /// # Errors
+    /// When a value is not finite, or so large that k-means could not square it.
+    pub(crate) fn squared_lengths(&self) -> Result<Vec<f32>, Error> {
+        let length = |buffer: &mut Vec<f32>, row: usize| {
+            self.read(row, buffer);
+            buffer.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>() as f32
+        };
+        let lengths: Vec<f32> =
+            (0..self.rows).into_par_iter().map_init(|| vec![0.0; self.dimensions], length).collect();
+        let bad = lengths.iter().filter(|length| !length.is_finite()).count();
+        match lengths.iter().position(|length| !length.is_finite()) {
+            None => Ok(lengths),
+            Some(row) => {
+                let (part, row) = self.locate(row);
+                Err(Error::NonFinite { path: part.source.clone(), image: ImageId(part.ids[row]), rows: bad })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use deepmcat_schemas::Stamp;
+    use half::f16;
+
+    fn write(folder: &Path, part: u32, ids: std::ops::Range<u32>, dimensions: usize, values: Values<'_>) {
+        let ids: Vec<ImageId> = ids.map(ImageId).collect();
+        let path = folder.join(format!("part-{part}.arrow"));
+        features::write(&path, &ids, dimensions, values, &Stamp::default()).unwrap();
+    }
+
+    #[test]
+    fn parts_are_one_list_of_rows_in_the_order_of_their_numbers() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("features");
+        write(&folder, 10, 3..4, 2, Values::F32(&[6.0, 7.0]));
+        write(&folder, 2, 0..3, 2, Values::F16(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0].map(f16::from_f32)));
+        let files = FeatureFiles::open(&folder).unwrap();
+        let features = files.features().unwrap();
+        assert_eq!((features.len(), features.dimensions()), (4, 2));
+        assert_eq!(features.image_ids(), (0..4).map(ImageId).collect::<Vec<_>>());
+        let mut row = [0.0; 2];
+        for number in 0..4 {
+            features.read(number, &mut row);
+            assert_eq!(row, [2.0 * number as f32, 2.0 * number as f32 + 1.0]);
+        }
+        assert_eq!(features.squared_lengths().unwrap(), [1.0, 13.0, 41.0, 85.0]);
+    }
+
+    #[test]
+    fn parts_that_do_not_belong_together_are_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("width");
+        write(&folder, 0, 0..1, 2, Values::F32(&[0.0; 2]));
+        write(&folder, 1, 1..2, 3, Values::F32(&[0.0; 3]));
+        let error = FeatureFiles::open(&folder).unwrap().features().unwrap_err();
+        assert!(error.to_string().contains("part-1.arrow: features of 3 dimensions, expected 2"), "{error}");
+        let folder = root.path().join("twice");
+        write(&folder, 0, 0..2, 1, Values::F32(&[0.0; 2]));
+        write(&folder, 1, 1..3, 1, Values::F32(&[0.0; 2]));
+        let error = FeatureFiles::open(&folder).unwrap().features().unwrap_err();
+        assert!(error.to_string().contains("image 1 has more than one row"), "{error}");
+    }
+
+    #[test]
+    fn what_is_not_finite_is_named() {
+        for bad in [f32::NAN, f32::INFINITY, 3e38] {
+            let values = [0.0, 0.0, 1.0, bad, bad, bad];
+            let features = Features::from_values(&[5, 6, 7], 2, &values).unwrap();
+            let error = features.squared_lengths().unwrap_err().to_string();
+            assert!(error.contains("2 feature vectors are not finite, the first of them of image 6"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Cluster: features `[n, d]` to k clusters by exact k-means, numbered as the epoch before did.
+
+mod align;
+mod args;
+mod assign;
+mod centroids;
+mod error;
+mod features;
+mod lloyd;
+mod measure;
+mod parameters;
+mod start;
+
+use deepmcat_common::Timings;
+use deepmcat_nn::Compute;
+use deepmcat_schemas::{Assignments, ClusterId, Clusters, PART_0, read_folder, write_table};
+use tch::Device;
+
+pub use align::align;
+pub use args::Args;
+pub use assign::{BLOCK_ROWS, Blocks};
+pub use centroids::Centroids;
+pub use error::Error;
+pub use features::{FeatureFiles, Features};
+pub use lloyd::{Fit, Iteration, fit};
+pub use parameters::Parameters;
+
+/// Runs the stage as its command line says.
+///
+/// # Errors
+/// When the configuration or a table is wrong, there are fewer images than clusters, features are not finite, or
+/// tables cannot be written.
+pub fn run(args: Args) -> Result<(), Error> {
+    let mut timings = Timings::new();
+    let config = args.common.config()?;
+    let device = Compute::start(&config.compute)?.device;
+    let files = FeatureFiles::open(&args.features)?;
+    let features = files.features()?;
+    let previous: Option<Assignments> = args.previous.as_deref().map(read_folder).transpose()?;
+    timings.lap("read");
+    let parameters = Parameters::new(&config, args.epoch);
+    let (assignments, clusters) = cluster(&features, previous.as_ref(), &parameters, device)?;
+    timings.lap("compute");
+    let stamp = config.stamp("cluster", env!("CARGO_PKG_VERSION"));
+    write_table(&args.assignments.join(PART_0), &assignments, &stamp)?;
+    write_table(&args.clusters.join(PART_0), &clusters, &stamp)?;
+    timings.lap("write");
+    timings.log();
+    Ok(())
+}
+
+/// Groups features and numbers the clusters: the stage without its files.
+///
+/// # Errors
+/// When there are fewer images than clusters, features are not finite, or memory runs out.
+pub fn cluster(
+    features: &Features<'_>,
+    previous: Option<&Assignments>,
+    parameters: &Parameters,
+    device: Device,
+) -> Result<(Assignments, Clusters), Error> {
+    let mut blocks = Blocks::new(features, BLOCK_ROWS, device)?;
+    let fit = fit(features, &mut blocks, parameters)?;
+    let nearest = blocks.two_nearest(&fit.centroids)?;
+    let numbers = match previous {
+        None => (0..parameters.k as u32).map(ClusterId).collect(),
+        Some(previous) => align(&features.image_ids(), &fit.clusters, previous, parameters.k),
+    };
+    let (assignments, clusters) = measure::tables(features, &fit.centroids, &nearest, &numbers);
+    let used = clusters.size.iter().filter(|&&size| size > 0).count();
+    tracing::info!(
+        "{} images in {used} of {} clusters, objective {:.6} after {} iterations",
+        features.len(),
+        parameters.k,
+        fit.objective(),
+        fit.history.len() - 1
+    );
+    Ok((assignments, clusters))
+}

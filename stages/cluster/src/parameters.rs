@@ -1,0 +1,37 @@
+//! What a fit depends on besides the features.
+
+use deepmcat_common::Config;
+use deepmcat_schemas::Epoch;
+
+/// Parameters of k-means.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Parameters {
+    /// Number of clusters.
+    pub k: usize,
+    /// Most iterations of a start; an iteration moves the centroids and assigns every image.
+    pub iterations: usize,
+    /// Starts, of which the one with the lowest objective counts.
+    pub redo: u32,
+    /// Relative fall of the objective below which a start ends; 0: only when no image changes cluster.
+    pub tolerance: f64,
+    /// The run's seed.
+    pub seed: u64,
+    /// The epoch: each has starts of its own.
+    pub epoch: Epoch,
+}
+
+impl Parameters {
+    /// The parameters that a configuration asks for at an epoch.
+    #[must_use]
+    pub fn new(config: &Config, epoch: Epoch) -> Self {
+        // u32 fits usize wherever libtorch runs.
+        Self {
+            k: config.cluster.k as usize,
+            iterations: config.cluster.iterations as usize,
+            redo: config.cluster.redo,
+            tolerance: config.cluster.tolerance,
+            seed: config.run.seed,
+            epoch,
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Arguments of `deepmcat-evaluate`.
+
+use std::path::PathBuf;
+
+use deepmcat_common::CommonArgs;
+
+/// Measures the assignments of an epoch: NMI, purity, balanced purity, ARI, AMI, stability.
+///
+/// Labels are read here and nowhere else; without labels the figures that need them are null.
+#[derive(Debug, clap::Parser)]
+#[command(
+    name = "deepmcat-evaluate",
+    version,
+    after_help = "Example:\n  deepmcat evaluate --dataset RUN/dataset --assignments RUN/assignments/epoch=7 \\\n    \
+        --clusters RUN/clusters/epoch=7 --previous RUN/assignments/epoch=6 --out RUN/metrics/epoch=7"
+)]
+pub struct Args {
+    /// Dataset folder, for the labels in its manifest
+    #[arg(long)]
+    pub dataset: PathBuf,
+    /// Assignments of this epoch: a folder of part-N.parquet
+    #[arg(long)]
+    pub assignments: PathBuf,
+    /// Clusters of this epoch: a folder of part-N.parquet
+    #[arg(long)]
+    pub clusters: PathBuf,
+    /// Assignments of the epoch before, for NMI(t, t-1) and the share that changed
+    #[arg(long)]
+    pub previous: Option<PathBuf>,
+    /// Folder to write part-0.parquet to
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Print the figures as JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+    /// Configuration and verbosity.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+impl AsRef<CommonArgs> for Args {
+    fn as_ref(&self) -> &CommonArgs {
+        &self.common
+    }
+}

@@ -1,0 +1,54 @@
+//! What can go wrong when evaluating.
+
+use std::path::PathBuf;
+
+use deepmcat_common::{ConfigError, Failure};
+use deepmcat_schemas::SchemaError;
+
+/// An error of the stage.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A table.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// polars refused a table that fits its schema: a defect of this stage.
+    #[error("{}: the assignments could not be counted", path.display())]
+    Count {
+        /// The assignments.
+        path: PathBuf,
+        /// What polars said.
+        #[source]
+        source: polars::error::PolarsError,
+    },
+    /// Assignments of other images than the manifest's.
+    #[error("{}: {missing} of {images} images are not in {}\nhint: the assignments belong to another dataset; rerun embed and cluster", path.display(), other.display())]
+    OtherImages {
+        /// The assignments.
+        path: PathBuf,
+        /// The table they were joined with.
+        other: PathBuf,
+        /// Images without a partner.
+        missing: usize,
+        /// Images in all.
+        images: usize,
+    },
+    /// Nothing to measure.
+    #[error("{}: no image is assigned\nhint: run `deepmcat cluster` on a data set with images", path.display())]
+    Empty {
+        /// The assignments.
+        path: PathBuf,
+    },
+}
+
+impl Failure for Error {
+    fn is_usage(&self) -> bool {
+        match self {
+            Self::Config(_) | Self::OtherImages { .. } | Self::Empty { .. } => true,
+            Self::Schema(error) => error.is_usage(),
+            Self::Count { .. } => false,
+        }
+    }
+}
