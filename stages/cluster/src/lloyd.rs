@@ -204,7 +204,7 @@ mod tests {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
             let cut = pool.install(|| fit_values(values, 4, rows, &parameters(7, 20)))?;
             prop_assert_eq!(&whole.clusters, &cut.clusters);
-            prop_assert_eq!(whole.centroids, cut.centroids);
+            prop_assert_eq!(&whole.centroids, &cut.centroids);
             let again = pool.install(|| fit_values(values, 4, rows, &parameters(7, 20)))?;
             prop_assert_eq!(cut, again);
         }

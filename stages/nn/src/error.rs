@@ -12,7 +12,7 @@ pub enum Error {
     #[error(transparent)]
     Schema(#[from] SchemaError),
     /// The file system refused; the source names the file.
-    #[error("an image or a checkpoint cannot be read")]
+    #[error("an image or a checkpoint cannot be read\nhint: if it is missing, run the stage that writes it first")]
     Io(#[from] std::io::Error),
     /// libtorch refused; its first line, without the C++ trace behind it.
     #[error("libtorch: {0}\nhint: if memory ran out, lower embed.batch or train.batch")]
