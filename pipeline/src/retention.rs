@@ -3,7 +3,7 @@
 //! Receipts stay, with the hashes of what was removed, so fingerprints still hold; a node that needs a removed
 //! table makes the runner compute it again.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use deepmcat_schemas::layout::epoch_of;
 
@@ -16,12 +16,11 @@ pub fn may_be_absent(output: &Path) -> bool {
     epoch_of(output).is_some() && (output.starts_with("features") || output.starts_with("checkpoints"))
 }
 
-/// Removes what is older than the policy keeps and what no node still to be run reads. Returns what was removed.
+/// Removes what is older than the policy keeps and what no node still to be run reads.
 ///
 /// # Errors
 /// When a folder cannot be removed.
-pub fn prune(run: &RunFolder, plan: &Plan) -> Result<Vec<PathBuf>, Error> {
-    let mut removed = Vec::new();
+pub fn prune(run: &RunFolder, plan: &Plan) -> Result<(), Error> {
     let policy = &run.config.retention;
     for (table, keep) in [("features", policy.features), ("checkpoints", policy.checkpoints)] {
         if keep == 0 {
@@ -50,8 +49,8 @@ pub fn prune(run: &RunFolder, plan: &Plan) -> Result<Vec<PathBuf>, Error> {
             fs_err::create_dir_all(doomed.parent().unwrap_or(&run.path))?;
             fs_err::rename(&folder, &doomed)?;
             fs_err::remove_dir_all(&doomed)?;
-            removed.push(path.clone());
+            tracing::debug!("removed {} (retention)", path.display());
         }
     }
-    Ok(removed)
+    Ok(())
 }

@@ -89,7 +89,8 @@ impl<'a> Scheduler<'a> {
                     });
                 }
                 if self.running.is_empty() {
-                    return Ok(());
+                    // Nodes found unchanged on the way may have freed what nodes that ran had to bring back.
+                    return prune(self.run, self.plan);
                 }
                 let Ok((place, outcome)) = finished.recv() else {
                     return Ok(());
@@ -101,9 +102,7 @@ impl<'a> Scheduler<'a> {
                         self.plan.receipts[place] = Some(receipt);
                         self.plan.states[place] = State::Done;
                         report.finished(self.run, self.plan, place);
-                        for path in prune(self.run, self.plan)? {
-                            tracing::debug!("removed {} (retention)", path.display());
-                        }
+                        prune(self.run, self.plan)?;
                     }
                     Err(error) => {
                         self.failed.insert(place);

@@ -5,7 +5,7 @@ use deepmcat_schemas::{
     Assignments, Clusters, Epoch, Manifest, Metrics, Samples, Sources, Training, read_folder, read_table,
 };
 
-use crate::world::{World, tables};
+use crate::world::{World, assert_same, tables};
 
 #[test]
 fn a_run_gives_every_table_and_then_has_nothing_to_do() {
@@ -45,7 +45,7 @@ fn a_run_gives_every_table_and_then_has_nothing_to_do() {
     let before = tables(&run);
     world.deepmcat(&["run", "run"]);
     assert_eq!(world.deepmcat(&["plan", "run"]), "");
-    assert_eq!(tables(&run), before);
+    assert_same(&tables(&run), &before);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn two_runs_give_the_same_bytes() {
     world.init("again");
     world.deepmcat(&["run", "run"]);
     world.deepmcat(&["run", "again", "-j", "1"]);
-    assert_eq!(tables(&world.path("run")), tables(&world.path("again")));
+    assert_same(&tables(&world.path("run")), &tables(&world.path("again")));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_changed_setting_reruns_what_reads_it_and_nothing_else() {
 
     // What changes no result reruns nothing.
     world.deepmcat(&["run", "run", "--set", "pipeline.jobs=1", "--set", "compute.threads=2"]);
-    assert_eq!(tables(&world.path("run")), after);
+    assert_same(&tables(&world.path("run")), &after);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_damaged_table_is_noticed_and_made_again() {
     assert!(plan.contains("embed@1      its output was removed by retention and cluster@1 needs it"), "{plan}");
     world.deepmcat(&["run", "run"]);
     let after = tables(&world.path("run"));
-    assert_eq!(before, after);
+    assert_same(&after, &before);
 }
 
 #[test]

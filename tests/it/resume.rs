@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::world::{World, tables};
+use crate::world::{World, assert_same, tables};
 
 /// Starts `deepmcat run` in the background.
 fn start(world: &World, run: &str) -> Child {
@@ -40,7 +40,7 @@ fn a_runner_killed_anywhere_leaves_nothing_to_repair() {
         runner.wait().unwrap();
     }
     world.deepmcat(&["run", "killed"]);
-    assert_eq!(tables(&killed), undisturbed);
+    assert_same(&tables(&killed), &undisturbed);
     assert!(!killed.join(".tmp").exists(), "what was half-written is swept");
 }
 
@@ -64,7 +64,7 @@ fn a_killed_stage_is_tried_again() {
         std::thread::sleep(Duration::from_millis(5));
     }
     assert!(runner.wait().unwrap().success(), "a stage that was killed is tried again");
-    assert_eq!(tables(&hurt), undisturbed);
+    assert_same(&tables(&hurt), &undisturbed);
 }
 
 #[test]

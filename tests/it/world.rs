@@ -90,3 +90,10 @@ pub fn tables(run: &Path) -> BTreeMap<PathBuf, String> {
     assert!(hashes.len() > 10, "{} holds no tables", run.display());
     hashes
 }
+
+/// Asserts that two sets of tables are the same to the bit, naming those that differ and nothing else.
+pub fn assert_same(found: &BTreeMap<PathBuf, String>, expected: &BTreeMap<PathBuf, String>) {
+    let paths: std::collections::BTreeSet<&PathBuf> = found.keys().chain(expected.keys()).collect();
+    let differ: Vec<_> = paths.into_iter().filter(|&path| found.get(path) != expected.get(path)).collect();
+    assert!(differ.is_empty(), "differ or are in one only: {differ:?}");
+}

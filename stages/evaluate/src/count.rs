@@ -22,13 +22,14 @@ pub fn frame(ids: &[u32], values: Series) -> PolarsResult<LazyFrame> {
 /// # Errors
 /// When polars refuses the frames.
 pub fn contingency(left: LazyFrame, right: LazyFrame) -> PolarsResult<Contingency> {
-    let named =
-        |frame: LazyFrame, name: &str| frame.select([col(IMAGE), col("value").cast(DataType::String).alias(name)]);
+    let named = |frame: LazyFrame, name: &str| frame.select([col(IMAGE), col("value").alias(name)]);
     let counts = named(left, LEFT)
         .join(named(right, RIGHT), [col(IMAGE)], [col(IMAGE)], JoinArgs::new(JoinType::Inner))
         .drop_nulls(None)
         .group_by([col(LEFT), col(RIGHT)])
         .agg([len().cast(DataType::UInt64).alias("count")])
+        // One type for labels and cluster numbers, once there are few rows of them.
+        .with_columns([col(LEFT).cast(DataType::String), col(RIGHT).cast(DataType::String)])
         .collect()?;
     let (left, right) = (counts.column(LEFT)?.str()?, counts.column(RIGHT)?.str()?);
     let sums = counts.column("count")?.u64()?;

@@ -35,6 +35,14 @@ pub enum Error {
         /// Images in all.
         images: usize,
     },
+    /// Assignments and clusters that are not of the same fit.
+    #[error("{}: its clusters are not those of {}\nhint: give --assignments and --clusters of the same epoch and run", path.display(), clusters.display())]
+    OtherFit {
+        /// The assignments.
+        path: PathBuf,
+        /// The clusters.
+        clusters: PathBuf,
+    },
     /// Nothing to measure.
     #[error("{}: no image is assigned\nhint: run `deepmcat cluster` on a data set with images", path.display())]
     Empty {
@@ -46,7 +54,7 @@ pub enum Error {
 impl Failure for Error {
     fn is_usage(&self) -> bool {
         match self {
-            Self::Config(_) | Self::OtherImages { .. } | Self::Empty { .. } => true,
+            Self::Config(_) | Self::OtherImages { .. } | Self::OtherFit { .. } | Self::Empty { .. } => true,
             Self::Schema(error) => error.is_usage(),
             Self::Count { .. } => false,
         }

@@ -4,6 +4,7 @@ mod args;
 mod contingency;
 mod count;
 mod error;
+mod json;
 mod metrics;
 
 pub use args::Args;
@@ -11,11 +12,14 @@ pub use contingency::Contingency;
 pub use error::Error;
 pub use metrics::{ami, ari, balanced_purity, nmi, purity};
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use deepmcat_common::Timings;
 use deepmcat_schemas::layout::MANIFEST;
-use deepmcat_schemas::{Assignments, Clusters, Manifest, Metrics, PART_0, read_folder, read_table, write_table};
+use deepmcat_schemas::{
+    Assignments, ClusterId, Clusters, Manifest, Metrics, PART_0, read_folder, read_table, write_table,
+};
 use polars::prelude::{LazyFrame, NamedFrom, PolarsResult, Series};
 
 /// Runs the stage.
@@ -36,13 +40,14 @@ pub fn run(args: Args) -> Result<(), Error> {
     timings.lap("read");
     let count = |source| Error::Count { path: args.assignments.clone(), source };
     check_images(&args.assignments, &assignments, &manifest_path, &manifest)?;
+    check_clusters(&args.assignments, &assignments, &args.clusters, &clusters)?;
     let metrics = evaluate(&manifest, &assignments, &clusters, previous.as_ref()).map_err(count)?;
     timings.lap("compute");
     write_table(&args.out.join(PART_0), &metrics, &config.stamp("evaluate", env!("CARGO_PKG_VERSION")))?;
     timings.lap("write");
     timings.log();
     if args.json {
-        print_json(&metrics);
+        json::print(&metrics);
     }
     Ok(())
 }
@@ -67,7 +72,28 @@ fn check_images(
     })
 }
 
+/// Assignments and clusters have to be of the same fit, or the row would mix two epochs.
+fn check_clusters(
+    path: &Path,
+    assignments: &Assignments,
+    clusters_path: &Path,
+    clusters: &Clusters,
+) -> Result<(), Error> {
+    let mut counted: BTreeMap<ClusterId, u32> = BTreeMap::new();
+    for &cluster in &assignments.cluster {
+        *counted.entry(cluster).or_default() += 1;
+    }
+    let said = clusters.cluster.iter().copied().zip(clusters.size.iter().copied());
+    if counted == said.filter(|&(_, size)| size > 0).collect() {
+        return Ok(());
+    }
+    Err(Error::OtherFit { path: path.to_owned(), clusters: clusters_path.to_owned() })
+}
+
 /// The metrics of one epoch, one row.
+///
+/// Figures by label are over the images that have one, and null where none has; figures of change are over the images
+/// that the epoch before assigned too, and null where there are none.
 ///
 /// # Errors
 /// When polars refuses the tables.
@@ -87,7 +113,8 @@ pub fn evaluate(
     let (mut nmi_previous, mut changed_share) = (None, None);
     if let Some(previous) = previous {
         let before = frame_of(previous)?;
-        nmi_previous = Some(nmi(&count::contingency(before.clone(), assigned.clone())?));
+        let by_previous = count::contingency(before.clone(), assigned.clone())?;
+        nmi_previous = (by_previous.total > 0).then(|| nmi(&by_previous));
         let (same, all) = count::unchanged(before, assigned)?;
         changed_share = (all > 0).then(|| 1.0 - same as f64 / all as f64);
     }
@@ -118,31 +145,11 @@ fn frame_of(assignments: &Assignments) -> PolarsResult<LazyFrame> {
     count::frame(&ids, Series::new("value".into(), &clusters))
 }
 
-fn print_json(metrics: &Metrics) {
-    use std::io::Write;
-    let text = |value: Option<f64>| value.map_or_else(|| "null".to_owned(), |value| value.to_string());
-    let figures = [
-        ("purity", metrics.purity[0]),
-        ("balanced_purity", metrics.balanced_purity[0]),
-        ("nmi_labels", metrics.nmi_labels[0]),
-        ("ari", metrics.ari[0]),
-        ("ami", metrics.ami[0]),
-        ("nmi_previous", metrics.nmi_previous[0]),
-        ("changed_share", metrics.changed_share[0]),
-        ("largest_share", Some(metrics.largest_share[0])),
-        ("inertia", Some(metrics.inertia[0])),
-        ("clusters_used", Some(f64::from(metrics.clusters_used[0]))),
-    ];
-    let pairs: Vec<String> = figures.iter().map(|(name, value)| format!("\"{name}\": {}", text(*value))).collect();
-    // A reader that has gone is no error.
-    let _ = writeln!(std::io::stdout(), "{{{}}}", pairs.join(", "));
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use deepmcat_schemas::{ClusterId, ImageId};
+    use deepmcat_schemas::ImageId;
 
     fn tables(labels: &[Option<&str>], clusters: &[u32]) -> (Manifest, Assignments, Clusters) {
         let ids: Vec<ImageId> = (0..labels.len() as u32).map(ImageId).collect();
@@ -180,6 +187,25 @@ mod tests {
         let metrics = evaluate(&manifest, &assignments, &clusters, Some(&assignments)).unwrap();
         assert_eq!((metrics.purity[0], metrics.ari[0], metrics.labelled[0]), (None, None, 0));
         assert_eq!((metrics.nmi_previous[0], metrics.changed_share[0]), (Some(1.0), Some(0.0)));
+    }
+
+    #[test]
+    fn an_epoch_before_of_other_images_says_nothing() {
+        let (manifest, assignments, clusters) = tables(&[None; 3], &[0, 0, 1]);
+        let mut before = assignments.clone();
+        before.image_id.iter_mut().for_each(|id| id.0 += 10);
+        let metrics = evaluate(&manifest, &assignments, &clusters, Some(&before)).unwrap();
+        assert_eq!((metrics.nmi_previous[0], metrics.changed_share[0]), (None, None));
+    }
+
+    #[test]
+    fn clusters_of_another_epoch_are_refused() {
+        let (_, assignments, clusters) = tables(&[None; 3], &[0, 0, 1]);
+        let (one, other) = (Path::new("a/epoch=1"), Path::new("c/epoch=2"));
+        assert!(check_clusters(one, &assignments, other, &clusters).is_ok());
+        let (_, _, clusters) = tables(&[None; 3], &[0, 1, 1]);
+        let error = check_clusters(one, &assignments, other, &clusters).unwrap_err();
+        assert!(error.to_string().starts_with("a/epoch=1: its clusters are not those of c/epoch=2"), "{error}");
     }
 
     #[test]

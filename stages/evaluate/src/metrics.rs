@@ -168,6 +168,13 @@ mod tests {
         assert!(cases >= 30, "{cases}");
     }
 
+    /// What scikit-learn 1.9 gives for two empty lists.
+    #[test]
+    fn nothing_agrees_with_nothing() {
+        let empty = Contingency::default();
+        assert_eq!([nmi(&empty), ari(&empty), ami(&empty)], [1.0; 3]);
+    }
+
     proptest! {
         #[test]
         fn renaming_clusters_changes_nothing(pairs in prop::collection::vec((0_u32..5, 0_u32..9), 1..200)) {
