@@ -1,7 +1,7 @@
 //! Ingest: archives of NIfTI, DICOM, PNG and JPEG to PNG slices at t=0 with a manifest.
 //!
-//! Two passes over the archive. The first reads headers and chooses what becomes an image ([`scan`]); the second
-//! decodes just that ([`convert`]). Every file ends as a source of images or as a row of the rejects; what it holds
+//! Two passes over the archive. The first reads headers and chooses what becomes an image (`scan`); the second
+//! decodes just that (`convert`). Every file ends as a source of images or as a row of the rejects; what it holds
 //! can end neither the run nor take more than its share of memory.
 
 mod args;

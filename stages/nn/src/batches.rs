@@ -1,7 +1,7 @@
 //! Batches of images, prepared by a thread of its own ahead of the network.
 //!
 //! The views of a batch are rendered in parallel (rayon) while the network works on the batch before; a bounded
-//! channel keeps at most [`AHEAD`] batches waiting. A view depends on its item alone, so no batch depends on timing.
+//! channel keeps at most `AHEAD` batches waiting. A view depends on its item alone, so no batch depends on timing.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
