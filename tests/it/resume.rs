@@ -22,6 +22,17 @@ fn wait_for(path: &Path) {
     panic!("{} did not appear within a minute", path.display());
 }
 
+/// The process whose command line holds all of `words` and that works in `folder`.
+fn process(words: &[&str], folder: &Path) -> Option<u32> {
+    let folder = folder.canonicalize().unwrap();
+    fs_err::read_dir("/proc").unwrap().flatten().find_map(|entry| {
+        let line = std::fs::read_to_string(entry.path().join("cmdline")).ok()?;
+        let here = std::fs::read_link(entry.path().join("cwd")).ok()? == folder;
+        let all = words.iter().all(|word| line.contains(word));
+        (here && all).then(|| entry.file_name().to_string_lossy().parse().ok())?
+    })
+}
+
 #[test]
 fn a_runner_killed_anywhere_leaves_nothing_to_repair() {
     let world = World::new();
@@ -55,14 +66,14 @@ fn a_killed_stage_is_tried_again() {
     let hurt = world.path("hurt");
     let mut runner = start(&world, "hurt");
     wait_for(&hurt.join("logs/train@0.log"));
-    // Only the trainer of this very run: its command line names the run's folder.
-    let pattern = "deepmcat-train .*hurt/checkpoints/epoch=0";
-    let mut tries = 0;
-    while !Command::new("pkill").args(["-9", "-f", pattern]).current_dir(world.path("")).status().unwrap().success() {
-        tries += 1;
-        assert!(tries < 200 && runner.try_wait().unwrap().is_none(), "the trainer was never seen");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    // Only the trainer of this very test: it works in this test's directory.
+    let trainer = loop {
+        assert!(runner.try_wait().unwrap().is_none(), "the trainer was never seen");
+        if let Some(id) = process(&["deepmcat-train", "hurt/checkpoints/epoch=0"], &world.path("")) {
+            break id;
+        }
+    };
+    assert!(Command::new("sh").args(["-c", &format!("kill -9 {trainer}")]).status().unwrap().success());
     assert!(runner.wait().unwrap().success(), "a stage that was killed is tried again");
     assert_same(&tables(&hurt), &undisturbed);
 }
