@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use deepmcat_common::Config;
+use deepmcat_common::{Config, Final};
 use deepmcat_schemas::Epoch;
 use deepmcat_schemas::layout::{MANIFEST, REJECTS, RUN_TOML, SOURCES};
 
@@ -190,12 +190,12 @@ fn checkpoint_before(epoch: Epoch) -> PathBuf {
 pub fn nodes(config: &Config) -> Vec<Node> {
     let mut nodes =
         vec![ingest(config), Node::new(Stage::Init, Pass::Once).flag("--init").writes("--out", "checkpoints/initial")];
-    nodes.extend(baseline());
+    nodes.extend(baseline(config));
     for epoch in (0..config.run.epochs).map(Epoch) {
-        nodes.extend(assign(epoch, false));
+        nodes.extend(assign(epoch));
         nodes.extend(learn(epoch));
     }
-    nodes.extend(assign(Epoch(config.run.epochs), !config.last.augment));
+    nodes.extend(last(config));
     nodes
 }
 
@@ -216,13 +216,12 @@ fn ingest(config: &Config) -> Node {
 }
 
 /// k-means on raw pixels: stands beside every purity we print, since purity rises with k by itself.
-fn baseline() -> [Node; 3] {
+fn baseline(config: &Config) -> [Node; 3] {
     let node = |stage| Node::new(stage, Pass::Raw);
     let epoch = Epoch(0);
     [
         node(Stage::Embed).flag("--raw").reads_dataset().epoch(epoch).writes("--out", "baseline/features"),
-        node(Stage::Cluster)
-            .reads("--features", "baseline/features")
+        as_last(config, node(Stage::Cluster).reads("--features", "baseline/features"))
             .epoch(epoch)
             .writes("--assignments", "baseline/assignments")
             .writes("--clusters", "baseline/clusters"),
@@ -234,11 +233,26 @@ fn baseline() -> [Node; 3] {
     ]
 }
 
+/// The pass after the last epoch: its clusters are the result.
+fn last(config: &Config) -> [Node; 3] {
+    let [embed, cluster, evaluate] = assign(Epoch(config.run.epochs));
+    let embed = if config.last.augment { embed } else { embed.flag("--clean") };
+    [embed, as_last(config, cluster), evaluate]
+}
+
+/// k-means with the settings of the pass after the last epoch.
+fn as_last(config: &Config, mut node: Node) -> Node {
+    let Final { k, redo, .. } = config.last;
+    if k != 0 {
+        node = node.flag("--k").flag(&k.to_string());
+    }
+    node.flag("--redo").flag(&redo.to_string())
+}
+
 /// embed -> cluster -> evaluate of one epoch.
-fn assign(epoch: Epoch, clean: bool) -> [Node; 3] {
+fn assign(epoch: Epoch) -> [Node; 3] {
     let node = |stage| Node::new(stage, Pass::Epoch(epoch));
     let embed = node(Stage::Embed).reads_dataset().reads("--weights", checkpoint_before(epoch)).epoch(epoch);
-    let embed = if clean { embed.flag("--clean") } else { embed };
     let mut cluster = node(Stage::Cluster).reads("--features", at("features", epoch)).epoch(epoch);
     let mut evaluate = node(Stage::Evaluate)
         .reads_dataset()
@@ -322,7 +336,7 @@ mod tests {
         let line: Vec<_> = last.command_line(Path::new("r")).into_iter().map(|a| a.into_string().unwrap()).collect();
         assert_eq!(
             line.join(" "),
-            "--config r/run.toml --dataset r/dataset --weights r/checkpoints/epoch=1 --epoch 2 --clean --out r/features/epoch=2"
+            "--config r/run.toml --dataset r/dataset --weights r/checkpoints/epoch=1 --epoch 2 --out r/features/epoch=2 --clean"
         );
     }
 

@@ -67,6 +67,7 @@ fn attempt(run: &RunFolder, node: &Node) -> Result<ExitStatus, Error> {
     let mut child = Command::new(&program)
         .args(&line)
         .env(deepmcat_common::PARENT_WATCH, "1")
+        .envs(waiting())
         .stdin(Stdio::piped())
         .stdout(log.try_clone()?)
         .stderr(log)
@@ -77,6 +78,13 @@ fn attempt(run: &RunFolder, node: &Node) -> Result<ExitStatus, Error> {
     let status = child.wait()?;
     drop(stdin);
     Ok(status)
+}
+
+/// Threads of a stage wait asleep unless the user says otherwise: libgomp's spin, and what runs beside them (another
+/// node, another program) then slows every step many times.
+fn waiting() -> Option<(&'static str, &'static str)> {
+    const POLICY: &str = "OMP_WAIT_POLICY";
+    std::env::var_os(POLICY).is_none().then_some((POLICY, "PASSIVE"))
 }
 
 fn failure(run: &RunFolder, node: &Node, status: ExitStatus, usage: bool) -> Error {

@@ -8,7 +8,7 @@ use deepmcat_schemas::Epoch;
 
 /// Groups features by exact k-means and numbers the clusters as the epoch before did.
 ///
-/// Lloyd's algorithm from random images, cluster.k clusters, cluster.iterations iterations, the best of cluster.redo
+/// Lloyd's algorithm from random images (or as cluster.start says), cluster.k clusters, cluster.iterations iterations, the best of cluster.redo
 /// starts. With --previous a cluster takes the number of the cluster that it shares most images with, all clusters
 /// together as well as can be, so that a number means the same over epochs.
 #[derive(Debug, Clone, Parser)]
@@ -28,6 +28,12 @@ pub struct Args {
     /// Epoch, which numbers the draws of the start
     #[arg(long, value_name = "T", default_value_t = Epoch(0))]
     pub epoch: Epoch,
+    /// Number of clusters [default: cluster.k of the configuration]
+    #[arg(long)]
+    pub k: Option<u32>,
+    /// Starts, of which the best counts [default: cluster.redo of the configuration]
+    #[arg(long, value_name = "N")]
+    pub redo: Option<u32>,
     /// Folder to write the table of assignments to
     #[arg(long, value_name = "FOLDER")]
     pub assignments: PathBuf,

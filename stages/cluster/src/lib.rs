@@ -32,7 +32,10 @@ pub use parameters::Parameters;
 /// tables cannot be written.
 pub fn run(args: Args) -> Result<(), Error> {
     let mut timings = Timings::new();
-    let config = args.common.config()?;
+    let mut config = args.common.config()?;
+    // Into the configuration, so that the tables' stamp covers them.
+    config.cluster.k = args.k.unwrap_or(config.cluster.k);
+    config.cluster.redo = args.redo.unwrap_or(config.cluster.redo);
     let device = Compute::start(&config.compute)?.device;
     let files = FeatureFiles::open(&args.features)?;
     let features = files.features()?;
@@ -60,7 +63,7 @@ pub fn cluster(
     device: Device,
 ) -> Result<(Assignments, Clusters), Error> {
     let mut blocks = Blocks::new(features, BLOCK_ROWS, device)?;
-    let fit = fit(features, &mut blocks, parameters)?;
+    let fit = fit(features, previous, &mut blocks, parameters)?;
     let nearest = blocks.two_nearest(&fit.centroids)?;
     let numbers = match previous {
         None => (0..parameters.k as u32).map(ClusterId).collect(),

@@ -1,6 +1,7 @@
 //! Lloyd's algorithm: assign every row to its nearest centroid, move every centroid to its rows' mean, repeat.
 
 use deepmcat_common::Progress;
+use deepmcat_schemas::Assignments;
 
 use crate::assign::{Blocks, Nearest};
 use crate::features::Features;
@@ -34,11 +35,17 @@ impl Fit {
     }
 }
 
-/// The best of `parameters.redo` starts; of equals the first.
+/// The best of `parameters.redo` starts; of equals the first. `previous` is the epoch before, which may be where the
+/// first starts.
 ///
 /// # Errors
 /// When there are fewer images than clusters, features are not finite, or memory runs out.
-pub fn fit(features: &Features<'_>, blocks: &mut Blocks<'_>, parameters: &Parameters) -> Result<Fit, Error> {
+pub fn fit(
+    features: &Features<'_>,
+    previous: Option<&Assignments>,
+    blocks: &mut Blocks<'_>,
+    parameters: &Parameters,
+) -> Result<Fit, Error> {
     let (images, k) = (features.len(), parameters.k);
     if images < k {
         return Err(Error::TooFewImages { path: features.source().to_owned(), images, k });
@@ -47,8 +54,8 @@ pub fn fit(features: &Features<'_>, blocks: &mut Blocks<'_>, parameters: &Parame
     let progress = Progress::new(u64::from(parameters.redo) * parameters.iterations as u64, "iterations");
     let mut best: Option<Fit> = None;
     for attempt in 0..parameters.redo.max(1) {
-        let rows = start::random_rows(images, parameters, attempt);
-        let found = descend(features, &lengths, blocks, start::from_rows(features, &rows), parameters, &progress)?;
+        let start = start::centroids(features, previous, parameters, attempt);
+        let found = descend(features, &lengths, blocks, start, parameters, &progress)?;
         tracing::debug!(
             "start {attempt}: objective {} after {} iterations",
             found.objective(),
@@ -108,19 +115,20 @@ fn objective(nearest: &[Nearest], lengths: &[f32]) -> f64 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use deepmcat_common::Start;
     use deepmcat_schemas::Epoch;
     use proptest::prelude::*;
     use tch::Device;
 
     fn parameters(k: usize, iterations: usize) -> Parameters {
-        Parameters { k, iterations, redo: 1, tolerance: 0.0, seed: 5, epoch: Epoch(0) }
+        Parameters { k, start: Start::Random, iterations, redo: 1, tolerance: 0.0, seed: 5, epoch: Epoch(0) }
     }
 
     /// Fits values `[n * dimensions]` in blocks of `rows`.
     fn fit_values(values: &[f32], dimensions: usize, rows: usize, parameters: &Parameters) -> Result<Fit, Error> {
         let ids: Vec<u32> = (0..(values.len() / dimensions) as u32).collect();
         let features = Features::from_values(&ids, dimensions, values)?;
-        fit(&features, &mut Blocks::new(&features, rows, Device::Cpu)?, parameters)
+        fit(&features, None, &mut Blocks::new(&features, rows, Device::Cpu)?, parameters)
     }
 
     /// `fixtures/golden.csv`, made by `fixtures/make_golden.py` with scikit-learn.

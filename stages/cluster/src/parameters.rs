@@ -1,6 +1,6 @@
 //! What a fit depends on besides the features.
 
-use deepmcat_common::Config;
+use deepmcat_common::{Config, Start};
 use deepmcat_schemas::Epoch;
 
 /// Parameters of k-means.
@@ -8,6 +8,8 @@ use deepmcat_schemas::Epoch;
 pub struct Parameters {
     /// Number of clusters.
     pub k: usize,
+    /// Where the first start begins; the others are random, or spread where this is.
+    pub start: Start,
     /// Most iterations of a start; an iteration moves the centroids and assigns every image.
     pub iterations: usize,
     /// Starts, of which the one with the lowest objective counts.
@@ -27,6 +29,7 @@ impl Parameters {
         // u32 fits usize wherever libtorch runs.
         Self {
             k: config.cluster.k as usize,
+            start: config.cluster.start,
             iterations: config.cluster.iterations as usize,
             redo: config.cluster.redo,
             tolerance: config.cluster.tolerance,

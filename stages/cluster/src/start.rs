@@ -1,9 +1,77 @@
-//! Where k-means starts: k different images, drawn at random (as faiss and DeepCluster).
+//! Where k-means starts: at k different images drawn at random (as faiss and DeepCluster), at images drawn far from
+//! each other (k-means++, Arthur and Vassilvitskii, 2007), or at the means of the clusters of the epoch before.
 
+use std::collections::HashMap;
+
+use deepmcat_common::Start;
 use deepmcat_common::random::{Purpose, generator};
+use deepmcat_schemas::{Assignments, ImageId};
+use rand::RngExt;
+use rayon::prelude::*;
 
 use crate::features::Features;
 use crate::{Centroids, Parameters};
+
+/// The centroids that an attempt starts from `[k, d]`.
+///
+/// Only the first attempt starts where the epoch before ended: another would find the same again.
+#[must_use]
+pub fn centroids(
+    features: &Features<'_>,
+    previous: Option<&Assignments>,
+    parameters: &Parameters,
+    attempt: u32,
+) -> Centroids {
+    let before = previous.filter(|_| parameters.start == Start::Previous && attempt == 0);
+    if let Some(centroids) = before.and_then(|before| means(features, before, parameters.k)) {
+        return centroids;
+    }
+    match parameters.start {
+        Start::Spread => from_rows(features, &spread_rows(features, parameters, attempt)),
+        Start::Random | Start::Previous => from_rows(features, &random_rows(features.len(), parameters, attempt)),
+    }
+}
+
+/// The means of the clusters of the epoch before; `None` where an image had none, or there were more clusters.
+fn means(features: &Features<'_>, previous: &Assignments, k: usize) -> Option<Centroids> {
+    let before: HashMap<ImageId, u32> =
+        previous.image_id.iter().copied().zip(previous.cluster.iter().map(|cluster| cluster.0)).collect();
+    let ids = features.image_ids();
+    let clusters: Option<Vec<u32>> =
+        ids.iter().map(|id| before.get(id).copied().filter(|&cluster| (cluster as usize) < k)).collect();
+    let mut centroids = Centroids::zeros(k, features.dimensions());
+    centroids.update(features, &clusters?);
+    Some(centroids)
+}
+
+/// k-means++: each next row is drawn with the probability of its squared distance to the nearest one drawn before.
+#[must_use]
+pub fn spread_rows(features: &Features<'_>, parameters: &Parameters, attempt: u32) -> Vec<usize> {
+    let mut random = generator(parameters.seed, parameters.epoch.0, attempt, Purpose::KMeans);
+    let mut rows = vec![random.random_range(0..features.len())];
+    let mut nearest = vec![f32::INFINITY; features.len()];
+    while rows.len() < parameters.k {
+        let last = from_rows(features, &rows[rows.len() - 1..]);
+        nearest.par_iter_mut().enumerate().for_each_init(
+            || vec![0.0; features.dimensions()],
+            |values, (row, nearest)| {
+                features.read(row, values);
+                let squares = values.iter().zip(last.row(0)).map(|(a, b)| (a - b) * (a - b));
+                *nearest = nearest.min(squares.sum());
+            },
+        );
+        // Rows of distance 0 are never drawn, unless all that are left have it.
+        let total: f64 = nearest.iter().copied().map(f64::from).sum();
+        let mut left = random.random::<f64>() * total;
+        let drawn = nearest.iter().position(|&distance| {
+            left -= f64::from(distance);
+            distance > 0.0 && left < 0.0
+        });
+        let other = || (0..features.len()).find(|row| !rows.contains(row)).unwrap_or_default();
+        rows.push(drawn.unwrap_or_else(other));
+    }
+    rows
+}
 
 /// The rows that start an attempt `[k]`, all different. `parameters.k` is at most `rows`.
 #[must_use]
@@ -23,6 +91,7 @@ pub fn from_rows(features: &Features<'_>, rows: &[usize]) -> Centroids {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use deepmcat_schemas::Epoch;
@@ -30,7 +99,15 @@ mod tests {
     #[test]
     fn starts_are_different_rows_and_depend_on_seed_epoch_and_attempt() {
         let draw = |seed, epoch, attempt| {
-            let parameters = Parameters { k: 20, iterations: 1, redo: 1, tolerance: 0.0, seed, epoch: Epoch(epoch) };
+            let parameters = Parameters {
+                k: 20,
+                start: Start::Random,
+                iterations: 1,
+                redo: 1,
+                tolerance: 0.0,
+                seed,
+                epoch: Epoch(epoch),
+            };
             random_rows(20, &parameters, attempt)
         };
         let rows = draw(1, 2, 3);
@@ -41,5 +118,53 @@ mod tests {
         for other in [draw(2, 2, 3), draw(1, 3, 3), draw(1, 2, 4)] {
             assert_ne!(rows, other);
         }
+    }
+
+    #[test]
+    fn spread_starts_find_groups_that_random_ones_miss() {
+        // Four groups of very different sizes.
+        let sizes = [97, 1, 1, 1];
+        let groups: Vec<usize> = sizes.iter().enumerate().flat_map(|(group, &size)| vec![group; size]).collect();
+        let values: Vec<f32> = groups.iter().map(|&group| 10.0 * group as f32).collect();
+        let ids: Vec<u32> = (0..100).collect();
+        let features = Features::from_values(&ids, 1, &values).unwrap();
+        let parameters =
+            Parameters { k: 4, start: Start::Spread, iterations: 1, redo: 1, tolerance: 0.0, seed: 3, epoch: Epoch(0) };
+        for attempt in 0..10 {
+            let mut found: Vec<usize> =
+                spread_rows(&features, &parameters, attempt).into_iter().map(|row| groups[row]).collect();
+            found.sort_unstable();
+            assert_eq!(found, [0, 1, 2, 3]);
+        }
+        // More clusters than different images: rows stay different.
+        let mut rows = spread_rows(&features, &Parameters { k: 9, ..parameters }, 0);
+        rows.sort_unstable();
+        rows.dedup();
+        assert_eq!(rows.len(), 9);
+    }
+
+    #[test]
+    fn the_epoch_before_is_where_the_first_attempt_starts() {
+        let (ids, values) = ([0, 1, 2, 3], [0.0, 1.0, 10.0, 12.0]);
+        let features = Features::from_values(&ids, 1, &values).unwrap();
+        let parameters = Parameters {
+            k: 2,
+            start: Start::Previous,
+            iterations: 1,
+            redo: 1,
+            tolerance: 0.0,
+            seed: 3,
+            epoch: Epoch(1),
+        };
+        let before = |clusters: &[u32]| Assignments {
+            image_id: ids[..clusters.len()].iter().copied().map(ImageId).collect(),
+            cluster: clusters.iter().copied().map(deepmcat_schemas::ClusterId).collect(),
+            ..Assignments::default()
+        };
+        let start = |previous: &[u32], attempt| centroids(&features, Some(&before(previous)), &parameters, attempt);
+        assert_eq!(start(&[1, 1, 0, 0], 0).values(), [11.0, 0.5]);
+        assert_ne!(start(&[1, 1, 0, 0], 1).values(), [11.0, 0.5]);
+        // An image without a cluster, or one of more clusters, says that the epoch before was another run's.
+        assert_eq!(start(&[1, 1, 0], 0), start(&[1, 1, 0, 2], 0));
     }
 }

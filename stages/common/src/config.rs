@@ -12,6 +12,6 @@ pub use error::ConfigError;
 pub use presets::{PRESETS, preset};
 pub use resolve::resolve;
 pub use sections::{
-    Augment, Cluster, Compute, Config, Embed, FeatureLayer, Final, Frames, Ingest, Input, Network, Pipeline, Precision,
-    Retention, Run, Sample, Train,
+    Augment, Cluster, Compute, Config, Embed, FeatureLayer, Final, Frames, Ingest, Input, LastLayer, Network, Pipeline,
+    Precision, Retention, Run, Sample, Schedule, Start, Train,
 };

@@ -10,8 +10,8 @@ mod timings;
 
 pub use args::{CommonArgs, Verbosity};
 pub use config::{
-    Augment, Cluster, Compute, Config, ConfigError, Embed, FeatureLayer, Final, Frames, Ingest, Input, Network,
-    Pipeline, Precision, Retention, Run, Sample, Train,
+    Augment, Cluster, Compute, Config, ConfigError, Embed, FeatureLayer, Final, Frames, Ingest, Input, LastLayer,
+    Network, Pipeline, Precision, Retention, Run, Sample, Schedule, Start, Train,
 };
 pub use exit::{Failure, main, main_with, print_error};
 pub use parent::PARENT_WATCH;

@@ -32,10 +32,17 @@ pub enum Purpose {
 /// The generator for one item (an image, a cluster, a layer) of one epoch.
 #[must_use]
 pub fn generator(seed: u64, epoch: u32, item: u32, purpose: Purpose) -> ChaCha8Rng {
+    repeated(seed, epoch, item, purpose, 0)
+}
+
+/// The generator for one of several draws of the same kind, for example the views of an image.
+#[must_use]
+pub fn repeated(seed: u64, epoch: u32, item: u32, purpose: Purpose, number: u32) -> ChaCha8Rng {
     let mut key = [0_u8; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
     key[8..12].copy_from_slice(&epoch.to_le_bytes());
     key[12..16].copy_from_slice(&(purpose as u32).to_le_bytes());
+    key[16..20].copy_from_slice(&number.to_le_bytes());
     let mut generator = ChaCha8Rng::from_seed(key);
     generator.set_stream(u64::from(item));
     generator
@@ -56,6 +63,7 @@ mod tests {
             draw(1, 3, 3, Purpose::Augment),
             draw(1, 2, 4, Purpose::Augment),
             draw(1, 2, 3, Purpose::EmbedAugment),
+            repeated(1, 2, 3, Purpose::Augment, 1).next_u64(),
         ];
         assert!(others.iter().all(|&other| other != one));
     }

@@ -43,8 +43,8 @@ pub fn run(args: Args) -> Result<(), Error> {
     let features = match &args.weights {
         None => raw(&args.dataset, &paths, &mut timings)?,
         Some(weights) => {
-            let view = view(&config, args.epoch, args.clean);
-            let job = Job { dataset: &args.dataset, paths: &paths, ids: &ids, weights, view };
+            let views = views(&config, args.epoch, args.clean);
+            let job = Job { dataset: &args.dataset, paths: &paths, ids: &ids, weights, views };
             embed(job, &config, compute, &mut timings)?
         }
     };
@@ -57,16 +57,18 @@ pub fn run(args: Args) -> Result<(), Error> {
 }
 
 /// What the network sees of an image at this epoch.
-fn view(config: &Config, epoch: Epoch, clean: bool) -> View {
+fn views(config: &Config, epoch: Epoch, clean: bool) -> Vec<View> {
     if clean || !config.embed.augment {
-        return View::Clean;
+        return vec![View::Clean];
     }
-    View::Augmented {
+    let view = |number| View::Augmented {
         settings: config.augment.clone(),
         seed: config.run.seed,
         epoch: epoch.0,
         purpose: Purpose::EmbedAugment,
-    }
+        number,
+    };
+    (0..config.embed.views).map(view).collect()
 }
 
 /// Ids and paths of a part of a data set's images.

@@ -1,4 +1,4 @@
-//! Features of the network, in evaluation mode.
+//! Features of the network, in evaluation mode: of one view of an image, or the mean over several.
 //!
 //! On the processor every thread embeds small batches by itself, from pixels to features: threads wait for no other,
 //! and a feature does not depend on their number. A graphics card gets large batches that all threads render.
@@ -28,8 +28,8 @@ pub struct Job<'a> {
     pub ids: &'a [ImageId],
     /// Checkpoint folder of the network.
     pub weights: &'a Path,
-    /// What the network sees of an image.
-    pub view: View,
+    /// What the network sees of an image; the mean of its features counts.
+    pub views: Vec<View>,
 }
 
 /// Embeds the images of a job: row i is that of `ids[i]`.
@@ -43,15 +43,21 @@ pub fn embed(job: Job, config: &Config, compute: Compute, timings: &mut Timings)
 
     let dimensions = usize::try_from(dimensions(&config.network)).unwrap_or_default();
     let mut values = vec![0.0; job.ids.len() * dimensions];
-    let progress = Progress::new(job.ids.len() as u64, "images embedded");
+    let progress = Progress::new((job.ids.len() * job.views.len()) as u64, "images embedded");
     let run = Run { side: config.network.input as usize, dimensions, compute, progress: &progress };
     let batch = config.embed.batch as usize;
     if compute.device.is_cuda() {
-        run.on_card(&network, images, &job, batch, &mut values)?;
+        let images = Arc::new(images);
+        for view in &job.views {
+            run.on_card(&network, &images, &job, view, batch, &mut values)?;
+        }
     } else {
         run.on_threads(&network, &images, &job, batch.min(THREAD_BATCH), &mut values)?;
     }
     progress.finish();
+    if job.views.len() > 1 {
+        normalise(&mut values, dimensions, 0)?;
+    }
     Ok(Features { dimensions, values })
 }
 
@@ -80,11 +86,13 @@ impl Run<'_> {
             tch::set_num_threads(1);
             while let Some((number, (rows, ids))) = next() {
                 let mut pixels = vec![0.0; ids.len() * self.side * self.side];
-                for (place, (target, id)) in pixels.chunks_exact_mut(self.side * self.side).zip(ids).enumerate() {
-                    let source = images.pixels(number * batch + place)?;
-                    job.view.render(&source, images.side(), id.0, self.side, target);
+                for view in &job.views {
+                    for (place, (target, id)) in pixels.chunks_exact_mut(self.side * self.side).zip(ids).enumerate() {
+                        let source = images.pixels(number * batch + place)?;
+                        view.render(&source, images.side(), id.0, self.side, target);
+                    }
+                    self.add_features(&network, &pixels, ids, rows)?;
                 }
-                self.features(&network, &pixels, ids, rows)?;
             }
             Ok(())
         };
@@ -101,23 +109,24 @@ impl Run<'_> {
     fn on_card(
         &self,
         network: &Embedder,
-        images: Images,
+        images: &Arc<Images>,
         job: &Job,
+        view: &View,
         batch: usize,
         values: &mut [f32],
     ) -> Result<(), Error> {
         let items = job.ids.iter().enumerate().map(|(row, id)| Item { row, draw: id.0 }).collect();
-        let batches = Batches::start(Arc::new(images), items, job.view.clone(), batch, self.side);
+        let batches = Batches::start(Arc::clone(images), items, view.clone(), batch, self.side);
         for (batch, rows) in batches.zip(values.chunks_mut(batch * self.dimensions)) {
             let batch = batch?;
             let ids = &job.ids[batch.start..batch.start + batch.count];
-            self.features(network, &batch.pixels, ids, rows)?;
+            self.add_features(network, &batch.pixels, ids, rows)?;
         }
         Ok(())
     }
 
-    /// Features of one batch, normalised, into their rows.
-    fn features(
+    /// Adds the features of one batch, normalised, to their rows.
+    fn add_features(
         &self,
         network: &Embedder,
         pixels: &[f32],
@@ -125,8 +134,10 @@ impl Run<'_> {
         rows: &mut [f32],
     ) -> Result<(), deepmcat_nn::Error> {
         let images = vgg::images(pixels, ids.len(), self.side, self.compute.device)?;
-        network.embed(&images)?.f_copy_data(rows, rows.len())?;
-        normalise(rows, self.dimensions, ids.first().map_or(0, |id| id.0))?;
+        let mut features = vec![0.0; rows.len()];
+        network.embed(&images)?.f_copy_data(&mut features, rows.len())?;
+        normalise(&mut features, self.dimensions, ids.first().map_or(0, |id| id.0))?;
+        rows.iter_mut().zip(&features).for_each(|(sum, feature)| *sum += feature);
         self.progress.inc(ids.len() as u64);
         Ok(())
     }

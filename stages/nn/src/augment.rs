@@ -6,7 +6,7 @@
 //! and shading first, and clusters by them. Every draw depends on (seed, epoch, item, purpose) alone.
 
 use deepmcat_common::Augment;
-use deepmcat_common::random::{Purpose, generator};
+use deepmcat_common::random::{Purpose, repeated};
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
@@ -34,6 +34,8 @@ pub enum View {
         epoch: u32,
         /// Training or embedding: they do not share draws.
         purpose: Purpose,
+        /// Which of several views of an image in the epoch.
+        number: u32,
     },
 }
 
@@ -43,11 +45,11 @@ impl View {
     /// `item` tells the draws of one epoch apart: the image when embedding, the place in the epoch when training,
     /// since an image may be drawn twice there.
     pub fn render(&self, source: &[u8], from: usize, item: u32, to: usize, target: &mut [f32]) {
-        let Self::Augmented { settings, seed, epoch, purpose } = self else {
+        let Self::Augmented { settings, seed, epoch, purpose, number } = self else {
             sample(source, from, &Affine::IDENTITY, to, target);
             return z_score(target);
         };
-        let mut random = generator(*seed, *epoch, item, *purpose);
+        let mut random = repeated(*seed, *epoch, item, *purpose, *number);
         let affine = draw_geometry(settings, &mut random);
         let shading: [f32; 5] = std::array::from_fn(|_| settings.bias as f32 * normal(&mut random));
         let power = between([-settings.gamma, settings.gamma], &mut random).exp() as f32;
@@ -116,6 +118,7 @@ pub fn z_score(values: &mut [f32]) {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use deepmcat_common::random::generator;
     use proptest::prelude::*;
 
     fn settings() -> Augment {
@@ -123,7 +126,7 @@ mod tests {
     }
 
     fn augmented(settings: Augment, seed: u64, epoch: u32) -> View {
-        View::Augmented { settings, seed, epoch, purpose: Purpose::Augment }
+        View::Augmented { settings, seed, epoch, purpose: Purpose::Augment, number: 0 }
     }
 
     fn rendered(view: &View, item: u32) -> Vec<f32> {

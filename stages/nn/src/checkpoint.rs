@@ -1,6 +1,7 @@
-//! Checkpoints: `model.safetensors` (weights and running statistics) and `optimizer.safetensors` (momentum).
+//! Checkpoints: `model.safetensors` (weights and running statistics), `optimizer.safetensors` (momentum) and, where the
+//! last layer is kept from epoch to epoch, `head.safetensors`.
 //!
-//! Both are written atomically, hold no code (no pickle), and name tensors as PyTorch does: `load_state_dict` on
+//! All are written atomically, hold no code (no pickle), and name tensors as PyTorch does: `load_state_dict` on
 //! torchvision's `vgg16_bn` takes them. A reader checks every name, type and shape against the network.
 
 use std::borrow::Cow;
@@ -15,12 +16,14 @@ use safetensors::{Dtype, SafeTensors, View};
 use tch::{Device, Kind, Tensor};
 
 use crate::architecture::{Entry, Role, entries};
-use crate::{Compute, Error, Sgd, Vgg, fill};
+use crate::{Compute, Error, Head, Sgd, Vgg, fill};
 
 /// Name of the file of weights in a checkpoint folder.
 pub const MODEL: &str = "model.safetensors";
 /// Name of the file of momentum in a checkpoint folder.
 pub const OPTIMIZER: &str = "optimizer.safetensors";
+/// Name of the file of the last layer in a checkpoint folder.
+pub const HEAD: &str = "head.safetensors";
 /// Version of the format, raised at every change.
 pub const VERSION: u32 = 1;
 /// The one metadata key: the safetensors crate writes several in random order, which would change the bytes.
@@ -67,6 +70,47 @@ pub fn read_optimizer(folder: &Path, network: &Network) -> Result<Vec<Tensor>, E
     let mut entries = entries(network);
     entries.retain(|entry| entry.role.is_trained());
     read(&folder.join(OPTIMIZER), &entries)
+}
+
+/// Writes the last layer to `folder`; `None` removes what an earlier run left there.
+///
+/// # Errors
+/// When the file cannot be written or removed.
+pub fn write_head(folder: &Path, head: Option<&Head>, stamp: &Stamp) -> Result<(), Error> {
+    let path = folder.join(HEAD);
+    let Some(head) = head else {
+        return if path.exists() { Ok(fs_err::remove_file(path)?) } else { Ok(()) };
+    };
+    let entries = head_entries(&head.weight.size());
+    write(&path, entries.iter().zip([&head.weight, &head.bias]), stamp)
+}
+
+/// Reads the last layer from `folder`, for features of `dimensions`; `None` before the first epoch.
+///
+/// # Errors
+/// When the file is damaged, or of other features.
+pub fn read_head(folder: &Path, dimensions: i64) -> Result<Option<Head>, Error> {
+    let path = folder.join(HEAD);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let rows = {
+        let buffer = fs_err::read(&path)?;
+        let file = SafeTensors::deserialize(&buffer)
+            .map_err(|error| Error::Unreadable { path: path.clone(), reason: error.to_string() })?;
+        let rows = file.tensor(HEAD_WEIGHT).ok().and_then(|view| view.shape().first().copied());
+        rows.and_then(|rows| i64::try_from(rows).ok()).unwrap_or_default()
+    };
+    let mut tensors = read(&path, &head_entries(&[rows, dimensions]))?.into_iter();
+    Ok(tensors.next().zip(tensors.next()).map(|(weight, bias)| Head { weight, bias }))
+}
+
+const HEAD_WEIGHT: &str = "head.weight";
+
+/// The tensors of a last layer `[k, d]`.
+fn head_entries(shape: &[i64]) -> [Entry; 2] {
+    let weight = Entry { name: HEAD_WEIGHT.to_owned(), shape: shape.to_vec(), role: Role::Weight { sd: 0.0 } };
+    [weight, Entry { name: "head.bias".to_owned(), shape: shape[..1].to_vec(), role: Role::Bias }]
 }
 
 /// A tensor's bytes, as safetensors wants them.

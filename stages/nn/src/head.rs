@@ -1,6 +1,7 @@
-//! The last layer: linear, new at each epoch, with an SGD of its own that has no momentum.
+//! The last layer: linear, new at each epoch or kept from the one before, with an SGD of its own without momentum.
 //!
-//! `logits = x W^T + b`, `[b, d] -> [b, k]`, W `[k, d]` from N(0, 0.01), b from 0 (DeepCluster).
+//! `logits = x W^T + b`, `[b, d] -> [b, k]`, W `[k, d]` from N(0, 0.01), b from 0 (DeepCluster). DeepCluster needs a
+//! new layer because clusters are numbered at random; ours keep their numbers, so the layer can be kept.
 
 use deepmcat_common::random::Purpose;
 use tch::{Device, Reduction, Tensor};
@@ -29,6 +30,22 @@ impl Head {
         let bias = Tensor::f_zeros([clusters], (tch::Kind::Float, Device::Cpu))?;
         let place = |tensor: Tensor| -> Result<_, Error> { Ok(tensor.f_to_device(device)?.f_set_requires_grad(true)?) };
         Ok(Self { weight: place(weight)?, bias: place(bias)? })
+    }
+
+    /// This layer for `clusters` clusters and the features of `drawn`: rows that it lacks are taken from there.
+    ///
+    /// # Errors
+    /// When the layers are of different features, or libtorch fails.
+    pub fn grown(self, drawn: Self) -> Result<Self, Error> {
+        let _outside = tch::no_grad_guard();
+        let join = |own: Tensor, drawn: Tensor| -> Result<_, Error> {
+            let rows = own.size()[0];
+            let more = drawn.size()[0] - rows;
+            let own = own.f_to_device(drawn.device())?;
+            let whole = if more > 0 { Tensor::f_cat(&[own, drawn.f_narrow(0, rows, more)?], 0)? } else { own };
+            Ok(whole.f_detach()?.f_set_requires_grad(true)?)
+        };
+        Ok(Self { weight: join(self.weight, drawn.weight)?, bias: join(self.bias, drawn.bias)? })
     }
 
     /// Its tensors, for an SGD.

@@ -46,6 +46,11 @@ impl Sgd {
         Ok(Self { rates, weights, velocities })
     }
 
+    /// Goes on with another learning rate.
+    pub fn set_rate(&mut self, rate: f64) {
+        self.rates.rate = rate;
+    }
+
     /// The tensors that are trained.
     pub fn weights(&self) -> &[Tensor] {
         &self.weights

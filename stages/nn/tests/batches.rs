@@ -27,7 +27,7 @@ fn images(folder: &Path, count: usize) -> Images {
 
 fn view() -> View {
     let settings = Augment { area: [0.5, 1.0], ratio: [0.75, 1.33], rotation: 15.0, bias: 0.3, gamma: 0.5, noise: 0.4 };
-    View::Augmented { settings, seed: 1, epoch: 2, purpose: Purpose::EmbedAugment }
+    View::Augmented { settings, seed: 1, epoch: 2, purpose: Purpose::EmbedAugment, number: 0 }
 }
 
 #[test]

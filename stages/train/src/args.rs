@@ -8,7 +8,7 @@ use deepmcat_schemas::Epoch;
 
 /// Trains the network for one epoch on pseudo-labels, in the order of the samples; or draws the initial weights.
 ///
-/// The last layer is new at each epoch; the optimiser of the rest goes on from the checkpoint that --weights names.
+/// The last layer is new at each epoch or kept (train.head); the optimiser of the rest goes on from the checkpoint that --weights names.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "deepmcat-train",

@@ -13,6 +13,7 @@ use deepmcat_schemas::{Epoch, Training};
 use tch::Tensor;
 
 use crate::Order;
+use crate::rate::Rate;
 
 /// What an epoch leaves.
 #[derive(Debug)]
@@ -21,17 +22,29 @@ pub struct Trained {
     pub vgg: Vgg,
     /// The optimiser of its body, with the momentum to go on with.
     pub sgd: Sgd,
+    /// The last layer after it.
+    pub head: Head,
     /// One row a step.
     pub table: Training,
 }
 
-/// Trains `vgg` on the draws of `order`, under a new last layer.
+/// What an epoch starts with.
+#[derive(Debug)]
+pub struct State {
+    /// The network.
+    pub vgg: Vgg,
+    /// Momentum of its trained tensors.
+    pub velocities: Vec<Tensor>,
+    /// The last layer of the epoch before, where it is kept.
+    pub head: Option<Head>,
+}
+
+/// Trains the network on the draws of `order`, under a new last layer or the one that was kept.
 ///
 /// # Errors
 /// When an image cannot be read, the loss is not finite, or libtorch fails.
 pub fn train(
-    mut vgg: Vgg,
-    velocities: Vec<Tensor>,
+    State { mut vgg, velocities, head }: State,
     images: Images,
     mut order: Order,
     config: &Config,
@@ -39,7 +52,11 @@ pub fn train(
 ) -> Result<Trained, Error> {
     let (seed, settings) = (config.run.seed, &config.train);
     let device = vgg.device();
-    let head = Head::draw(order.clusters, dimensions(&config.network), seed, epoch, device)?;
+    let drawn = Head::draw(order.clusters, dimensions(&config.network), seed, epoch, device)?;
+    let head = match head {
+        Some(kept) => kept.grown(drawn)?,
+        None => drawn,
+    };
     let rates = Rates { rate: settings.rate, momentum: settings.momentum, decay: settings.weight_decay };
     let weights = vgg.trained().map(|(_, tensor)| tensor.shallow_clone()).collect();
     let mut sgd = Sgd::new(rates, weights, velocities)?;
@@ -47,15 +64,19 @@ pub fn train(
     let mut head_sgd = Sgd::new(rates, head.weights(), Vec::new())?;
     let trained: Vec<Tensor> = sgd.weights().iter().chain(head_sgd.weights()).map(Tensor::shallow_clone).collect();
 
-    let view = View::Augmented { settings: config.augment.clone(), seed, epoch, purpose: Purpose::Augment };
+    let view = View::Augmented { settings: config.augment.clone(), seed, epoch, purpose: Purpose::Augment, number: 0 };
     let side = config.network.input as usize;
     order.without_single(settings.batch as usize);
     let mut table = Training::default();
     let progress = Progress::new(order.items.len() as u64, "images trained");
+    let schedule = Rate::new(config, epoch, order.items.len());
     let batches = Batches::start(Arc::new(images), order.items, view, settings.batch as usize, side);
     let mut start = Instant::now();
     for (step, batch) in (0..).zip(batches) {
         let batch = batch?;
+        let share = schedule.share(step);
+        sgd.set_rate(settings.rate * share);
+        head_sgd.set_rate(settings.head_rate * share);
         let pixels = vgg::images(&batch.pixels, batch.count, side, device)?;
         let labels = &order.labels[batch.start..batch.start + batch.count];
         let labels = Tensor::f_from_slice(labels)?.f_to_device(device)?;
@@ -75,7 +96,7 @@ pub fn train(
         let now = Instant::now();
         table.step.push(step);
         table.loss.push(loss);
-        table.learning_rate.push(settings.rate as f32);
+        table.learning_rate.push((settings.rate * share) as f32);
         table.images_per_second.push(batch.count as f32 / (now - start).as_secs_f32());
         start = now;
         progress.inc(batch.count as u64);
@@ -84,5 +105,5 @@ pub fn train(
     vgg.check_finite()?;
     let mean = table.loss.iter().sum::<f32>() / table.loss.len().max(1) as f32;
     tracing::info!("epoch {epoch}: {} steps, mean loss {mean:.3}", table.loss.len());
-    Ok(Trained { vgg, sgd, table })
+    Ok(Trained { vgg, sgd, head, table })
 }

@@ -1,18 +1,20 @@
-//! Train: one epoch of SGD on pseudo-labels, under a last layer that is new.
+//! Train: one epoch of SGD on pseudo-labels, under a last layer that is new or kept.
 
 mod args;
 mod epoch;
 mod error;
 mod order;
+mod rate;
 
 use std::path::Path;
 
-use deepmcat_common::{Config, Timings};
+use deepmcat_common::{Config, LastLayer, Timings};
+use deepmcat_nn::architecture::dimensions;
 use deepmcat_nn::{Compute, Images, Vgg, checkpoint, images};
 use deepmcat_schemas::{Epoch, Manifest, PART_0, Samples, layout, read_folder, read_table, write_table};
 
 pub use args::Args;
-pub use epoch::{Trained, train};
+pub use epoch::{State, Trained, train};
 pub use error::Error;
 pub use order::Order;
 
@@ -59,12 +61,16 @@ fn one_epoch(inputs: Inputs, out: &Path, training: &Path, config: &Config, compu
     let order = Order::new(&read_folder::<Samples>(samples)?, &manifest, samples)?;
     let vgg = checkpoint::read_model(weights, &config.network, compute)?;
     let velocities = checkpoint::read_optimizer(weights, &config.network)?;
+    let kept = config.train.head == LastLayer::Kept;
+    let head = if kept { checkpoint::read_head(weights, dimensions(&config.network))? } else { None };
     let images = Images::open(dataset, &manifest.path, images::load_side(config.network.input))?;
     timings.lap("read");
-    let Trained { vgg, sgd, table } = train(vgg, velocities, images, order, config, epoch)?;
+    let state = State { vgg, velocities, head };
+    let Trained { vgg, sgd, head, table } = train(state, images, order, config, epoch)?;
     timings.lap("compute");
     let stamp = config.stamp("train", VERSION);
     write_table(&training.join(PART_0), &table, &stamp)?;
+    checkpoint::write_head(out, kept.then_some(&head), &stamp)?;
     checkpoint::write_optimizer(out, &vgg, &sgd, &stamp)?;
     checkpoint::write_model(out, &vgg, &stamp)?;
     timings.lap("write");

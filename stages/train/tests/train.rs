@@ -143,6 +143,37 @@ fn momentum_is_carried_from_epoch_to_epoch() {
 }
 
 #[test]
+fn a_kept_last_layer_goes_on_where_it_was() {
+    let folder = run_folder();
+    init(folder.path());
+    let kept = &["--set", "train.head=\"kept\"", "--set", "train.batch=4", "--set", "augment.noise=0"];
+    let start = |table: &Training| table.loss[0];
+    let mut last = train(folder.path(), "initial", "0", "0", kept).unwrap();
+    assert!((start(&last) - 2.0_f32.ln()).abs() < 0.1, "the first epoch has nothing to keep: {:?}", last.loss);
+    for epoch in 1..=4 {
+        let (from, out) = ((epoch - 1).to_string(), epoch.to_string());
+        last = train(folder.path(), &from, &out, &out, kept).unwrap();
+    }
+    assert!(start(&last) < 0.6, "a new layer starts at ln 2: {:?}", last.loss);
+    // Another run over the same folder that keeps nothing leaves nothing.
+    assert!(folder.path().join("4/head.safetensors").exists());
+    train(folder.path(), "3", "4", "4", &[]).unwrap();
+    assert!(!folder.path().join("4/head.safetensors").exists());
+}
+
+#[test]
+fn a_cosine_schedule_is_in_the_table() {
+    let folder = run_folder();
+    init(folder.path());
+    let cosine = &["--set", "train.schedule=\"cosine\"", "--set", "run.epochs=2", "--set", "train.rate=0.5"];
+    let first = train(folder.path(), "initial", "0", "0", cosine).unwrap();
+    let second = train(folder.path(), "0", "1", "1", cosine).unwrap();
+    assert_eq!(first.learning_rate[0], 0.5);
+    let rates = [first.learning_rate, second.learning_rate].concat();
+    assert!(rates.is_sorted_by(|a, b| a > b) && rates[rates.len() - 1] > 0.0, "{rates:?}");
+}
+
+#[test]
 fn a_loss_that_is_not_finite_ends_the_epoch_and_writes_nothing() {
     let folder = run_folder();
     init(folder.path());

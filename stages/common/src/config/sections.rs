@@ -84,6 +84,8 @@ section! {
     Embed {
         /// Whether images are augmented when embedded for clustering.
         augment: bool,
+        /// Augmented views of an image, whose features are averaged.
+        views: u32,
         /// Images a batch.
         batch: u32,
         /// Features in half precision.
@@ -95,6 +97,8 @@ section! {
     Cluster {
         /// Number of clusters.
         k: u32,
+        /// Where k-means starts.
+        start: Start,
         /// Iterations.
         iterations: u32,
         /// Starts, of which the best counts.
@@ -115,13 +119,17 @@ section! {
     Train {
         /// Images a step.
         batch: u32,
-        /// Learning rate of the body.
+        /// Learning rate of the body at the start.
         rate: f64,
+        /// How the rates change over the run.
+        schedule: Schedule,
         /// Momentum of the body.
         momentum: f64,
         /// Weight decay.
         weight_decay: f64,
-        /// Learning rate of the last layer, which is new at each epoch.
+        /// Whether the last layer is new at each epoch.
+        head: LastLayer,
+        /// Learning rate of the last layer at the start.
         head_rate: f64,
     }
 }
@@ -130,6 +138,10 @@ section! {
     Final {
         /// Augment there too, as the paper does.
         augment: bool,
+        /// Number of clusters there; 0: that of the training.
+        k: u32,
+        /// Starts of k-means there, of which the best counts.
+        redo: u32,
     }
 }
 section! {
@@ -180,6 +192,38 @@ pub enum FeatureLayer {
     Fc,
     /// The adaptive average pool; there are no fully connected layers.
     Pool,
+}
+
+/// Where k-means starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Start {
+    /// At k images drawn at random.
+    Random,
+    /// At images drawn far from each other (k-means++).
+    Spread,
+    /// At the means of the clusters of the epoch before.
+    Previous,
+}
+
+/// How the learning rates change over the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Schedule {
+    /// They do not.
+    Constant,
+    /// Down to 0 as half a cosine.
+    Cosine,
+}
+
+/// What the last layer starts an epoch with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LastLayer {
+    /// Fresh random weights.
+    New,
+    /// The weights of the epoch before: clusters keep their numbers.
+    Kept,
 }
 
 /// Arithmetic of the network.
@@ -259,6 +303,10 @@ impl Config {
                 }
             }
         }
+        // The rate at an epoch depends on how many there are.
+        if stage == "train" && self.train.schedule == Schedule::Cosine {
+            settings.push(("run.epochs".to_owned(), self.run.epochs.to_string()));
+        }
         settings
     }
 
@@ -310,10 +358,13 @@ impl Config {
             "[low, high] percentiles within 0 and 100",
             format!("{window:?}"),
         )?;
+        must(self.embed.views > 0, "embed.views", "at least 1", self.embed.views.to_string())?;
         must(self.embed.batch > 0, "embed.batch", "at least 1", self.embed.batch.to_string())?;
         let c = &self.cluster;
         must(c.k > 1, "cluster.k", "at least 2", c.k.to_string())?;
         must(c.iterations > 0, "cluster.iterations", "at least 1", c.iterations.to_string())?;
+        must(self.last.k != 1, "final.k", "0 (that of cluster.k) or at least 2", self.last.k.to_string())?;
+        must(self.last.redo > 0, "final.redo", "at least 1", self.last.redo.to_string())?;
         must(c.redo > 0, "cluster.redo", "at least 1", c.redo.to_string())?;
         must((0.0..1.0).contains(&c.tolerance), "cluster.tolerance", "0 to below 1", c.tolerance.to_string())?;
         let t = &self.train;
