@@ -8,9 +8,9 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use deepmcat_common::Progress;
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::pixels::U16;
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U16};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use png::{BitDepth, ColorType};
 use rayon::prelude::*;
 
@@ -104,21 +104,34 @@ fn read(path: &Path, side: usize, resizer: &mut Resizer) -> Result<Vec<u8>, Erro
     let mut bytes = vec![0; size];
     let info = reader.next_frame(&mut bytes).map_err(|error| bad(error.to_string()))?;
     let resize_error = |error: &dyn std::error::Error| bad(error.to_string());
-    let target = u32::try_from(side).map_err(|error| resize_error(&error))?;
-    // A triangle filter as wide as a target pixel: what PIL and torchvision call antialiased bilinear.
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false);
+    let from = [info.width, info.height];
     if depth == BitDepth::Eight {
-        let source = ImageRef::new(info.width, info.height, &bytes, PixelType::U8).map_err(|e| resize_error(&e))?;
-        let mut image = Image::new(target, target, PixelType::U8);
-        resizer.resize(&source, &mut image, &options).map_err(|error| resize_error(&error))?;
-        return Ok(image.into_vec());
+        let pixels: Vec<U8> = bytes.into_iter().map(U8::new).collect();
+        let resized = resized(&pixels, from, side, resizer).map_err(|error| resize_error(&*error))?;
+        return Ok(resized.into_iter().map(|pixel| pixel.0).collect());
     }
-    let wide: Vec<U16> = bytes.chunks_exact(2).map(|pair| U16::new(u16::from_be_bytes([pair[0], pair[1]]))).collect();
-    let source = ImageRef::from_pixels(info.width, info.height, &wide).map_err(|error| resize_error(&error))?;
-    let mut image = Image::new(target, target, PixelType::U16);
-    resizer.resize(&source, &mut image, &options).map_err(|error| resize_error(&error))?;
-    let narrow = |pair: &[u8]| ((u32::from(u16::from_ne_bytes([pair[0], pair[1]])) + 128) / 257) as u8;
-    Ok(image.buffer().chunks_exact(2).map(narrow).collect())
+    let pixels: Vec<U16> = bytes.chunks_exact(2).map(|pair| U16::new(u16::from_be_bytes([pair[0], pair[1]]))).collect();
+    let resized = resized(&pixels, from, side, resizer).map_err(|error| resize_error(&*error))?;
+    Ok(resized.into_iter().map(|pixel| ((u32::from(pixel.0) + 128) / 257) as u8).collect())
+}
+
+/// Pixels `[height, width]` as `[side, side]`, under a triangle filter as wide as a target pixel: what PIL and
+/// torchvision call antialiased bilinear.
+///
+/// Typed, since a resizer that is told the type of pixel at run time compiles for all thirteen, which takes minutes.
+fn resized<P: PixelTrait + Default>(
+    pixels: &[P],
+    [width, height]: [u32; 2],
+    side: usize,
+    resizer: &mut Resizer,
+) -> Result<Vec<P>, Box<dyn std::error::Error>> {
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false);
+    let source = TypedImageRef::new(width, height, pixels)?;
+    let mut target = vec![P::default(); side * side];
+    let to = u32::try_from(side)?;
+    let mut image = TypedImage::from_pixels_slice(to, to, &mut target)?;
+    resizer.resize_typed(&source, &mut image, &options)?;
+    Ok(target)
 }
 
 #[cfg(test)]
