@@ -5,7 +5,7 @@ use crate::{ClusterId, ImageId};
 
 table! {
     /// One row an image of the data set, in the order of `image_id`.
-    Manifest = "manifest" v 1 {
+    Manifest = "manifest" v 2 {
         /// Dense number of the image, 0 .. images-1.
         image_id: ImageId,
         /// Keyed hash of where the image came from, 16 hex digits; stable when the archive is moved, names the PNG.
@@ -40,6 +40,10 @@ table! {
         format: String,
         /// True where text may be burned into the pixels (BurnedInAnnotation (0028,0301), Secondary Capture).
         burned_in: bool,
+        /// What is odd about it, separated by commas: `blank` (one value), `tiny` (a side below 16), `long` (8 times as
+        /// long as wide), `overlay` (planes (60xx,3000) that are not drawn), `duplicate` (an earlier image has its
+        /// pixels); null where nothing is.
+        flags: Option<String>,
     }
 }
 

@@ -7,3 +7,4 @@ mod history;
 mod real_scans;
 mod resume;
 mod world;
+mod zips;

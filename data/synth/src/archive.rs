@@ -13,7 +13,7 @@ use crate::args::Format;
 use crate::class::Class;
 use crate::error::Error;
 use crate::scan::{Phantom, Scan};
-use crate::{write_dicom, write_nifti, write_png};
+use crate::{write_dicom, write_nifti, write_png, write_zip};
 
 /// What to write.
 #[derive(Debug, Clone)]
@@ -66,23 +66,22 @@ pub fn generate(plan: &Plan, out: &Path) -> Result<Facts, Error> {
         return Err(Error::FramesInPng { frames: plan.phantom.frames });
     }
     let partial = prepare(out)?;
-    let written = write_all(plan, &partial).and_then(|counts| {
+    let written = write_all(plan, &partial).and_then(|written| {
         if out.exists() {
             fs::remove_dir(out)?; // empty: renaming over it works on some systems only
         }
         fs::rename(&partial, out)?;
-        Ok(counts)
+        Ok(written)
     });
-    let counts = match written {
-        Ok(counts) => counts,
+    let Written { files, images } = match written {
+        Ok(written) => written,
         Err(error) => {
             // the first error is the one to tell
             drop(fs::remove_dir_all(&partial));
             return Err(error);
         }
     };
-    let classes: BTreeMap<&'static str, u64> =
-        counts.iter().map(|(class, count)| (class.name(), count.images)).collect();
+    let classes: BTreeMap<&'static str, u64> = images.iter().map(|(class, &count)| (class.name(), count)).collect();
     Ok(Facts {
         out: out.to_owned(),
         format: plan.format,
@@ -92,7 +91,7 @@ pub fn generate(plan: &Plan, out: &Path) -> Result<Facts, Error> {
         frames: plan.phantom.frames,
         subjects: plan.subjects,
         images: classes.values().sum(),
-        files: counts.values().map(|count| count.files).sum(),
+        files,
         classes,
         seconds: start.elapsed().as_secs_f64(),
     })
@@ -121,37 +120,51 @@ fn prepare(out: &Path) -> Result<PathBuf, Error> {
     Ok(partial)
 }
 
-/// What one class came to.
-#[derive(Debug, Clone, Copy, Default)]
-struct Count {
-    images: u64,
+/// What was written.
+struct Written {
     files: u64,
+    /// Slices at t=0 of each class.
+    images: BTreeMap<Class, u64>,
 }
 
-fn write_all(plan: &Plan, folder: &Path) -> Result<BTreeMap<Class, Count>, Error> {
+fn write_all(plan: &Plan, folder: &Path) -> Result<Written, Error> {
     let mut classes = plan.classes.clone();
     classes.sort_unstable();
     classes.dedup();
-    let tasks: Vec<(u32, Class)> =
-        (0..plan.subjects).flat_map(|subject| classes.iter().map(move |&class| (subject, class))).collect();
+    // What is written together: the scan of a class, or a zip with those of several.
+    let groups: Vec<(u32, Vec<Class>)> = match plan.format {
+        Format::UkbZip => write_zip::FIELDS
+            .into_iter()
+            .map(|(field, own)| (field, own.iter().copied().filter(|class| classes.contains(class)).collect()))
+            .collect(),
+        _ => classes.into_iter().map(|class| (0, vec![class])).collect(),
+    };
+    let tasks: Vec<(u32, &(u32, Vec<Class>))> =
+        (0..plan.subjects).flat_map(|subject| groups.iter().map(move |group| (subject, group))).collect();
     let progress = Progress::new(tasks.len() as u64, "series");
     let counts = tasks
         .par_iter()
-        .map(|&(subject, class)| {
-            let scan = plan.phantom.scan(subject, class);
-            let files = write_scan(plan, &scan, folder)?;
+        .map(|&(subject, (field, classes))| {
+            let scans: Vec<Scan> = classes.iter().map(|&class| plan.phantom.scan(subject, class)).collect();
+            let files = match plan.format {
+                Format::UkbZip => {
+                    let scout = Phantom { frames: 1, ..plan.phantom }.scan(subject, Class::Ao);
+                    write_zip::write(*field, &scans, &scout, plan.phantom.seed, folder)?
+                }
+                _ => scans.iter().map(|scan| write_scan(plan, scan, folder)).sum::<Result<u64, Error>>()?,
+            };
             progress.inc(1);
-            Ok((class, Count { images: scan.images.len() as u64, files }))
+            let images = |scan: &Scan| (scan.class, scan.images.len() as u64);
+            Ok((files, scans.iter().map(images).collect::<Vec<_>>()))
         })
         .collect::<Result<Vec<_>, Error>>()?;
     progress.finish();
-    let mut total = BTreeMap::<Class, Count>::new();
-    for (class, count) in counts {
-        let entry = total.entry(class).or_default();
-        entry.images += count.images;
-        entry.files += count.files;
+    let files = counts.iter().map(|(files, _)| files).sum();
+    let mut images = BTreeMap::<Class, u64>::new();
+    for (class, count) in counts.into_iter().flat_map(|(_, images)| images) {
+        *images.entry(class).or_default() += count;
     }
-    Ok(total)
+    Ok(Written { files, images })
 }
 
 fn write_scan(plan: &Plan, scan: &Scan, folder: &Path) -> Result<u64, Error> {
@@ -159,5 +172,6 @@ fn write_scan(plan: &Plan, scan: &Scan, folder: &Path) -> Result<u64, Error> {
         Format::Nifti => write_nifti::write(scan, folder),
         Format::Dicom => write_dicom::write(scan, plan.phantom.seed, folder),
         Format::Png => write_png::write(scan, folder),
+        Format::UkbZip => Ok(0), // written by subject and field
     }
 }

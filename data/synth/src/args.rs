@@ -63,7 +63,7 @@ impl AsRef<CommonArgs> for Args {
 
 /// How the archive is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// SUBJECT/sa.nii.gz and so on: one file a series, named as public UK Biobank conversions are
     Nifti,
@@ -71,6 +71,8 @@ pub enum Format {
     Dicom,
     /// CLASS/SUBJECT_N.png: 8-bit slices at t=0 in a folder per class
     Png,
+    /// PARTICIPANT_FIELD_2_0.zip: a zip a field, with decoys and repeats, as UK Biobank ships its bulk fields
+    UkbZip,
 }
 
 /// Strength of the nuisances, 0 or more.

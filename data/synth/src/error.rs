@@ -70,6 +70,14 @@ pub enum Error {
         /// The cause.
         source: png::EncodingError,
     },
+    /// A zip could not be written.
+    #[error("cannot write {}\nhint: check that the disk has room and that you may write there", .path.display())]
+    Zip {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: zip::result::ZipError,
+    },
     /// The facts could not be printed.
     #[error("cannot print the facts as JSON\nhint: this is a fault of deepmcat-synth, please report it")]
     Json(#[from] serde_json::Error),

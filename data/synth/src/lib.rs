@@ -23,6 +23,7 @@ mod vector;
 mod write_dicom;
 mod write_nifti;
 mod write_png;
+mod write_zip;
 
 pub use archive::{Facts, Plan, generate};
 pub use args::{Args, Format, Hardness};
@@ -32,6 +33,7 @@ pub use image::Image;
 pub use plane::{Plane, Stack};
 pub use scan::{Phantom, Scan, subject_name};
 pub use vector::Vec3;
+pub use write_zip::{is_mixed, is_repeated, participant};
 
 /// Runs the program: writes the archive, reports on stderr, and on stdout where `--json` asks.
 ///

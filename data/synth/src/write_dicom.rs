@@ -1,6 +1,7 @@
 //! DICOM form: SUBJECT/SERIES/N.dcm, one MR image a slice and frame, described as UK Biobank ships
 //! them. File names say nothing of time: readers have to go by the tags.
 
+use std::io::Write;
 use std::path::Path;
 
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
@@ -29,13 +30,7 @@ pub fn write(scan: &Scan, seed: u64, folder: &Path) -> Result<u64, Error> {
         fs::create_dir_all(&folder)?;
         for ((frame, image), name) in (0_u32..).zip(frames).zip(series.file_numbers()) {
             let path = folder.join(format!("{name}.dcm"));
-            let object = series.object(frame, &image.to_u12());
-            let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
-            let object = object
-                .with_meta(meta)
-                .map_err(|source| Error::DicomMeta { path: path.clone(), source: Box::new(source) })?;
-            let file = fs::File::create(&path)?;
-            object.write_all(file).map_err(|source| Error::Dicom { path, source: Box::new(source) })?;
+            series.write(frame, &image.to_u12(), fs::File::create(&path)?, &path)?;
             files += 1;
         }
     }
@@ -43,29 +38,55 @@ pub fn write(scan: &Scan, seed: u64, folder: &Path) -> Result<u64, Error> {
 }
 
 /// What the images of one series share.
-struct Series<'a> {
+#[derive(Debug, Clone)]
+pub(crate) struct Series<'a> {
     scan: &'a Scan,
     seed: u64,
     slice: u32,
-    number: u32,
-    description: String,
+    /// SeriesNumber (0020,0011), which also says when it was acquired.
+    pub number: u32,
+    /// SeriesDescription (0008,103E).
+    pub description: String,
+    /// SOPClassUID (0008,0016).
+    pub sop_class: &'static str,
+    /// What tells its unique identifiers from those of other series: the class, if it is of one.
+    pub code: u32,
+    /// Slice of the scan that its identifiers are drawn for; two views may share a series.
+    pub place: u32,
 }
 
 impl<'a> Series<'a> {
-    fn new(scan: &'a Scan, seed: u64, slice: u32) -> Self {
+    pub fn new(scan: &'a Scan, seed: u64, slice: u32) -> Self {
         let description = scan.class.series_description(slice);
-        Self { scan, seed, slice, number: series_number(scan.class, slice), description }
+        Self {
+            scan,
+            seed,
+            slice,
+            number: series_number(scan.class, slice),
+            description,
+            sop_class: uids::MR_IMAGE_STORAGE,
+            code: scan.class.code(),
+            place: slice,
+        }
     }
 
     fn place(&self, frame: u32) -> Place {
-        Place { subject: self.scan.subject, class: self.scan.class.code(), slice: self.slice, frame }
+        Place { subject: self.scan.subject, class: self.code, slice: self.place, frame }
     }
 
     /// Names of the files of frame 0, 1, ...: the numbers 1 to F in no order.
-    fn file_numbers(&self) -> Vec<u32> {
+    pub fn file_numbers(&self) -> Vec<u32> {
         let mut numbers: Vec<u32> = (1..=self.scan.frames()).collect();
         numbers.shuffle(&mut stream(self.seed, self.place(ALL), Purpose::FileOrder));
         numbers
+    }
+
+    /// Writes the file of one frame to `target`, which `path` names in errors; `pixels` are 12-bit.
+    pub fn write(&self, frame: u32, pixels: &[u16], target: impl Write, path: &Path) -> Result<(), Error> {
+        let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
+        let object = self.object(frame, pixels).with_meta(meta);
+        let object = object.map_err(|source| Error::DicomMeta { path: path.to_owned(), source: Box::new(source) })?;
+        object.write_all(target).map_err(|source| Error::Dicom { path: path.to_owned(), source: Box::new(source) })
     }
 
     /// The data set of one frame; `pixels` are 12-bit.
@@ -99,7 +120,7 @@ impl<'a> Series<'a> {
         let subject = subject_name(scan.subject);
         let mut texts = vec![
             (tags::IMAGE_TYPE, VR::CS, image_type(scan.class).into()),
-            (tags::SOP_CLASS_UID, VR::UI, uids::MR_IMAGE_STORAGE.into()),
+            (tags::SOP_CLASS_UID, VR::UI, self.sop_class.into()),
             (tags::SOP_INSTANCE_UID, VR::UI, uid(self.seed, self.place(frame))),
             (tags::STUDY_DATE, VR::DA, DATE.into()),
             (tags::ACQUISITION_DATE, VR::DA, DATE.into()),

@@ -46,6 +46,7 @@ fn run_folder() -> tempfile::TempDir {
     manifest.window_low = vec![0.0; rows];
     manifest.window_high = vec![1.0; rows];
     manifest.burned_in = vec![false; rows];
+    manifest.flags = vec![None; rows];
     write_table(&dataset.join("manifest.parquet"), &manifest, &Stamp::default()).unwrap();
     let vgg = Vgg::draw(&config().network, 1, Compute::cpu()).unwrap();
     checkpoint::write_model(&folder.path().join("weights"), &vgg, &Stamp::default()).unwrap();

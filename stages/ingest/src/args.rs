@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::Parser;
 use deepmcat_common::{CommonArgs, Frames};
 
-/// Turns an archive of NIfTI, DICOM, PNG or JPEG files into a data set of PNG slices at t=0.
+use crate::settings::DEFAULT_ZIP;
+
+/// Turns an archive of NIfTI, DICOM, PNG or JPEG files, zipped or not, into a data set of PNG slices at t=0.
 ///
 /// Files are recognised by what is in them, at any depth, whatever their names. Each file that gives no image is
 /// a row of rejects.parquet with the reason; none ends the run.
@@ -35,6 +37,12 @@ pub struct Args {
     /// Memory that one input file may take, in MiB; larger ones are rejected as too_large
     #[arg(long, value_name = "MIB", default_value_t = 1024)]
     pub max_memory: u64,
+    /// Members that a zip may have; one of more is rejected as too_large
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_ZIP.members)]
+    pub max_members: usize,
+    /// Times its size in the zip that a member above 64 MiB may inflate to; one of more is rejected as too_large
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_ZIP.ratio)]
+    pub max_ratio: u64,
     /// Only read the headers and say what would be made; writes nothing
     #[arg(long)]
     pub dry_run: bool,

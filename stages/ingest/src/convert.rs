@@ -15,7 +15,7 @@ use crate::scan::{Job, Work};
 use crate::settings::Settings;
 use crate::slice::{Sink, Slice, Stop};
 use crate::walk::Input;
-use crate::{Error, nifti_file, picture, png_out, window};
+use crate::{Error, flags, nifti_file, picture, png_out, window};
 
 /// What became of a file: its images or why it has none.
 pub(crate) type Outcome = Result<Vec<Row>, (u32, Reject)>;
@@ -53,12 +53,12 @@ fn convert_one(input: &Input, job: &Job, settings: &Settings, writer: &Writer) -
     let done = guard::isolated(|| {
         let read = match &job.work {
             Work::Dicom(chosen) => {
-                dicom_file::read(&input.path, chosen, settings.limit, &mut sink).map(|identity| ("dicom", identity))
+                dicom_file::read(&input.place, chosen, settings.limit, &mut sink).map(|identity| ("dicom", identity))
             }
-            Work::Nifti => nifti_file::read(&input.path, settings.frames, settings.limit, &mut sink)
+            Work::Nifti => nifti_file::read(&input.place, settings.frames, settings.limit, &mut sink)
                 .map(|()| ("nifti", Identity::default())),
-            Work::Png => flat(picture::read_png(&input.path, settings.limit), &mut sink),
-            Work::Jpeg => flat(picture::read_jpeg(&input.path, settings.limit), &mut sink),
+            Work::Png => flat(picture::read_png(&input.place, settings.limit), &mut sink),
+            Work::Jpeg => flat(picture::read_jpeg(&input.place, settings.limit), &mut sink),
         };
         read.map_err(|stop| match stop {
             Stop::Reject(reject) => reject,
@@ -97,11 +97,11 @@ fn write(input: &Input, number: u32, slice: Slice, settings: &Settings, writer: 
     let grey = window::apply(&slice.raster, settings.window, white);
     let size = (slice.raster.width, slice.raster.height);
     let samples = png_out::samples(&grey, settings.bits);
-    let row = Row {
+    let mut row = Row {
         input: number,
         frame: slice.frame,
         slice: slice.slice,
-        key: settings.keys.image(&input.source, None, slice.frame, slice.slice),
+        key: settings.keys.image(&input.source, input.member.as_deref(), slice.frame, slice.slice),
         pixels: png_out::hash(size, &samples),
         width: size.0,
         height: size.1,
@@ -109,6 +109,7 @@ fn write(input: &Input, number: u32, slice: Slice, settings: &Settings, writer: 
         window: (grey.low, grey.high),
         ..Row::default()
     };
+    row.flags = flags::of(&row, &grey.levels);
     let path = writer.path(&row);
     png_out::write(&path, size, settings.bits, &samples, row.spacing).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => {
@@ -121,26 +122,37 @@ fn write(input: &Input, number: u32, slice: Slice, settings: &Settings, writer: 
 
 /// Adds what is known once the whole file is read.
 fn complete(rows: &mut [Row], input: &Input, job: &Job, format: &'static str, identity: &Identity, keys: &Keys) {
-    let below = input.source.get(input.start..).unwrap_or_default();
+    let name = input.name();
+    let below = name.get(input.start..).unwrap_or_default();
     let subject = match &identity.patient {
         Some(patient) => keys.subject(patient),
+        // UK Biobank's zips are PARTICIPANT_FIELD_VISIT_0.zip: one person is one subject.
+        None if input.member.is_some() => keys.subject(stem(&input.source)),
         None => keys.subject(subject(below, job.label.as_deref())),
     };
-    let series = keys.series(identity.series.as_deref().unwrap_or(&input.source));
+    let series = keys.series(identity.series.as_deref().unwrap_or(&name));
     for row in rows {
         row.format = format;
         row.label.clone_from(&job.label);
         row.subject.clone_from(&subject);
         row.series.clone_from(&series);
         row.identity.clone_from(identity);
+        if identity.overlay {
+            row.flags.push("overlay");
+        }
     }
 }
 
 /// The subject of a file that does not say: the first folder that is not its class, else its name up to `_` or `.`.
 fn subject<'a>(below: &'a str, label: Option<&str>) -> &'a str {
-    let (folders, name) = below.rsplit_once('/').unwrap_or(("", below));
-    let stem = name.split(['_', '.']).next().unwrap_or(name);
-    folders.split('/').find(|folder| !folder.is_empty() && Some(*folder) != label).unwrap_or(stem)
+    let folders = below.rsplit_once('/').map_or("", |(folders, _)| folders);
+    folders.split('/').find(|folder| !folder.is_empty() && Some(*folder) != label).unwrap_or_else(|| stem(below))
+}
+
+/// The name of a file up to its first `_` or `.`.
+fn stem(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.split(['_', '.']).next().unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -153,5 +165,6 @@ mod tests {
         assert_eq!(subject("SA/1001_b3.png", Some("SA")), "1001");
         assert_eq!(subject("1001/SA/b3.png", Some("SA")), "1001");
         assert_eq!(subject("1001.nii.gz", None), "1001");
+        assert_eq!(stem("visit/1001_20209_2_0.zip"), "1001");
     }
 }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::Error;
 use crate::dicom_file::Identity;
 use crate::reject::Reject;
-use crate::walk::Input;
+use crate::walk::{Input, Origin};
 
 /// One image on its way into the tables.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +43,8 @@ pub(crate) struct Row {
     pub subject: String,
     /// Keyed hash of the series.
     pub series: String,
+    /// What is odd about it.
+    pub flags: Vec<&'static str>,
     /// For the sources table.
     pub identity: Identity,
 }
@@ -97,13 +99,12 @@ impl Writer {
     pub fn finish(
         self,
         inputs: &[Input],
-        mut rows: Vec<Row>,
-        rejects: &[(String, Reject)],
+        rows: &[Row],
+        rejects: &[(Origin, Reject)],
         bits: u8,
         stamp: &Stamp,
     ) -> Result<(), Error> {
-        rows.sort_by_key(|row| (row.input, row.slice, row.frame));
-        let (manifest, sources) = tables(inputs, &rows, bits);
+        let (manifest, sources) = tables(inputs, rows, bits);
         remove_if_there(&self.out.join(MANIFEST))?;
         write_table(&self.out.join(REJECTS), &rejects_table(rejects), stamp)?;
         write_table(&self.out.join(SOURCES), &sources, stamp)?;
@@ -171,10 +172,11 @@ fn tables(inputs: &[Input], rows: &[Row], bits: u8) -> (Manifest, Sources) {
         manifest.window_high.push(row.window.1);
         manifest.format.push(row.format.to_owned());
         manifest.burned_in.push(row.identity.burned_in);
+        manifest.flags.push((!row.flags.is_empty()).then(|| row.flags.join(",")));
         let input = inputs.get(row.input as usize);
         sources.image_id.push(id);
         sources.source.push(input.map(|input| input.source.clone()).unwrap_or_default());
-        sources.member.push(None);
+        sources.member.push(input.and_then(|input| input.member.clone()));
         sources.frame.push(row.frame);
         sources.slice.push(row.slice);
         sources.patient_id.push(row.identity.patient.clone());
@@ -186,11 +188,11 @@ fn tables(inputs: &[Input], rows: &[Row], bits: u8) -> (Manifest, Sources) {
     (manifest, sources)
 }
 
-fn rejects_table(rejects: &[(String, Reject)]) -> Rejects {
+fn rejects_table(rejects: &[(Origin, Reject)]) -> Rejects {
     let mut table = Rejects::default();
-    for (source, reject) in rejects {
-        table.source.push(source.clone());
-        table.member.push(None);
+    for (origin, reject) in rejects {
+        table.source.push(origin.source.clone());
+        table.member.push(origin.member.clone());
         table.reason.push(reject.reason.to_string());
         table.message.push(reject.message.clone());
     }

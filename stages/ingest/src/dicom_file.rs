@@ -6,10 +6,12 @@ mod open;
 mod palette;
 mod pixels;
 mod read;
+mod repeats;
 mod select;
 mod structure;
 mod values;
 
 pub(crate) use header::{Frame, Header, Position, read_header};
 pub(crate) use read::{Identity, read};
+pub(crate) use repeats::earlier;
 pub(crate) use select::{Chosen, Left, select};

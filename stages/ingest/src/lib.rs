@@ -4,15 +4,19 @@
 //! decodes just that (`convert`). Every file ends as a source of images or as a row of the rejects; what it holds
 //! can end neither the run nor take more than its share of memory.
 
+mod archive;
 mod args;
 mod convert;
 mod dataset;
 mod dicom_file;
 mod error;
+mod flags;
 mod guard;
 mod keys;
+mod listing;
 mod nifti_file;
 mod picture;
+mod place;
 mod png_out;
 mod raster;
 mod reject;
@@ -30,12 +34,17 @@ use std::path::{Path, PathBuf};
 
 use deepmcat_schemas::Stamp;
 
+pub use archive::ZipLimits;
 pub use args::Args;
 pub use error::Error;
 pub use keys::Keys;
+pub use listing::Compared;
 pub use reject::{Reason, Reject};
 pub use settings::{DEFAULT_LIMIT, Settings};
 pub use summary::Summary;
+
+/// Kinds of unmatched files that a dry run shows.
+const SHOWN: usize = 10;
 
 /// Stack of a worker: DICOM sequences nest, and their reader calls itself.
 const STACK: usize = 64 << 20;
@@ -56,13 +65,32 @@ pub fn run(args: Args) -> Result<(), Error> {
         settings.keys = Keys::from_file(path)?;
     }
     settings.limit = args.max_memory.saturating_mul(1 << 20);
+    settings.zip = ZipLimits { members: args.max_members, ratio: args.max_ratio };
     let stamp = config.stamp("ingest", env!("CARGO_PKG_VERSION"));
     let summary = ingest(&args.inputs, &args.out, &settings, &stamp, args.dry_run)?;
     let images = summary.images.map_or_else(|| "(dry run)".to_owned(), |images| format!("-> {images} images"));
     tracing::info!("{} inputs: {} files {images}; {}", summary.inputs, summary.files, summary.reasons());
+    for (flag, count) in &summary.flags {
+        tracing::info!("{count:>9} images are flagged {flag}");
+    }
+    let Compared { same, different, absent } = summary.compared;
+    if different + absent > 0 {
+        tracing::warn!(
+            "of the files that the archive's own lists name, {same} are as listed, {different} have another \
+             SeriesDescription (the file's counts) and {absent} are not there"
+        );
+    }
     if args.dry_run {
         for (rule, count) in &summary.rules {
             tracing::info!("{count:>9} files by the rule of {rule}");
+        }
+        let mut unmatched: Vec<_> = summary.unmatched.iter().collect();
+        unmatched.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+        for (what, count) in unmatched.iter().take(SHOWN) {
+            tracing::info!("{count:>9} files by no rule: {what}");
+        }
+        if unmatched.len() > SHOWN {
+            tracing::info!("          and {} more kinds by no rule; --json lists all", unmatched.len() - SHOWN);
         }
     }
     if args.json {
@@ -95,21 +123,21 @@ pub fn ingest(
         .build()
         .map_err(|source| Error::Threads { threads: settings.threads, source })?;
     let rules = rules::Rules::load(&settings.rules)?;
-    let found = walk::walk(inputs, out)?;
-    let scan = pool.install(|| scan::scan(&found.files, &rules, settings));
+    let found = pool.install(|| walk::walk(inputs, out, settings.zip))?;
+    let mut scan = pool.install(|| scan::scan(&found.files, &rules, settings));
     let total = (found.files.len() + found.rejects.len()) as u64;
-    let of = |input: u32| found.files.get(input as usize).map(|input| input.source.clone()).unwrap_or_default();
+    let of = |input: u32| found.files.get(input as usize).map(walk::Input::origin).unwrap_or_default();
     let mut rejects = found.rejects;
-    rejects.extend(scan.rejects.into_iter().map(|(input, reject)| (of(input), reject)));
+    rejects.extend(std::mem::take(&mut scan.rejects).into_iter().map(|(input, reject)| (of(input), reject)));
     if dry_run {
         rejects.extend(scan.copies.values().flatten().map(|job| (of(job.input), scan::duplicate())));
         let labels = scan.jobs.iter().map(|job| job.label.as_deref());
         let files = scan.jobs.len() as u64;
-        return Ok(Summary { inputs: total, files, ..Summary::new(labels, &rejects, &rules, &scan.matched) });
+        return Ok(Summary { inputs: total, files, ..Summary::new(labels, &rejects, &rules, &scan) });
     }
     let writer = dataset::Writer::new(out)?;
     let mut rows = Vec::new();
-    let (mut jobs, mut copies) = (scan.jobs, scan.copies);
+    let (mut jobs, mut copies) = (std::mem::take(&mut scan.jobs), std::mem::take(&mut scan.copies));
     // Again for the copies of files that turned out to be damaged.
     while !jobs.is_empty() {
         let outcomes = pool.install(|| convert::convert(&found.files, &jobs, settings, &writer))?;
@@ -126,15 +154,18 @@ pub fn ingest(
     }
     rejects.extend(copies.into_values().flatten().map(|job| (of(job.input), scan::duplicate())));
     rejects.sort_by(|a, b| a.0.cmp(&b.0));
+    rows.sort_by_key(|row| (row.input, row.slice, row.frame));
+    flags::mark_duplicates(&mut rows);
     let labels = rows.iter().map(|row| row.label.as_deref());
     let files = rows.iter().map(|row| row.input).collect::<BTreeSet<_>>().len() as u64;
     let summary = Summary {
         inputs: total,
         files,
         images: Some(rows.len() as u64),
-        ..Summary::new(labels, &rejects, &rules, &scan.matched)
+        flags: Summary::flags(&rows),
+        ..Summary::new(labels, &rejects, &rules, &scan)
     };
-    writer.finish(&found.files, rows, &rejects, settings.bits, stamp)?;
+    writer.finish(&found.files, &rows, &rejects, settings.bits, stamp)?;
     if summary.images == Some(0) {
         return Err(Error::NoImages { inputs: total as usize, reasons: summary.reasons() });
     }

@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 
 use deepmcat_common::Frames;
 use flate2::read::MultiGzDecoder;
-use fs_err::File;
 
 pub(crate) use header::is_header;
 
+use crate::place::Place;
 use crate::raster::{Raster, Scale};
 use crate::reject::{Reason, Reject};
 use crate::slice::{Sink, Slice, Stop};
@@ -23,12 +23,13 @@ use header::{Header, read_header};
 use orient::{Axis, View};
 
 /// Reads the slices of the wanted frames; each goes to `sink` in the order (frame, slice).
-pub(crate) fn read(path: &Path, frames: Frames, limit: u64, sink: &mut Sink<'_>) -> Result<(), Stop> {
-    let mut stream = Stream::open(path)?;
+pub(crate) fn read(place: &Place, frames: Frames, limit: u64, sink: &mut Sink<'_>) -> Result<(), Stop> {
+    let mut stream = Stream::open(place)?;
     let header = read_header(&mut stream.reader)?;
     if header.pair {
-        let voxels = voxels_of(path).ok_or_else(|| Reject::unreadable("a NIfTI header without its .img file"))?;
-        stream = Stream::open(&voxels)?;
+        let voxels = place.file().and_then(voxels_of);
+        let voxels = voxels.ok_or_else(|| Reject::unreadable("a NIfTI header without its .img file beside it"))?;
+        stream = Stream::open(&Place::File(voxels))?;
     }
     let frame_bytes = header.frame_bytes()?;
     Reject::if_larger(frame_bytes, limit, "one frame")?;
@@ -86,14 +87,14 @@ struct Stream {
 }
 
 impl Stream {
-    fn open(path: &Path) -> Result<Self, Reject> {
+    fn open(place: &Place) -> Result<Self, Reject> {
         let open = || -> io::Result<Self> {
-            let mut file = BufReader::with_capacity(1 << 16, File::open(path)?);
+            let mut file = BufReader::with_capacity(1 << 16, place.open()?);
             let zipped = io::BufRead::fill_buf(&mut file)?.starts_with(&[0x1f, 0x8b]);
             if zipped {
                 return Ok(Self { reader: Box::new(MultiGzDecoder::new(file)), length: None });
             }
-            let length = Some(file.get_ref().metadata()?.len());
+            let length = Some(file.get_ref().length());
             Ok(Self { reader: Box::new(file), length })
         };
         open().map_err(|error| Reject::from_io(&error, "cannot be opened"))

@@ -1,22 +1,21 @@
 //! PNG and JPEG pictures. Eight bits are kept exactly; colours become their brightness.
 
-use std::io::{BufReader, Read};
-use std::path::Path;
+use std::io::{Cursor, Read};
 
-use fs_err::File;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
+use crate::place::Place;
 use crate::raster::{Raster, Scale, luminance, luminance_wide};
 use crate::reject::Reject;
 
 /// Reads a PNG of any colour type and depth.
-pub(crate) fn read_png(path: &Path, limit: u64) -> Result<Raster, Reject> {
-    let file = File::open(path).map_err(|error| Reject::from_io(&error, "cannot be opened"))?;
+pub(crate) fn read_png(place: &Place, limit: u64) -> Result<Raster, Reject> {
+    let bytes = whole(place, limit)?;
     let limits = png::Limits { bytes: usize::try_from(limit).unwrap_or(usize::MAX) };
-    let mut decoder = png::Decoder::new_with_limits(BufReader::new(file), limits);
+    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
     // Palettes and 1, 2 and 4 bits become 8 bits; 16 bits stay.
     decoder.set_transformations(png::Transformations::EXPAND);
     let damaged = |error: png::DecodingError| Reject::unreadable(format!("PNG: {}", short(&error)));
@@ -47,12 +46,8 @@ pub(crate) fn read_png(path: &Path, limit: u64) -> Result<Raster, Reject> {
 }
 
 /// Reads a JPEG; of a coloured one its brightness channel.
-pub(crate) fn read_jpeg(path: &Path, limit: u64) -> Result<Raster, Reject> {
-    let file = File::open(path).map_err(|error| Reject::from_io(&error, "cannot be opened"))?;
-    let length = file.metadata().map_err(|error| Reject::from_io(&error, "cannot be opened"))?.len();
-    Reject::if_larger(length, limit, "the file")?;
-    let mut bytes = Vec::new();
-    file.take(limit).read_to_end(&mut bytes).map_err(|error| Reject::from_io(&error, "cannot be read"))?;
+pub(crate) fn read_jpeg(place: &Place, limit: u64) -> Result<Raster, Reject> {
+    let bytes = whole(place, limit)?;
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(usize::from(u16::MAX))
@@ -77,6 +72,15 @@ pub(crate) fn read_jpeg(path: &Path, limit: u64) -> Result<Raster, Reject> {
     })
 }
 
+/// All bytes of a picture as it is packed.
+fn whole(place: &Place, limit: u64) -> Result<Vec<u8>, Reject> {
+    let packed = place.open().map_err(|error| Reject::from_io(&error, "cannot be opened"))?;
+    Reject::if_larger(packed.length(), limit, "the file")?;
+    let mut bytes = Vec::new();
+    packed.take(limit).read_to_end(&mut bytes).map_err(|error| Reject::from_io(&error, "cannot be read"))?;
+    Ok(bytes)
+}
+
 /// The first line of a decoder's message.
 fn short(error: &dyn std::fmt::Debug) -> String {
     format!("{error:?}").lines().next().unwrap_or_default().chars().take(160).collect()
@@ -91,14 +95,14 @@ mod tests {
     fn png(color: png::ColorType, depth: png::BitDepth, size: (u32, u32), bytes: &[u8]) -> Result<Raster, Reject> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.png");
-        let mut encoder = png::Encoder::new(File::create_new(&path).unwrap(), size.0, size.1);
+        let mut encoder = png::Encoder::new(fs_err::File::create_new(&path).unwrap(), size.0, size.1);
         encoder.set_color(color);
         encoder.set_depth(depth);
         if color == png::ColorType::Indexed {
             encoder.set_palette(vec![0, 0, 0, 255, 0, 0, 9, 9, 9]);
         }
         encoder.write_header().unwrap().write_image_data(bytes).unwrap();
-        read_png(&path, 1 << 20)
+        read_png(&Place::File(path), 1 << 20)
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub enum Reason {
     NotT0,
     /// A copy of a DICOM object that is there already.
     Duplicate,
+    /// An acquisition that was done again later.
+    DuplicateAcquisition,
     /// Kept out by a class rule.
     Excluded,
     /// A file that goes with another, as .img with .hdr.
@@ -26,6 +28,8 @@ pub enum Reason {
     Unsupported,
     /// Asks for more memory than one file may take.
     TooLarge,
+    /// A zip, or a member of one, made to do harm.
+    Unsafe,
     /// A decoder failed in a way it should not.
     DecoderPanic,
 }
@@ -44,6 +48,8 @@ impl Reason {
             Self::Truncated => "truncated",
             Self::Unsupported => "unsupported",
             Self::TooLarge => "too_large",
+            Self::DuplicateAcquisition => "duplicate_acquisition",
+            Self::Unsafe => "unsafe",
             Self::DecoderPanic => "decoder_panic",
         }
     }

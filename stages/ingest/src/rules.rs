@@ -63,6 +63,7 @@ pub enum Verdict {
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     rules: Vec<Rule>,
+    latest: bool,
 }
 
 /// The built-in rules by name.
@@ -93,6 +94,12 @@ impl Rules {
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// Whether of repeated acquisitions only the latest counts.
+    #[must_use]
+    pub fn latest(&self) -> bool {
+        self.latest
     }
 
     /// Applies the rules to an input: `source` is its path, `tag` looks up an attribute (none for other formats).

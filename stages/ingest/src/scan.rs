@@ -1,12 +1,13 @@
 //! The first pass: what each file is, its class, and which of its frames become images. No pixel is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use deepmcat_common::{Frames, Progress};
 use rayon::prelude::*;
 
 use crate::dicom_file::{self, Chosen, Frame, Left};
 use crate::guard;
+use crate::listing::{self, Compared, Listing};
 use crate::reject::{Reason, Reject};
 use crate::rules::{self, Rules, Verdict};
 use crate::settings::Settings;
@@ -48,12 +49,17 @@ pub(crate) struct Scan {
     pub rejects: Vec<(u32, Reject)>,
     /// Files that each class rule matched.
     pub matched: Vec<u64>,
+    /// Files that none matched, by SeriesDescription or folder.
+    pub unmatched: BTreeMap<String, u64>,
+    /// Files compared with the lists beside them.
+    pub compared: Compared,
 }
 
 /// A file by its first pass.
 enum Scanned {
     Dicom(dicom_file::Header),
     Other(Work, Verdict),
+    Listing(Listing),
 }
 
 /// Scans all files, in parallel.
@@ -73,16 +79,22 @@ pub(crate) fn scan(inputs: &[Input], rules: &Rules, settings: &Settings) -> Scan
 }
 
 fn scan_one(input: &Input, number: u32, rules: &Rules, limit: u64) -> Result<Scanned, Reject> {
-    let work = match sniff(&input.path)? {
+    let name = input.name();
+    if listing::is_listing(&name)
+        && let Some(listing) = listing::read(input)
+    {
+        return Ok(Scanned::Listing(listing));
+    }
+    let work = match sniff(input)? {
         Kind::Dicom => {
-            return dicom_file::read_header(&input.path, &input.source, number, rules, limit).map(Scanned::Dicom);
+            return dicom_file::read_header(input, number, rules, limit).map(Scanned::Dicom);
         }
         Kind::Nifti => Work::Nifti,
         Kind::Png => Work::Png,
         Kind::Jpeg => Work::Jpeg,
         Kind::NiftiVoxels => return Err(Reject::new(Reason::Companion, "the voxels of the .hdr file beside it")),
     };
-    match rules.verdict(&input.source, |_| None) {
+    match rules.verdict(&name, |_| None) {
         Verdict::Exclude(rule) => Err(excluded(rules, rule)),
         verdict => Ok(Scanned::Other(work, verdict)),
     }
@@ -100,6 +112,7 @@ fn plan(inputs: &[Input], scanned: Vec<Result<Scanned, Reject>>, rules: &Rules, 
     let mut frames: Vec<Frame> = Vec::new();
     // Class of each DICOM file, by input.
     let mut labels: Vec<(u32, Option<String>)> = Vec::new();
+    let (mut acquisitions, mut listings, mut described) = (Vec::new(), Vec::new(), HashMap::new());
     for (number, scanned) in scanned.into_iter().enumerate() {
         let input = number as u32;
         match scanned {
@@ -107,20 +120,35 @@ fn plan(inputs: &[Input], scanned: Vec<Result<Scanned, Reject>>, rules: &Rules, 
                 scan.count(reject.rule);
                 scan.rejects.push((input, reject));
             }
+            Ok(Scanned::Listing(listing)) => {
+                listings.push(listing);
+                scan.rejects.push((input, Reject::new(Reason::Companion, "the list of the files beside it")));
+            }
             Ok(Scanned::Dicom(header)) => {
+                if header.verdict == Verdict::Unmatched {
+                    scan.note_unmatched(header.unmatched.as_deref(), &inputs[number]);
+                }
+                described.insert(listing::place_of(&inputs[number].name()), header.description);
+                acquisitions.extend(header.acquisition);
                 frames.extend(header.frames);
                 labels.push((input, scan.label(header.verdict)));
             }
             Ok(Scanned::Other(work, verdict)) => {
+                if verdict == Verdict::Unmatched {
+                    scan.note_unmatched(None, &inputs[number]);
+                }
                 let ruled = scan.label(verdict);
                 let picture = matches!(work, Work::Png | Work::Jpeg);
                 // Pictures come in folders that are their classes.
-                let below = inputs[number].source.get(inputs[number].start..).unwrap_or_default();
+                let name = inputs[number].name();
+                let below = name.get(inputs[number].start..).unwrap_or_default();
                 let label = ruled.or_else(|| rules::folder(below).filter(|_| picture).map(str::to_owned));
                 scan.jobs.push(Job { input, work, label });
             }
         }
     }
+    scan.compared = listing::compare(&listings, &described, inputs);
+    scan.leave_out_repeats(&mut frames, &mut labels, &dicom_file::earlier(&acquisitions));
     let (chosen, left) = dicom_file::select(frames, which);
     let (mut chosen, mut left) = (chosen.into_iter().peekable(), left.into_iter().peekable());
     for (input, label) in labels {
@@ -154,6 +182,24 @@ pub(crate) fn duplicate() -> Reject {
 }
 
 impl Scan {
+    /// Rejects the files of series that were acquired again later.
+    fn leave_out_repeats(
+        &mut self,
+        frames: &mut Vec<Frame>,
+        labels: &mut Vec<(u32, Option<String>)>,
+        earlier: &HashSet<u64>,
+    ) {
+        if earlier.is_empty() {
+            return;
+        }
+        let inputs: HashSet<u32> =
+            frames.iter().filter(|frame| earlier.contains(&frame.series)).map(|frame| frame.input).collect();
+        frames.retain(|frame| !inputs.contains(&frame.input));
+        labels.retain(|(input, _)| !inputs.contains(input));
+        let repeated = || Reject::new(Reason::DuplicateAcquisition, "acquired again later under the same description");
+        self.rejects.extend(inputs.into_iter().map(|input| (input, repeated())));
+    }
+
     /// A file of which no frame is chosen: a copy waits, anything else is rejected.
     fn leave_out(&mut self, input: u32, label: Option<String>, left: &[Left]) {
         let original = left.first().and_then(|first| first.copy_of);
@@ -165,6 +211,15 @@ impl Scan {
             }
             None => self.rejects.push((input, Reject::new(Reason::NotT0, "a later time frame of its slice"))),
         }
+    }
+
+    /// Counts a file that no class rule matched, under what a rule could look at.
+    fn note_unmatched(&mut self, description: Option<&str>, input: &Input) {
+        let name = input.name();
+        let folder =
+            || rules::folder(&name).map_or_else(|| "(no folder)".to_owned(), |folder| format!("folder {folder}"));
+        let what = description.map_or_else(folder, |text| format!("SeriesDescription {text}"));
+        *self.unmatched.entry(what).or_default() += 1;
     }
 
     fn count(&mut self, rule: Option<usize>) {

@@ -2,6 +2,7 @@
 
 use deepmcat_common::{Config, Frames};
 
+use crate::archive::ZipLimits;
 use crate::keys::Keys;
 
 /// Settings of one ingest.
@@ -19,12 +20,17 @@ pub struct Settings {
     pub keys: Keys,
     /// Bytes of memory that one input file may take.
     pub limit: u64,
+    /// What a zip may be.
+    pub zip: ZipLimits,
     /// Threads; 0: all cores.
     pub threads: u32,
 }
 
 /// Memory that one input file may take unless told otherwise.
 pub const DEFAULT_LIMIT: u64 = 1 << 30;
+
+/// What a zip may be unless told otherwise: UK Biobank's hold some hundred members, and images deflate to a half.
+pub const DEFAULT_ZIP: ZipLimits = ZipLimits { members: 1_000_000, ratio: 200 };
 
 impl Settings {
     /// The settings of a configuration, with keys from its seed.
@@ -37,6 +43,7 @@ impl Settings {
             window: config.ingest.window,
             keys: Keys::from_seed(config.run.seed),
             limit: DEFAULT_LIMIT,
+            zip: DEFAULT_ZIP,
             threads: config.compute.threads,
         }
     }

@@ -1,13 +1,13 @@
 //! What a file is, by its first bytes; names only help to say what was expected.
 
-use std::io::{BufReader, Read};
-use std::path::Path;
+use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
-use fs_err::File;
 
-use crate::nifti_file;
+use crate::place::Place;
 use crate::reject::{Reason, Reject};
+use crate::walk::Input;
+use crate::{archive, nifti_file};
 
 /// A kind of file that may hold images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,26 +28,29 @@ pub(crate) enum Kind {
 const HEAD: usize = 540;
 
 /// Tells the kind of a file, or why it is none.
-pub(crate) fn sniff(path: &Path) -> Result<Kind, Reject> {
+pub(crate) fn sniff(input: &Input) -> Result<Kind, Reject> {
     let mut head = Vec::with_capacity(HEAD);
-    let file = File::open(path).map_err(|error| Reject::from_io(&error, "cannot be opened"))?;
-    file.take(HEAD as u64).read_to_end(&mut head).map_err(|error| Reject::from_io(&error, "cannot be read"))?;
+    let bytes = input.place.open().map_err(|error| Reject::from_io(&error, "cannot be opened"))?;
+    bytes.take(HEAD as u64).read_to_end(&mut head).map_err(|error| Reject::from_io(&error, "cannot be read"))?;
     if head.starts_with(&[0x1f, 0x8b]) {
-        head = inflated_head(path)?;
+        head = inflated_head(&input.place)?;
     }
     if let Some(kind) = kind(&head) {
         return Ok(kind);
     }
-    if nifti_file::is_voxels_of_pair(path) {
+    if input.place.file().is_some_and(nifti_file::is_voxels_of_pair) {
         return Ok(Kind::NiftiVoxels);
     }
-    Err(no_image(path, head.is_empty()))
+    if archive::is_zip(&head) {
+        return Err(Reject::unsupported("a zip in a zip: unpack the outer one"));
+    }
+    Err(no_image(&input.name(), head.is_empty()))
 }
 
-fn inflated_head(path: &Path) -> Result<Vec<u8>, Reject> {
+fn inflated_head(place: &Place) -> Result<Vec<u8>, Reject> {
     let mut head = Vec::with_capacity(HEAD);
-    let file = File::open(path).map_err(|error| Reject::from_io(&error, "cannot be opened"))?;
-    let inflated = MultiGzDecoder::new(BufReader::new(file)).take(HEAD as u64).read_to_end(&mut head);
+    let bytes = place.open().map_err(|error| Reject::from_io(&error, "cannot be opened"))?;
+    let inflated = MultiGzDecoder::new(bytes).take(HEAD as u64).read_to_end(&mut head);
     // A stream that breaks off after its first bytes is judged by these.
     if inflated.is_err() && head.is_empty() {
         return Err(Reject::unreadable("not a sound gzip stream"));
@@ -70,8 +73,8 @@ fn kind(head: &[u8]) -> Option<Kind> {
 }
 
 /// A reject that tells a damaged image from a file that never was one.
-fn no_image(path: &Path, empty: bool) -> Reject {
-    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+fn no_image(name: &str, empty: bool) -> Reject {
+    let name = name.to_ascii_lowercase();
     let expected = [
         (".nii", "NIfTI"),
         (".nii.gz", "NIfTI"),
@@ -114,7 +117,8 @@ mod tests {
         let reason = |name: &str, content: &str| {
             let path = folder.path().join(name);
             fs_err::write(&path, content).unwrap();
-            sniff(&path).unwrap_err().reason
+            let place = Place::File(path);
+            sniff(&Input { place, source: name.to_owned(), member: None, start: 0 }).unwrap_err().reason
         };
         assert_eq!(reason("SOURCE.txt", "where from"), Reason::NotAnImage);
         assert_eq!(reason("a.nii", "text"), Reason::Unreadable);

@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::dataset::Row;
+use crate::listing::Compared;
 use crate::reject::Reject;
 use crate::rules::Rules;
+use crate::scan::Scan;
+use crate::walk::Origin;
 
 /// Counts of one ingest. `inputs = files + the sum of rejects`, always.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -20,28 +24,43 @@ pub struct Summary {
     pub labels: BTreeMap<String, u64>,
     /// Rejected files by reason code.
     pub rejects: BTreeMap<&'static str, u64>,
+    /// Images by what is odd about them.
+    pub flags: BTreeMap<&'static str, u64>,
     /// Class rules that matched, with the number of files.
     pub rules: BTreeMap<String, u64>,
+    /// Files that no class rule matched, by SeriesDescription or folder.
+    pub unmatched: BTreeMap<String, u64>,
+    /// Files compared with the lists beside them (UK Biobank's manifest.cvs).
+    pub compared: Compared,
 }
 
 impl Summary {
     pub(crate) fn new<'a>(
         labels: impl Iterator<Item = Option<&'a str>>,
-        rejects: &[(String, Reject)],
+        rejects: &[(Origin, Reject)],
         rules: &Rules,
-        matched: &[u64],
+        scan: &Scan,
     ) -> Self {
-        let mut summary = Self::default();
+        let mut summary = Self { compared: scan.compared, unmatched: scan.unmatched.clone(), ..Self::default() };
         for label in labels.flatten() {
             *summary.labels.entry(label.to_owned()).or_default() += 1;
         }
         for (_, reject) in rejects {
             *summary.rejects.entry(reject.reason.code()).or_default() += 1;
         }
-        for (rule, &count) in rules.rules().iter().zip(matched).filter(|(_, count)| **count > 0) {
+        for (rule, &count) in rules.rules().iter().zip(&scan.matched).filter(|(_, count)| **count > 0) {
             summary.rules.insert(rule.name.clone(), count);
         }
         summary
+    }
+
+    /// Images by flag.
+    pub(crate) fn flags(rows: &[Row]) -> BTreeMap<&'static str, u64> {
+        let mut flags = BTreeMap::new();
+        for flag in rows.iter().flat_map(|row| &row.flags) {
+            *flags.entry(*flag).or_default() += 1;
+        }
+        flags
     }
 
     /// The rejects as `12 not_t0, 1 unreadable`.

@@ -1,22 +1,48 @@
-//! Finds every file below the inputs, in an order that depends on names alone.
+//! Finds every file below the inputs, members of zips too, in an order that depends on names alone.
 
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use walkdir::WalkDir;
 
 use crate::Error;
+use crate::archive::{self, ZipLimits};
+use crate::place::Place;
 use crate::reject::{Reason, Reject};
 
 /// One file of the archive.
 #[derive(Debug, Clone)]
 pub struct Input {
-    /// Where it is now.
-    pub path: PathBuf,
+    /// Where its bytes are now.
+    pub place: Place,
     /// Its path below INPUT with `/`; with several inputs, the input's name comes first. Bytes that are not UTF-8
     /// are written `\xNN`, so that two names never become one.
     pub source: String,
+    /// Its name in the zip that `source` is, with `/`.
+    pub member: Option<String>,
     /// Where in `source` the path below INPUT starts.
     pub start: usize,
+}
+
+impl Input {
+    /// Source and, in a zip, member as one path.
+    pub fn name(&self) -> String {
+        self.member.as_ref().map_or_else(|| self.source.clone(), |member| format!("{}/{member}", self.source))
+    }
+
+    /// Where it came from, as the tables say it.
+    pub fn origin(&self) -> Origin {
+        Origin { source: self.source.clone(), member: self.member.clone() }
+    }
+}
+
+/// Where an input came from, as the tables say it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Origin {
+    /// The file.
+    pub source: String,
+    /// Its member, where it is a zip.
+    pub member: Option<String>,
 }
 
 /// What a walk found.
@@ -25,14 +51,14 @@ pub struct Found {
     /// Files, sorted by source.
     pub files: Vec<Input>,
     /// What is there but cannot be read as a file, with the reason.
-    pub rejects: Vec<(String, Reject)>,
+    pub rejects: Vec<(Origin, Reject)>,
 }
 
-/// Lists all files below `inputs`.
+/// Lists all files below `inputs`, in zips those within `limits`.
 ///
 /// # Errors
 /// When an input is absent, inputs overlap, or `out` lies inside one of them.
-pub fn walk(inputs: &[PathBuf], out: &Path) -> Result<Found, Error> {
+pub fn walk(inputs: &[PathBuf], out: &Path, limits: ZipLimits) -> Result<Found, Error> {
     let roots = inputs.iter().map(|input| canonical(input)).collect::<Result<Vec<_>, _>>()?;
     check_overlap(inputs, &roots)?;
     if let Some(folder) = existing_ancestor(out) {
@@ -47,9 +73,40 @@ pub fn walk(inputs: &[PathBuf], out: &Path) -> Result<Found, Error> {
     for (root, name) in roots.iter().zip(&names) {
         walk_one(root, name, &mut found);
     }
-    found.files.sort_unstable_by(|a, b| a.source.cmp(&b.source));
-    found.rejects.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    let mut found = open_zips(found, limits);
+    found.files.sort_by(|a, b| (&a.source, &a.member).cmp(&(&b.source, &b.member)));
+    found.rejects.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(found)
+}
+
+/// Puts the members of each zip in its place.
+fn open_zips(found: Found, limits: ZipLimits) -> Found {
+    let opened = found.files.into_par_iter().map(|input| {
+        let zip = input.place.file().filter(|path| archive::is_zip_file(path));
+        zip.map(|path| archive::list(path, limits))
+            .map_or_else(|| (input.clone(), None), |list| (input.clone(), Some(list)))
+    });
+    let mut result = Found { files: Vec::new(), rejects: found.rejects };
+    for (input, listed) in opened.collect::<Vec<_>>() {
+        match listed {
+            None => result.files.push(input),
+            Some(Err(reject)) => result.rejects.push((input.origin(), reject)),
+            Some(Ok(members)) if members.is_empty() => {
+                result.rejects.push((input.origin(), Reject::new(Reason::NotAnImage, "a zip without files")));
+            }
+            Some(Ok(members)) => {
+                for (member, place) in members {
+                    let Input { source, start, .. } = &input;
+                    let (source, member) = (source.clone(), Some(member));
+                    match place {
+                        Ok(place) => result.files.push(Input { place, source, member, start: *start }),
+                        Err(reject) => result.rejects.push((Origin { source, member }, reject)),
+                    }
+                }
+            }
+        }
+    }
+    result
 }
 
 fn canonical(input: &Path) -> Result<PathBuf, Error> {
@@ -103,16 +160,18 @@ fn names(roots: &[PathBuf]) -> Vec<String> {
 
 fn walk_one(root: &Path, prefix: &str, found: &mut Found) {
     let source = |path: &Path| format!("{prefix}{}", text(path.strip_prefix(base(root)).unwrap_or(path)));
+    let of = |path: &Path| Origin { source: source(path), member: None };
     for entry in WalkDir::new(root).follow_links(true) {
         match entry {
             Ok(entry) if entry.file_type().is_dir() => {}
             Ok(entry) if entry.file_type().is_file() => {
                 let source = source(entry.path());
-                found.files.push(Input { source, path: entry.into_path(), start: prefix.len() });
+                let place = Place::File(entry.into_path());
+                found.files.push(Input { place, source, member: None, start: prefix.len() });
             }
             Ok(entry) => {
                 let reject = Reject::new(Reason::NotAnImage, "not a regular file");
-                found.rejects.push((source(entry.path()), reject));
+                found.rejects.push((of(entry.path()), reject));
             }
             Err(error) => {
                 let path = error.path().unwrap_or(root).to_owned();
@@ -120,7 +179,7 @@ fn walk_one(root: &Path, prefix: &str, found: &mut Found) {
                     Some(_) => "a link to a folder that it lies in".to_owned(),
                     None => error.io_error().map_or_else(|| "cannot be listed".to_owned(), |e| e.kind().to_string()),
                 };
-                found.rejects.push((source(&path), Reject::unreadable(message)));
+                found.rejects.push((of(&path), Reject::unreadable(message)));
             }
         }
     }
@@ -149,6 +208,8 @@ fn text(path: &Path) -> String {
 mod tests {
     use super::*;
 
+    const LIMITS: ZipLimits = ZipLimits { members: 100, ratio: 100 };
+
     fn sources(found: &Found) -> Vec<&str> {
         found.files.iter().map(|input| input.source.as_str()).collect()
     }
@@ -162,13 +223,16 @@ mod tests {
             fs_err::write(path, "x").unwrap();
         }
         let (input, out) = (folder.path().join("in"), folder.path().join("out"));
-        let found = walk(std::slice::from_ref(&input), &out).unwrap();
+        let found = walk(std::slice::from_ref(&input), &out, LIMITS).unwrap();
         assert_eq!(sources(&found), ["a/1.png", "a/2.png", "b/1.png", "c.png"]);
-        let found = walk(&[input.join("b"), input.join("c.png")], &out).unwrap();
+        let found = walk(&[input.join("b"), input.join("c.png")], &out, LIMITS).unwrap();
         assert_eq!(sources(&found), ["b/1.png", "in/c.png"]);
-        assert!(matches!(walk(&[input.clone(), input.join("a")], &out), Err(Error::Overlap { .. })));
-        assert!(matches!(walk(std::slice::from_ref(&input), &input.join("x/y")), Err(Error::OutInsideInput { .. })));
-        assert!(matches!(walk(&[input.join("none")], &out), Err(Error::NoInput { .. })));
+        assert!(matches!(walk(&[input.clone(), input.join("a")], &out, LIMITS), Err(Error::Overlap { .. })));
+        assert!(matches!(
+            walk(std::slice::from_ref(&input), &input.join("x/y"), LIMITS),
+            Err(Error::OutInsideInput { .. })
+        ));
+        assert!(matches!(walk(&[input.join("none")], &out, LIMITS), Err(Error::NoInput { .. })));
     }
 
     #[cfg(unix)]
@@ -182,9 +246,9 @@ mod tests {
             fs_err::write(input.join(std::ffi::OsStr::from_bytes(name)), "x").unwrap();
         }
         std::os::unix::fs::symlink(&input, input.join("loop")).unwrap();
-        let found = walk(&[input], &folder.path().join("out")).unwrap();
+        let found = walk(&[input], &folder.path().join("out"), LIMITS).unwrap();
         assert_eq!(sources(&found), ["x\\xfe", "x\\xff"]);
         assert_eq!(found.rejects.len(), 1);
-        assert_eq!(found.rejects[0].0, "loop");
+        assert_eq!(found.rejects[0].0.source, "loop");
     }
 }

@@ -35,6 +35,7 @@ fn run_folder() -> tempfile::TempDir {
         window_low: vec![0.0; rows],
         window_high: vec![1.0; rows],
         burned_in: vec![false; rows],
+        flags: vec![None; rows],
         path: Vec::new(),
     };
     for number in 0..IMAGES {

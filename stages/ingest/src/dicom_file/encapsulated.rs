@@ -72,14 +72,28 @@ fn check_rle(fragment: &[u8]) -> Result<(), Reject> {
     if sound { Ok(()) } else { Err(Reject::unreadable("an RLE fragment whose header is wrong")) }
 }
 
-/// The size in a JPEG's frame header (ITU-T T.81 B.2.2), against the size that the attributes say.
+/// The size in a JPEG's frame header (ITU-T T.81 B.2.2) or a JPEG 2000's (T.800 A.5.1), against the size that the
+/// attributes say.
 fn check_jpeg(fragment: &[u8], layout: &Layout) -> Result<(), Reject> {
-    let Some((width, height)) = jpeg_size(fragment) else { return Ok(()) };
+    let Some((width, height)) = jpeg_size(fragment).or_else(|| jpeg_2000_size(fragment)) else { return Ok(()) };
     if width * height <= layout.pixels().max(1) * 4 {
         return Ok(());
     }
     let message = format!("a JPEG of {width} x {height} where {} x {} is said", layout.columns, layout.rows);
     Err(Reject::unreadable(message))
+}
+
+/// Width and height of a JPEG 2000 codestream: its first marker, SIZ, holds the reference grid.
+fn jpeg_2000_size(bytes: &[u8]) -> Option<(usize, usize)> {
+    if !bytes.starts_with(&[0xff, 0x4f, 0xff, 0x51]) {
+        return None;
+    }
+    let word = |at: usize| {
+        let bytes = bytes.get(at..at + 4)?;
+        Some(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize)
+    };
+    // After Lsiz and Rsiz: Xsiz, Ysiz, XOsiz, YOsiz. The grid counts, not the image in it: it is what is taken.
+    Some((word(8)?, word(12)?))
 }
 
 /// Width and height of a JPEG; none where it is none or its header cannot be followed.
@@ -131,5 +145,13 @@ mod tests {
         assert_eq!(jpeg_size(&jpeg), Some((512, 256)));
         assert_eq!(jpeg_size(&jpeg[..10]), None);
         assert_eq!(jpeg_size(b"no"), None);
+    }
+
+    #[test]
+    fn the_size_of_a_jpeg_2000_is_that_of_its_grid() {
+        let mut codestream = vec![0xff, 0x4f, 0xff, 0x51, 0, 41, 0, 0];
+        codestream.extend([512_u32, 256, 0, 0].map(u32::to_be_bytes).concat());
+        assert_eq!(jpeg_2000_size(&codestream), Some((512, 256)));
+        assert_eq!(jpeg_2000_size(&codestream[..12]), None);
     }
 }

@@ -2,15 +2,17 @@
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::Path;
 
 use dicom_dictionary_std::{tags, uids};
 
 use super::open;
+use super::repeats::Acquisition;
 use super::values::{DataSet, count, item, items, number, text, vector};
+use crate::listing;
 use crate::reject::{Reason, Reject};
 use crate::rules::{Rules, Verdict};
 use crate::scan::excluded;
+use crate::walk::Input;
 
 /// Where a frame lies.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,11 +57,18 @@ pub(crate) struct Header {
     pub frames: Vec<Frame>,
     /// What the class rules say of it.
     pub verdict: Verdict,
+    /// SeriesDescription (0008,103E), hashed as lists of files are.
+    pub description: u64,
+    /// The same in words, where no class rule matches: to write one.
+    pub unmatched: Option<String>,
+    /// What was acquired when, where the rules ask for it.
+    pub acquisition: Option<Acquisition>,
 }
 
 /// Reads a file up to its pixels.
-pub(crate) fn read_header(path: &Path, source: &str, input: u32, rules: &Rules, limit: u64) -> Result<Header, Reject> {
-    let object = open::before_pixels(path, limit)?;
+pub(crate) fn read_header(from: &Input, input: u32, rules: &Rules, limit: u64) -> Result<Header, Reject> {
+    let object = open::before_pixels(&from.place, limit)?;
+    let source = &from.name();
     if object.meta().media_storage_sop_class_uid().trim_end_matches('\0') == uids::MEDIA_STORAGE_DIRECTORY_STORAGE {
         return Err(Reject::new(Reason::NotAnImage, "a DICOMDIR: its files are read by themselves"));
     }
@@ -71,7 +80,11 @@ pub(crate) fn read_header(path: &Path, source: &str, input: u32, rules: &Rules, 
     if let Verdict::Exclude(rule) = verdict {
         return Err(excluded(rules, rule));
     }
-    Ok(Header { frames: frames(&object, source, input)?, verdict })
+    let said = text(&object, tags::SERIES_DESCRIPTION);
+    let description = listing::hash(said.as_deref().unwrap_or_default());
+    let unmatched = if verdict == Verdict::Unmatched { said } else { None };
+    let acquisition = if rules.latest() { Acquisition::of(&object) } else { None };
+    Ok(Header { frames: frames(&object, source, input)?, verdict, description, unmatched, acquisition })
 }
 
 /// A frame for the file, or for each frame whose place and time the functional groups tell (PS3.3 C.7.6.16).
@@ -146,7 +159,7 @@ fn narrow(values: [f64; 6]) -> [f32; 6] {
 }
 
 /// A hash within one run; it is compared, never stored.
-fn hash(value: &impl Hash) -> u64 {
+pub(super) fn hash(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()

@@ -1,33 +1,30 @@
 //! Opens DICOM files, up to the pixels or whole, within the memory that one file may take.
 
-use std::path::Path;
-
 use dicom_object::{DefaultDicomObject, OpenFileOptions, Tag};
-use fs_err::File;
 
 use super::structure;
+use crate::place::Place;
 use crate::reject::{Reason, Reject};
 
 /// Any pixel data, of whatever kind, has this group number (7FE0).
 pub(super) const PIXELS: Tag = Tag(0x7FE0, 0x0000);
 
 /// Reads the attributes before the pixels.
-pub(super) fn before_pixels(path: &Path, limit: u64) -> Result<DefaultDicomObject, Reject> {
-    structure::check(path, limit, true)?;
-    open(path, OpenFileOptions::new().read_until(PIXELS), limit)
+pub(super) fn before_pixels(place: &Place, limit: u64) -> Result<DefaultDicomObject, Reject> {
+    structure::check(place, limit, true)?;
+    open(place, OpenFileOptions::new().read_until(PIXELS), limit)
 }
 
 /// Reads the whole file.
-pub(super) fn whole(path: &Path, limit: u64) -> Result<DefaultDicomObject, Reject> {
-    structure::check(path, limit, false)?;
-    open(path, OpenFileOptions::new(), limit)
+pub(super) fn whole(place: &Place, limit: u64) -> Result<DefaultDicomObject, Reject> {
+    structure::check(place, limit, false)?;
+    open(place, OpenFileOptions::new(), limit)
 }
 
-fn open(path: &Path, options: OpenFileOptions, limit: u64) -> Result<DefaultDicomObject, Reject> {
-    let file = File::open(path).map_err(|error| Reject::from_io(&error, "cannot be opened"))?;
-    let length = file.metadata().map_err(|error| Reject::from_io(&error, "cannot be opened"))?.len();
-    Reject::if_larger(length, limit, "the file")?;
-    options.from_reader(file).map_err(|error| {
+fn open(place: &Place, options: OpenFileOptions, limit: u64) -> Result<DefaultDicomObject, Reject> {
+    let bytes = place.open().map_err(|error| Reject::from_io(&error, "cannot be opened"))?;
+    Reject::if_larger(bytes.length(), limit, "the file")?;
+    options.from_reader(bytes).map_err(|error| {
         let reason = if ends_early(&error) { Reason::Truncated } else { Reason::Unreadable };
         Reject::new(reason, format!("not readable as DICOM: {}", cause(&error)))
     })

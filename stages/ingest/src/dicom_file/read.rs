@@ -1,12 +1,12 @@
 //! Reads the chosen frames of a DICOM file whole, with what the tables say of them.
 
-use std::path::Path;
-
 use dicom_dictionary_std::tags;
+use dicom_object::Tag;
 
 use super::pixels::Pixels;
 use super::values::{DataSet, item, items, text, vector};
 use super::{Chosen, open};
+use crate::place::Place;
 use crate::slice::{Sink, Slice, Stop};
 
 /// Whom and what a file is about: for the sources table and the keyed hashes.
@@ -24,14 +24,16 @@ pub(crate) struct Identity {
     pub description: Option<String>,
     /// BurnedInAnnotation (0028,0301) is YES, or the object is a Secondary Capture.
     pub burned_in: bool,
+    /// It has overlay planes (60xx,0010), which are not drawn into the image.
+    pub overlay: bool,
 }
 
 /// Root of the SOP classes of Secondary Capture (PS3.4 B.5).
 const SECONDARY_CAPTURE: &str = "1.2.840.10008.5.1.4.1.1.7";
 
 /// Decodes the chosen frames of a file; each goes to `sink`.
-pub(crate) fn read(path: &Path, chosen: &[Chosen], limit: u64, sink: &mut Sink<'_>) -> Result<Identity, Stop> {
-    let object = open::whole(path, limit)?;
+pub(crate) fn read(place: &Place, chosen: &[Chosen], limit: u64, sink: &mut Sink<'_>) -> Result<Identity, Stop> {
+    let object = open::whole(place, limit)?;
     let identity = identity(&object);
     let spacings: Vec<_> = chosen.iter().map(|chosen| spacing(&object, chosen.frame)).collect();
     let pixels = Pixels::new(object, limit)?;
@@ -53,6 +55,7 @@ fn identity(object: &DataSet) -> Identity {
         object: text(object, tags::SOP_INSTANCE_UID),
         description: text(object, tags::SERIES_DESCRIPTION),
         burned_in: captured || annotated,
+        overlay: (0x6000..0x6020).step_by(2).any(|group| object.element(Tag(group, 0x0010)).is_ok()),
     }
 }
 
@@ -67,7 +70,7 @@ fn spacing(object: &DataSet, frame: u32) -> Option<(f32, f32)> {
 }
 
 /// The functional group of a frame: its own, else the shared one.
-pub(super) fn functional_group(object: &DataSet, frame: u32, tag: dicom_object::Tag) -> Option<&DataSet> {
+pub(super) fn functional_group(object: &DataSet, frame: u32, tag: Tag) -> Option<&DataSet> {
     let own = items(object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE).get(frame as usize);
     own.and_then(|own| item(own, tag))
         .or_else(|| item(object, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE).and_then(|shared| item(shared, tag)))

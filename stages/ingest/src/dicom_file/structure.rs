@@ -6,16 +6,15 @@
 //! (dicom-parser `dataset/read.rs`), skipping values.
 
 use std::io::{self, BufReader, Read};
-use std::path::Path;
 
 use dicom_core::VR;
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_dictionary_std::uids;
 use dicom_object::{StandardDataDictionary, Tag};
 use flate2::read::DeflateDecoder;
-use fs_err::File;
 
 use super::open::PIXELS;
+use crate::place::{Bytes, Place};
 use crate::reject::{Reason, Reject};
 
 /// Sequences in sequences: real files stay below ten; the parser calls itself for each.
@@ -29,11 +28,11 @@ const ITEM_END: Tag = Tag(0xFFFE, 0xE00D);
 const SEQUENCE_END: Tag = Tag(0xFFFE, 0xE0DD);
 
 /// Checks a file, up to its pixels or to its end.
-pub(super) fn check(path: &Path, limit: u64, up_to_pixels: bool) -> Result<(), Reject> {
+pub(super) fn check(place: &Place, limit: u64, up_to_pixels: bool) -> Result<(), Reject> {
     let bad = |error: io::Error| Reject::from_io(&error, "not readable as DICOM");
-    let file = File::open(path).map_err(bad)?;
-    let end = file.metadata().map_err(bad)?.len();
-    let mut source = Source { reader: Reader::Plain(BufReader::new(file)), at: 0, end };
+    let bytes = place.open().map_err(bad)?;
+    let end = bytes.length();
+    let mut source = Source { reader: Reader::Plain(BufReader::new(bytes)), at: 0, end };
     source.skip(132)?;
     let syntax = source.meta_group()?;
     let encoding = Encoding { explicit: syntax != uids::IMPLICIT_VR_LITTLE_ENDIAN, big_endian: syntax == BIG_ENDIAN };
@@ -95,8 +94,8 @@ fn walk(source: &mut Source, encoding: Encoding, up_to_pixels: bool) -> Result<(
 }
 
 enum Reader {
-    Plain(BufReader<File>),
-    Inflated(Box<DeflateDecoder<BufReader<File>>>),
+    Plain(BufReader<Bytes>),
+    Inflated(Box<DeflateDecoder<BufReader<Bytes>>>),
 }
 
 /// Bytes with a position, and an end that must not be passed.
@@ -253,7 +252,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.dcm");
         fs_err::write(&path, bytes).unwrap();
-        check(&path, 1 << 16, false).map_err(|reject| reject.reason)
+        check(&Place::File(path), 1 << 16, false).map_err(|reject| reject.reason)
     }
 
     const EXPLICIT: &str = "1.2.840.10008.1.2.1";

@@ -42,7 +42,7 @@ fn slices(bytes: &[u8], frames: Frames) -> Result<Vec<Slice>, Reject> {
         slices.push(slice);
         Ok(())
     };
-    match read(&path, frames, 1 << 20, &mut sink) {
+    match read(&Place::File(path), frames, 1 << 20, &mut sink) {
         Ok(()) => Ok(slices),
         Err(Stop::Reject(reject)) => Err(reject),
         Err(Stop::Fatal(error)) => panic!("{error}"),

@@ -8,17 +8,25 @@ use toml_edit::{Document, Item, Table};
 use super::{Action, Field, Rule, Rules};
 use crate::Error;
 
-/// Parses `[[rule]]` tables; `origin` is the file or the built-in name.
+/// Parses `repeats` and the `[[rule]]` tables; `origin` is the file or the built-in name.
 pub(super) fn parse(origin: &str, text: &str) -> Result<Rules, Error> {
     let line_at = |offset: usize| 1 + text.bytes().take(offset).filter(|&byte| byte == b'\n').count();
     let fault = |line, message: String| Error::Rule { origin: origin.to_owned(), line, message };
     let document = Document::parse(text)
         .map_err(|error| fault(line_at(error.span().map_or(0, |span| span.start)), error.message().to_owned()))?;
-    let mut rules = Vec::new();
+    let (mut rules, mut latest) = (Vec::new(), false);
     for (key, item) in document.iter() {
         let line = line_at(item.span().map_or(0, |span| span.start));
+        if key == "repeats" {
+            latest = match item.as_str() {
+                Some("latest") => true,
+                Some("all") => false,
+                _ => return Err(fault(line, "`repeats` must be \"all\" or \"latest\"".to_owned())),
+            };
+            continue;
+        }
         if key != "rule" {
-            return Err(fault(line, format!("unknown key `{key}`, expected [[rule]]")));
+            return Err(fault(line, format!("unknown key `{key}`, expected repeats or [[rule]]")));
         }
         let Some(tables) = item.as_array_of_tables() else {
             return Err(fault(line, "expected [[rule]], with double brackets".to_owned()));
@@ -33,7 +41,7 @@ pub(super) fn parse(origin: &str, text: &str) -> Result<Rules, Error> {
             );
         }
     }
-    Ok(Rules { rules })
+    Ok(Rules { rules, latest })
 }
 
 /// The key at fault, where it is one, and the message.
@@ -117,6 +125,8 @@ mod tests {
         assert!(with("field = \"path\"\npattern = \"x\"\nclass = \"X\"\nexclude = true\n").1.contains("not both"));
         assert!(with("field = \"path\"\npatern = \"x\"\nclass = \"X\"\n").1.contains("`patern`"));
         assert_eq!(fault("[[rule]]\nfield = \n").0, 2);
+        assert!(fault("repeats = \"newest\"\n").1.contains("latest"));
+        assert!(parse("my.toml", &format!("repeats = \"latest\"\n{good}")).unwrap().latest());
         assert!(fault("[rule]\nfield = \"path\"\n").1.contains("double brackets"));
     }
 

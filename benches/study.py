@@ -1,0 +1,138 @@
+"""The study: what the recipes give, over data sets and seeds, with their baselines. Standard library only.
+
+    python3 benches/study.py [--sets standard,hard,...] [--recipes small-data,...] [--seeds 1,2,3] [--epochs N]
+                             [--bin target/release] [--work runs/study] [--out docs/study/results.csv]
+
+Each row of the table is one clustering: the final pass over clean images at several k, the last epoch's on augmented
+images (`recipe+augmented`), the untrained network (`untrained`) and raw pixels (`raw`). Labels are read for these
+figures and by nothing else. A run that is there is not run again; rows of other sets in the table are kept.
+"""
+import argparse
+import csv
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared" / "data"
+# Archive: arguments of `deepmcat synth`, or a folder of real scans. Then settings of ingest, and k of the final pass
+# (8, 4, 2 and 1 times the number of classes).
+SETS = {
+    "standard": (["--subjects", "97", "--format", "png"], [], [104, 52, 26, 13]),
+    "hard": (["--subjects", "97", "--format", "png", "--hardness", "hard"], [], [104, 52, 26, 13]),
+    "long-axis": (
+        ["--subjects", "400", "--format", "png", "--hardness", "hard", "--classes", "LA_2CH,LA_3CH,LA_4CH"],
+        [],
+        [24, 12, 6, 3],
+    ),
+    "medical-mnist": (SHARED / "medical-mnist-dev", [], [48, 24, 12, 6]),
+    "philips": (SHARED / "mr-sequences-philips", ["ingest.frames=all"], [72, 36, 18, 9]),
+}
+# Recipe: preset and what is changed in it. The first is what a user gets; each other takes one thing away.
+RECIPES = {
+    "small-data": ("small-data", []),
+    "new head": ("small-data", ["train.head=new"]),
+    "one view": ("small-data", ["embed.views=1"]),
+    "constant rate": ("small-data", ["train.schedule=constant"]),
+    "random start": ("small-data", ["cluster.start=random"]),
+    "geometry alone": ("small-data", ["augment.bias=0", "augment.gamma=0", "augment.noise=0"]),
+    "not uniform": ("small-data", ["sample.uniform=false"]),
+}
+FIELDS = ["set", "preset", "seed", "k", "epochs", "purity", "balanced_purity", "nmi_labels", "nmi_previous", "ari", "seconds"]
+
+
+class Study:
+    def __init__(self, options):
+        self.options = options
+        self.program = pathlib.Path(options.bin) / "deepmcat"
+
+    def call(self, *words) -> str:
+        line = [str(self.program), *map(str, words)]
+        done = subprocess.run(line, stdout=subprocess.PIPE, text=True)
+        if done.returncode:
+            sys.exit(f"failed: {' '.join(line)}")
+        return done.stdout
+
+    def archive(self, name: str) -> pathlib.Path | None:
+        source = SETS[name][0]
+        if isinstance(source, pathlib.Path):
+            return source if source.is_dir() else None
+        folder = pathlib.Path(self.options.work) / "archives" / name
+        if not folder.is_dir():
+            self.call("synth", folder, *source, "-q")
+        return folder
+
+    def rows(self, name: str, recipe: str, seed: int):
+        archive = self.archive(name)
+        if archive is None:
+            print(f"skipped: {name} is not beside this checkout", file=sys.stderr)
+            return
+        preset, changes = RECIPES[recipe]
+        run = pathlib.Path(self.options.work) / f"{name}-{recipe.replace(' ', '-')}-{seed}"
+        sets = [f"run.seed={seed}", "ingest.rules=folders", *SETS[name][1], *changes]
+        if self.options.epochs:
+            sets.append(f"run.epochs={self.options.epochs}")
+        if not (run / "run.toml").is_file():
+            sets = [word for change in sets for word in ("--set", change)]
+            self.call("init", archive, "--run", run, "--preset", preset, *sets, "-q")
+        ks = SETS[name][2]
+        for k in ks:
+            self.call("run", run, "--set", f"final.k={k}")
+            status = json.loads(self.call("status", run, "--json"))
+            passes = {row["pass"]: row for row in status["metrics"]}
+            epochs = status["epochs"]
+            # Every node's time, once: what the user waited for the result.
+            seconds = sum(row["seconds"] or 0 for row in status["metrics"] if row["pass"] != "raw")
+            common = {"set": name, "seed": seed, "k": k}
+            yield {**passes["final"], **common, "preset": recipe, "epochs": epochs, "seconds": seconds}
+            if recipe == next(iter(RECIPES)):
+                yield {**passes["raw"], **common, "preset": "raw", "epochs": 0}
+                yield {**self.untrained(run, k), **common, "preset": "untrained", "epochs": 0}
+            if k == ks[0]:
+                last = passes[str(epochs - 1)]
+                yield {**last, **common, "k": last["clusters"], "preset": f"{recipe}+augmented", "epochs": epochs}
+
+    def untrained(self, run: pathlib.Path, k: int) -> dict:
+        """The initial weights on clean images, by the stages themselves."""
+        folder = run.parent / "untrained"
+        shutil.rmtree(folder, ignore_errors=True)
+        config = ["--config", run / "run.toml", "-q"]
+        dataset = ["--dataset", run / "dataset"]
+        self.call("embed", *dataset, "--weights", run / "checkpoints/initial", "--clean", "--out", folder / "f", *config)
+        tables = ["--assignments", folder / "a", "--clusters", folder / "c"]
+        self.call("cluster", "--features", folder / "f", "--k", k, "--redo", 10, *tables, *config)
+        return json.loads(self.call("evaluate", *dataset, *tables, "--out", folder / "m", "--json", *config))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--recipes", default="small-data")
+    parser.add_argument("--seeds", default="1,2,3")
+    parser.add_argument("--epochs", type=int, default=0, help="0: those of the preset")
+    parser.add_argument("--bin", default=str(ROOT / "target/release"))
+    parser.add_argument("--work", default=str(ROOT / "runs/study"))
+    parser.add_argument("--out", default=str(ROOT / "docs/study/results.csv"))
+    options = parser.parse_args()
+    out = pathlib.Path(options.out)
+    key = lambda row: (row["set"], row["preset"], int(row["seed"]), -int(row["k"]), int(row["epochs"]))
+    table = {key(row): row for row in csv.DictReader(out.open())} if out.is_file() else {}
+    study = Study(options)
+    for name in options.sets.split(","):
+        for recipe in options.recipes.split(","):
+            for seed in options.seeds.split(","):
+                for row in study.rows(name, recipe, int(seed)):
+                    text = lambda value: "" if value is None else f"{value:.4f}" if isinstance(value, float) else value
+                    row = {field: text(row.get(field)) for field in FIELDS}
+                    table[key(row)] = row
+                    print(",".join(str(row[field]) for field in FIELDS), flush=True)
+                    out.parent.mkdir(parents=True, exist_ok=True)
+                    with out.open("w", newline="") as file:
+                        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
+                        writer.writeheader()
+                        writer.writerows(table[k] for k in sorted(table))
+
+
+main()

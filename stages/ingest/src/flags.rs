@@ -1,0 +1,47 @@
+//! What is odd about an image: told in the manifest, dropped by nobody but the user.
+
+use std::collections::HashSet;
+
+use crate::dataset::Row;
+
+/// Images with a side below this are icons and thumbnails.
+const TINY: u32 = 16;
+/// Images so many times longer than wide are strips: localisers of another kind, colour bars, line scans.
+const LONG: u32 = 8;
+
+/// The flags of an image by itself, in the order that the manifest lists them in; `grey` are its levels.
+pub(crate) fn of(row: &Row, grey: &[u16]) -> Vec<&'static str> {
+    let (short, long) = (row.width.min(row.height), row.width.max(row.height));
+    let blank = grey.iter().all(|level| Some(level) == grey.first());
+    [(blank, "blank"), (short < TINY, "tiny"), (long > LONG * short, "long")]
+        .into_iter()
+        .filter_map(|(is, flag)| is.then_some(flag))
+        .collect()
+}
+
+/// Flags every image whose pixels an earlier one has.
+pub(crate) fn mark_duplicates(rows: &mut [Row]) {
+    let mut seen = HashSet::new();
+    for row in rows {
+        if !seen.insert(row.pixels.clone()) {
+            row.flags.push("duplicate");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_images_are_told() {
+        let row = |width, height| Row { width, height, ..Row::default() };
+        assert!(of(&row(64, 500), &[0, 1]).is_empty());
+        assert_eq!(of(&row(64, 513), &[0, 1]), ["long"]);
+        assert_eq!(of(&row(15, 64), &[7, 7]), ["blank", "tiny"]);
+        let pixels = |pixels: &str| Row { pixels: pixels.to_owned(), ..Row::default() };
+        let mut rows = ["a", "b", "a", "a"].map(pixels);
+        mark_duplicates(&mut rows);
+        assert_eq!(rows.map(|row| row.flags.len()), [0, 0, 1, 1]);
+    }
+}
