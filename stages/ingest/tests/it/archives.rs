@@ -122,3 +122,24 @@ fn a_copy_stands_in_for_a_damaged_file() {
     assert_eq!(fixtures.reason("syntax-uncompressed/MR_small.dcm"), Some("duplicate"));
     assert!(!fixtures.summary.rejects.contains_key("decoder_panic"));
 }
+
+/// `fixtures/dicom_fixtures.csv`, made by `fixtures/compare_with_pydicom.py`, which compares every pixel.
+#[test]
+fn dicom_files_give_what_was_compared_with_pydicom() {
+    let Some(dataset) = ingested("dicom-fixtures", &settings()) else { return };
+    let mut compared = 0;
+    for line in include_str!("../../fixtures/dicom_fixtures.csv").lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let [file, _, _, ours, verdict, expected] = cells[..] else { panic!("{line}") };
+        let rows = (0..dataset.sources.source.len()).filter(|&row| dataset.sources.source[row] == file);
+        let mut rows: Vec<usize> = rows.collect();
+        rows.sort_unstable_by_key(|&row| (dataset.sources.slice[row], dataset.sources.frame[row]));
+        let pixels: Vec<&str> = rows.iter().map(|&row| dataset.manifest.pixels[row].as_str()).collect();
+        assert_eq!(pixels.join("+"), expected, "{file}");
+        if rows.is_empty() {
+            assert_eq!(dataset.reason(file), Some(ours), "{file}");
+        }
+        compared += usize::from(verdict == "equal");
+    }
+    assert!(compared >= 57, "{compared}");
+}
