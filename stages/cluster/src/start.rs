@@ -45,32 +45,60 @@ fn means(features: &Features<'_>, previous: &Assignments, k: usize) -> Option<Ce
 }
 
 /// k-means++: each next row is drawn with the probability of its squared distance to the nearest one drawn before.
+///
+/// Greedy, as scikit-learn's: of `2 + ln k` rows drawn so, the one that leaves the least sum of distances is taken.
 #[must_use]
 pub fn spread_rows(features: &Features<'_>, parameters: &Parameters, attempt: u32) -> Vec<usize> {
     let mut random = generator(parameters.seed, parameters.epoch.0, attempt, Purpose::KMeans);
-    let mut rows = vec![random.random_range(0..features.len())];
-    let mut nearest = vec![f32::INFINITY; features.len()];
+    let trials = 2 + (parameters.k as f64).ln() as usize;
+    let first = random.random_range(0..features.len());
+    let mut nearest = closer(features, first, &vec![f32::INFINITY; features.len()]);
+    let mut rows = vec![first];
     while rows.len() < parameters.k {
-        let last = from_rows(features, &rows[rows.len() - 1..]);
-        nearest.par_iter_mut().enumerate().for_each_init(
-            || vec![0.0; features.dimensions()],
-            |values, (row, nearest)| {
-                features.read(row, values);
-                let squares = values.iter().zip(last.row(0)).map(|(a, b)| (a - b) * (a - b));
-                *nearest = nearest.min(squares.sum());
-            },
-        );
-        // Rows of distance 0 are never drawn, unless all that are left have it.
-        let total: f64 = nearest.iter().copied().map(f64::from).sum();
-        let mut left = random.random::<f64>() * total;
-        let drawn = nearest.iter().position(|&distance| {
-            left -= f64::from(distance);
-            distance > 0.0 && left < 0.0
-        });
-        let other = || (0..features.len()).find(|row| !rows.contains(row)).unwrap_or_default();
-        rows.push(drawn.unwrap_or_else(other));
+        let total = sum(&nearest);
+        let mut best: Option<(f64, usize, Vec<f32>)> = None;
+        for _ in 0..trials {
+            let Some(row) = drawn(&nearest, random.random::<f64>() * total) else { continue };
+            let distances = closer(features, row, &nearest);
+            let left = sum(&distances);
+            if best.as_ref().is_none_or(|(least, ..)| left < *least) {
+                best = Some((left, row, distances));
+            }
+        }
+        match best {
+            Some((_, row, distances)) => {
+                rows.push(row);
+                nearest = distances;
+            }
+            // All that are left lie on one drawn before.
+            None => rows.extend((0..features.len()).find(|row| !rows.contains(row))),
+        }
     }
     rows
+}
+
+/// Squared distances `[n]` to the nearest of the rows drawn before, `nearest`, and `row`.
+fn closer(features: &Features<'_>, row: usize, nearest: &[f32]) -> Vec<f32> {
+    let centre = from_rows(features, &[row]);
+    let distance = |values: &mut Vec<f32>, (other, &before): (usize, &f32)| {
+        features.read(other, values);
+        let squares = values.iter().zip(centre.row(0)).map(|(a, b)| (a - b) * (a - b));
+        before.min(squares.sum())
+    };
+    nearest.par_iter().enumerate().map_init(|| vec![0.0; features.dimensions()], distance).collect()
+}
+
+fn sum(distances: &[f32]) -> f64 {
+    distances.iter().copied().map(f64::from).sum()
+}
+
+/// The row at `place` of the distances laid end to end; none where all are 0.
+fn drawn(nearest: &[f32], place: f64) -> Option<usize> {
+    let mut left = place;
+    nearest.iter().position(|&distance| {
+        left -= f64::from(distance);
+        distance > 0.0 && left < 0.0
+    })
 }
 
 /// The rows that start an attempt `[k]`, all different. `parameters.k` is at most `rows`.
