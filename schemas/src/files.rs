@@ -34,8 +34,7 @@ pub fn write_atomic(
     let folder = path.parent().unwrap_or(Path::new(""));
     let temporary = temporary_folder(path);
     fs_err::create_dir_all(folder).map_err(io)?;
-    fs_err::create_dir_all(&temporary).map_err(io)?;
-    let mut file = tempfile::NamedTempFile::new_in(&temporary).map_err(io)?;
+    let mut file = temporary_file(&temporary).map_err(io)?;
     write(file.as_file_mut()).map_err(io)?;
     file.as_file_mut().flush().map_err(io)?;
     // A temporary file is private (0600); a table is as readable as anything else the user makes.
@@ -50,6 +49,19 @@ pub fn write_atomic(
     // Gone when it was the last one; otherwise another writer still needs it.
     drop(std::fs::remove_dir(&temporary));
     Ok(())
+}
+
+/// A new file in `folder`, which another writer may remove between its making and the file's.
+fn temporary_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    const TRIES: usize = 1000;
+    for _ in 0..TRIES {
+        fs_err::create_dir_all(folder)?;
+        match tempfile::NamedTempFile::new_in(folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            made => return made,
+        }
+    }
+    tempfile::NamedTempFile::new_in(folder)
 }
 
 /// Makes the names in a folder durable.
@@ -79,6 +91,18 @@ mod tests {
         assert_eq!(of("run/assignments/epoch=7/part-0.parquet"), Path::new("run/.tmp"));
         assert_eq!(of("run/dataset/manifest.parquet"), Path::new("run/.tmp"));
         assert_eq!(of("out/part-0.parquet"), Path::new(".tmp"));
+    }
+
+    #[test]
+    fn writers_side_by_side_do_not_take_each_others_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let path = folder.path().join(format!("table/epoch={writer}/part-0.parquet"));
+                scope.spawn(move || (0..100).for_each(|_| write_atomic(&path, |file| file.write_all(b"row")).unwrap()));
+            }
+        });
+        assert!(!folder.path().join(TEMPORARY).exists());
     }
 
     #[test]
