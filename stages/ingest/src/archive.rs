@@ -18,7 +18,7 @@ use crate::reject::{Reason, Reject};
 pub struct ZipLimits {
     /// Members.
     pub members: usize,
-    /// Bytes that a member inflates to, for each byte of it in the zip. Only members above [`FREE`] are judged.
+    /// Bytes that a member inflates to, for each byte of it in the zip. Only members above 64 MiB are judged.
     pub ratio: u64,
 }
 
