@@ -8,9 +8,9 @@ use deepmcat_schemas::Epoch;
 
 /// Groups features by exact k-means and numbers the clusters as the epoch before did.
 ///
-/// Lloyd's algorithm from random images (or as cluster.start says), cluster.k clusters, cluster.iterations iterations, the best of cluster.redo
-/// starts. With --previous a cluster takes the number of the cluster that it shares most images with, all clusters
-/// together as well as can be, so that a number means the same over epochs.
+/// Lloyd's algorithm from random images or as cluster.start says, cluster.k clusters, cluster.iterations iterations, the
+/// best of cluster.redo starts. With --previous a cluster takes the number of the cluster that it shares most images
+/// with, all clusters together as well as can be, so that a number means the same over epochs.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "deepmcat-cluster",
@@ -29,10 +29,10 @@ pub struct Args {
     #[arg(long, value_name = "T", default_value_t = Epoch(0))]
     pub epoch: Epoch,
     /// Number of clusters [default: cluster.k of the configuration]
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..))]
     pub k: Option<u32>,
     /// Starts, of which the best counts [default: cluster.redo of the configuration]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub redo: Option<u32>,
     /// Folder to write the table of assignments to
     #[arg(long, value_name = "FOLDER")]

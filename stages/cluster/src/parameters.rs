@@ -8,7 +8,7 @@ use deepmcat_schemas::Epoch;
 pub struct Parameters {
     /// Number of clusters.
     pub k: usize,
-    /// Where the first start begins; the others are random, or spread where this is.
+    /// Where the first start begins; the others begin at random rows, or at spread ones where it says so.
     pub start: Start,
     /// Most iterations of a start; an iteration moves the centroids and assigns every image.
     pub iterations: usize,
