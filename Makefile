@@ -12,11 +12,11 @@ QUERY_PYTHON := target/query-python
 export DEEPMCAT_TEST_PYTHONPATH := $(CURDIR)/$(QUERY_PYTHON)
 export DEEPMCAT_TEST_PYTHON := $(PYTHON)
 
-.PHONY: help setup build demo test lint doc bench clean-demo
+.PHONY: help setup build demo test lint doc bench study clean-demo
 
 help:
 	@sed -n '1,3s/^# //p' Makefile
-	@echo "also: setup [CUDA=1], build, lint, doc, bench, clean-demo"
+	@echo "also: setup [CUDA=1], build, lint, doc, bench, study, clean-demo"
 
 setup:
 	$(PYTHON) scripts/setup_libtorch.py $(if $(CUDA),--cuda)
@@ -50,6 +50,10 @@ doc: setup
 
 bench: build
 	$(PYTHON) benches/epoch_split.py
+
+# Hours: presets over data sets and seeds, with their baselines. STUDY="--sets standard --seeds 1" for a part.
+study: build
+	$(PYTHON) benches/study.py $(STUDY)
 
 clean-demo:
 	rm -rf $(RUN) $(ARCHIVE)
