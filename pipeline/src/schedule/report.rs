@@ -44,7 +44,7 @@ impl Report {
         let done = plan.states.iter().filter(|state| **state == State::Done).count();
         self.bar.set_position(done as u64);
         let left = time_left(plan);
-        self.bar.set_message(format!("{left} left  {}", self.running.join(", ")));
+        self.bar.set_message(format!("{left}  {}", self.running.join(", ")));
         let seconds = plan.receipts[place].as_ref().map_or(0.0, |receipt| receipt.seconds);
         tracing::debug!("{} done in {seconds:.1} s", node.id);
         self.say(|| match (node.id.stage, node.id.pass) {
@@ -56,7 +56,7 @@ impl Report {
             }
             (Stage::Evaluate, Pass::Epoch(epoch)) => {
                 if let Some(row) = Row::read(run, plan, node.id.pass) {
-                    tracing::info!("epoch {epoch}/{}: {}, {left} left", run.config.run.epochs, row.line());
+                    tracing::info!("epoch {epoch}/{}: {}, {left}", run.config.run.epochs, row.line());
                 }
             }
             _ => {}
@@ -74,7 +74,7 @@ impl Report {
     }
 }
 
-/// Time left: for each stage the mean seconds of its nodes so far times the nodes left. `evaluate` runs beside.
+/// `12 min left`: for each stage the mean seconds of its nodes so far times the nodes left. `evaluate` runs beside.
 fn time_left(plan: &Plan) -> String {
     let mut seconds: BTreeMap<Stage, (f64, usize, usize)> = BTreeMap::new();
     for (place, node) in plan.nodes.iter().enumerate().filter(|(_, node)| node.id.stage != Stage::Evaluate) {
@@ -90,11 +90,11 @@ fn time_left(plan: &Plan) -> String {
     let mut total = 0.0;
     for (sum, done, left) in seconds.into_values().filter(|(_, _, left)| *left > 0) {
         if done == 0 {
-            return "time unknown".to_owned();
+            return "time left not known yet".to_owned();
         }
         total += sum / done as f64 * left as f64;
     }
-    human_seconds(total)
+    format!("{} left", human_seconds(total))
 }
 
 /// `45 s`, `12 min`, `3 h 20 min`.
