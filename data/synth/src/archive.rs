@@ -146,13 +146,7 @@ fn write_all(plan: &Plan, folder: &Path) -> Result<Written, Error> {
         .par_iter()
         .map(|&(subject, (field, classes))| {
             let scans: Vec<Scan> = classes.iter().map(|&class| plan.phantom.scan(subject, class)).collect();
-            let files = match plan.format {
-                Format::UkbZip => {
-                    let scout = Phantom { frames: 1, ..plan.phantom }.scan(subject, Class::Ao);
-                    write_zip::write(*field, &scans, &scout, plan.phantom.seed, folder)?
-                }
-                _ => scans.iter().map(|scan| write_scan(plan, scan, folder)).sum::<Result<u64, Error>>()?,
-            };
+            let files = write_group(plan, subject, *field, &scans, folder)?;
             progress.inc(1);
             let images = |scan: &Scan| (scan.class, scan.images.len() as u64);
             Ok((files, scans.iter().map(images).collect::<Vec<_>>()))
@@ -167,11 +161,16 @@ fn write_all(plan: &Plan, folder: &Path) -> Result<Written, Error> {
     Ok(Written { files, images })
 }
 
-fn write_scan(plan: &Plan, scan: &Scan, folder: &Path) -> Result<u64, Error> {
+/// Writes what belongs together; gives the number of files.
+fn write_group(plan: &Plan, subject: u32, field: u32, scans: &[Scan], folder: &Path) -> Result<u64, Error> {
+    let seed = plan.phantom.seed;
     match plan.format {
-        Format::Nifti => write_nifti::write(scan, folder),
-        Format::Dicom => write_dicom::write(scan, plan.phantom.seed, folder),
-        Format::Png => write_png::write(scan, folder),
-        Format::UkbZip => Ok(0), // written by subject and field
+        Format::Nifti => scans.iter().map(|scan| write_nifti::write(scan, folder)).sum(),
+        Format::Dicom => scans.iter().map(|scan| write_dicom::write(scan, seed, folder)).sum(),
+        Format::Png => scans.iter().map(|scan| write_png::write(scan, folder)).sum(),
+        Format::UkbZip => {
+            let scout = Phantom { frames: 1, ..plan.phantom }.scan(subject, Class::Ao);
+            write_zip::write(field, scans, &scout, seed, folder)
+        }
     }
 }

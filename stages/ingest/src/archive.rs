@@ -12,6 +12,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use crate::place::{Member, Place};
 use crate::reject::{Reason, Reject};
+use crate::walk::lossless;
 
 /// What a zip may be.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +59,7 @@ pub(crate) fn list(path: &Path, limits: ZipLimits) -> Result<Vec<Listed>, Reject
     for number in 0..archive.len() {
         let member = archive.by_index_raw(number).map_err(|error| damaged(&error))?;
         packed = packed.saturating_add(member.compressed_size());
-        let name = text(member.name_raw());
+        let name = lossless(member.name_raw());
         if name.ends_with('/') || member.is_dir() {
             continue;
         }
@@ -104,16 +105,6 @@ fn place<R: Read>(
         return Err(Reject::unreadable("a member without a place in the zip"));
     };
     Ok(Place::Member(Member { zip: Arc::clone(zip), start, packed, size, crc: member.crc32(), deflated }))
-}
-
-/// A name as text without loss: bytes that are not UTF-8 become `\xNN`.
-fn text(name: &[u8]) -> String {
-    let mut whole = String::new();
-    for chunk in name.utf8_chunks() {
-        whole.push_str(chunk.valid());
-        chunk.invalid().iter().for_each(|byte| whole.push_str(&format!("\\x{byte:02x}")));
-    }
-    whole
 }
 
 fn short(error: &dyn std::error::Error) -> String {

@@ -192,13 +192,17 @@ fn text(path: &Path) -> String {
         if !whole.is_empty() {
             whole.push('/');
         }
-        let bytes = part.as_os_str().as_encoded_bytes();
-        for chunk in bytes.utf8_chunks() {
-            whole.push_str(chunk.valid());
-            for byte in chunk.invalid() {
-                whole.push_str(&format!("\\x{byte:02x}"));
-            }
-        }
+        whole.push_str(&lossless(part.as_os_str().as_encoded_bytes()));
+    }
+    whole
+}
+
+/// A name as text: bytes that are not UTF-8 become `\xNN`.
+pub(crate) fn lossless(name: &[u8]) -> String {
+    let mut whole = String::new();
+    for chunk in name.utf8_chunks() {
+        whole.push_str(chunk.valid());
+        chunk.invalid().iter().for_each(|byte| whole.push_str(&format!("\\x{byte:02x}")));
     }
     whole
 }
