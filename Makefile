@@ -11,18 +11,27 @@ SUBJECTS ?= 97
 QUERY_PYTHON := target/query-python
 export DEEPMCAT_TEST_PYTHONPATH := $(CURDIR)/$(QUERY_PYTHON)
 export DEEPMCAT_TEST_PYTHON := $(PYTHON)
+# JPEG-LS is decoded by charls, whose build needs cmake; FEATURES= builds without it.
+FEATURES ?= deepmcat-ingest/jpeg-ls
+CMAKE_WHEEL := target/cmake
+export CMAKE := $(CURDIR)/$(CMAKE_WHEEL)/cmake/data/bin/cmake
+CARGO_FEATURES := $(if $(FEATURES),--features $(FEATURES))
 
-.PHONY: help setup build demo test lint doc bench study clean-demo
+.PHONY: help setup build demo test lint doc bench study fuzz clean-demo
 
 help:
 	@sed -n '1,3s/^# //p' Makefile
-	@echo "also: setup [CUDA=1], build, lint, doc, bench, study, clean-demo"
+	@echo "also: setup [CUDA=1], build, lint, doc, bench, study, fuzz, clean-demo"
 
-setup:
+setup: $(if $(FEATURES),$(CMAKE_WHEEL)/.done)
 	$(PYTHON) scripts/setup_libtorch.py $(if $(CUDA),--cuda)
 
+$(CMAKE_WHEEL)/.done:
+	$(PYTHON) -m pip install --quiet --only-binary=:all: --target $(CMAKE_WHEEL) cmake==4.1.2
+	touch $@
+
 build: setup
-	cargo build --release --workspace --bins
+	cargo build --release --workspace --bins $(CARGO_FEATURES)
 
 demo: build
 	test -d $(ARCHIVE) || target/release/deepmcat synth $(ARCHIVE) --subjects $(SUBJECTS) --format dicom
@@ -33,8 +42,8 @@ demo: build
 	@echo "Which image is in which cluster: $(RUN)/assignments (the highest epoch)."
 
 test: setup $(QUERY_PYTHON)/.done
-	cargo build --workspace --bins --tests
-	cargo test --workspace
+	cargo build --workspace --bins --tests $(CARGO_FEATURES)
+	cargo test --workspace $(CARGO_FEATURES)
 
 $(QUERY_PYTHON)/.done: tests/requirements.txt
 	rm -rf $(QUERY_PYTHON)
@@ -43,10 +52,10 @@ $(QUERY_PYTHON)/.done: tests/requirements.txt
 
 lint: setup
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets $(CARGO_FEATURES) -- -D warnings
 
 doc: setup
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps $(CARGO_FEATURES)
 
 bench: build
 	$(PYTHON) benches/epoch_split.py
@@ -54,6 +63,10 @@ bench: build
 # Hours: presets over data sets and seeds, with their baselines. STUDY="--sets standard --seeds 1" for a part.
 study: build
 	$(PYTHON) benches/study.py $(STUDY)
+
+# Ten minutes for each of four targets; FUZZ="60 dicom" for a part.
+fuzz: setup
+	fuzz/run.sh $(FUZZ)
 
 clean-demo:
 	rm -rf $(RUN) $(ARCHIVE)

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::table::Table;
-use crate::{Assignments, Clusters, Manifest, Metrics, Rejects, Samples, Sources, Training, features};
+use crate::{Assignments, Clusters, Inputs, Manifest, Metrics, Rejects, Samples, Sources, Training, features};
 
 const HEAD: &str = "# Tables\n\nMade from the code by `cargo run -p deepmcat-schemas --example dictionary`; a test keeps it true.\n\n\
 Every table's footer (Parquet key-value metadata, Arrow schema metadata) holds `deepmcat.table`, \
@@ -17,6 +17,7 @@ pub fn markdown() -> String {
     describe::<Manifest>(&mut page, "dataset/manifest.parquet");
     describe::<Sources>(&mut page, "dataset/sources.parquet");
     describe::<Rejects>(&mut page, "dataset/rejects.parquet");
+    describe::<Inputs>(&mut page, "dataset/inputs.parquet");
     features_page(&mut page);
     describe::<Assignments>(&mut page, "assignments/epoch=T/part-0.parquet");
     describe::<Clusters>(&mut page, "clusters/epoch=T/part-0.parquet");

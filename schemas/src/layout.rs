@@ -14,6 +14,8 @@ pub const MANIFEST: &str = "manifest.parquet";
 pub const SOURCES: &str = "sources.parquet";
 /// The name of the table of rejects inside a dataset folder.
 pub const REJECTS: &str = "rejects.parquet";
+/// The name of the table of inputs inside a dataset folder.
+pub const INPUTS: &str = "inputs.parquet";
 /// The resolved configuration of a run.
 pub const RUN_TOML: &str = "run.toml";
 /// Folder of what is being written; swept when a run starts.

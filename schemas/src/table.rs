@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use arrow_array::builder::{Float32Builder, ListBuilder};
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Float64Type, UInt32Type};
-use arrow_array::{Array, ArrayRef, BooleanArray, Float32Array, Float64Array, RecordBatch, StringArray, UInt32Array};
+use arrow_array::types::{Float32Type, Float64Type, UInt32Type, UInt64Type};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Float32Array, Float64Array, RecordBatch, StringArray, UInt32Array, UInt64Array,
+};
 use arrow_schema::{DataType, Field, Schema};
 
 use crate::{ClusterId, Epoch, ImageId, SchemaError};
@@ -97,6 +99,7 @@ macro_rules! primitive_cell {
     };
 }
 primitive_cell!(u32, UInt32Type, UInt32Array, UInt32);
+primitive_cell!(u64, UInt64Type, UInt64Array, UInt64);
 primitive_cell!(f32, Float32Type, Float32Array, Float32);
 primitive_cell!(f64, Float64Type, Float64Array, Float64);
 

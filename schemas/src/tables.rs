@@ -88,6 +88,22 @@ table! {
 }
 
 table! {
+    /// One row an input: what its file was when it was read, so that the next ingest reads only what is new.
+    Inputs = "inputs" v 1 {
+        /// Source file, as found below the input.
+        source: String,
+        /// Member of an archive file; null where the source is the file itself.
+        member: Option<String>,
+        /// Bytes of the source file.
+        bytes: u64,
+        /// When the source file was last changed, in nanoseconds since 1970; 0 where its file system does not say.
+        modified: u64,
+        /// Hash of what was read of it: its frames, slices and class.
+        work: u64,
+    }
+}
+
+table! {
     /// One row an image: the cluster it belongs to at this epoch.
     Assignments = "assignments" v 1 {
         /// The image.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use deepmcat_common::{CommonArgs, Frames};
 
-use crate::settings::DEFAULT_ZIP;
+use crate::settings::{DEFAULT_SECONDS, DEFAULT_ZIP};
 
 /// Turns an archive of NIfTI, DICOM, PNG or JPEG files, zipped or not, into a data set of PNG slices at t=0.
 ///
@@ -37,12 +37,21 @@ pub struct Args {
     /// Memory that one input file may take, in MiB; larger ones are rejected as too_large
     #[arg(long, value_name = "MIB", default_value_t = 1024)]
     pub max_memory: u64,
+    /// Seconds that one input file may take; slower ones are rejected as too_slow
+    #[arg(long, value_name = "S", default_value_t = DEFAULT_SECONDS)]
+    pub max_seconds: u64,
     /// Members that a zip may have; one of more is rejected as too_large
     #[arg(long, value_name = "N", default_value_t = DEFAULT_ZIP.members)]
     pub max_members: usize,
     /// Times its size in the zip that a member above 64 MiB may inflate to; one of more is rejected as too_large
     #[arg(long, value_name = "N", default_value_t = DEFAULT_ZIP.ratio)]
     pub max_ratio: u64,
+    /// Files read at a time; 0: as many as there are cores [default: compute.threads of the configuration]
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<u32>,
+    /// Read everything anew, also files that are as they were at the last ingest into the same folder
+    #[arg(long)]
+    pub fresh: bool,
     /// Only read the headers and say what would be made; writes nothing
     #[arg(long)]
     pub dry_run: bool,

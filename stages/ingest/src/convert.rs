@@ -1,7 +1,5 @@
 //! The second pass: each chosen file is decoded and its slices are written as PNGs.
 
-use std::io::ErrorKind;
-
 use deepmcat_common::Progress;
 use rayon::prelude::*;
 
@@ -9,6 +7,7 @@ use crate::dataset::{Row, Writer};
 use crate::dicom_file::{self, Identity};
 use crate::guard;
 use crate::keys::Keys;
+use crate::known::Known;
 use crate::raster::Raster;
 use crate::reject::Reject;
 use crate::scan::{Job, Work};
@@ -20,7 +19,7 @@ use crate::{Error, flags, nifti_file, picture, png_out, window};
 /// What became of a file: its images or why it has none.
 pub(crate) type Outcome = Result<Vec<Row>, (u32, Reject)>;
 
-/// Converts all jobs, in parallel.
+/// Converts all jobs, in parallel; what is known of files that are as they were is taken over.
 ///
 /// # Errors
 /// When a PNG cannot be written; a bad input is an [`Outcome`].
@@ -29,18 +28,34 @@ pub(crate) fn convert(
     jobs: &[Job],
     settings: &Settings,
     writer: &Writer,
+    known: &Known,
+    progress: &Progress,
 ) -> Result<Vec<Outcome>, Error> {
-    let progress = Progress::new(jobs.len() as u64, "files converted");
-    let outcomes = jobs
-        .par_iter()
+    jobs.par_iter()
         .map(|job| {
-            let outcome = convert_one(&inputs[job.input as usize], job, settings, writer);
+            let input = &inputs[job.input as usize];
+            let outcome = match take_over(input, job, writer, known)? {
+                Some(outcome) => outcome,
+                None => convert_one(input, job, settings, writer)?,
+            };
             progress.inc(1);
-            outcome
+            Ok(outcome)
         })
-        .collect();
-    progress.finish();
-    outcomes
+        .collect()
+}
+
+/// The outcome of an earlier ingest, where the file is as it was and its images are there.
+fn take_over(input: &Input, job: &Job, writer: &Writer, known: &Known) -> Result<Option<Outcome>, Error> {
+    let Some(file) = known.file(input, job) else { return Ok(None) };
+    if let Some(reject) = &file.reject {
+        return Ok(Some(Err((job.input, reject.clone()))));
+    }
+    if !file.rows.iter().all(|row| writer.has(row, &file.folder)) {
+        return Ok(None);
+    }
+    let rows: Vec<Row> = file.rows.iter().map(|row| Row { input: job.input, ..row.clone() }).collect();
+    rows.iter().try_for_each(|row| writer.keep(row, &file.folder))?;
+    Ok(Some(Ok(rows)))
 }
 
 fn convert_one(input: &Input, job: &Job, settings: &Settings, writer: &Writer) -> Result<Outcome, Error> {
@@ -50,7 +65,7 @@ fn convert_one(input: &Input, job: &Job, settings: &Settings, writer: &Writer) -
         rows.push(write(input, job.input, slice, settings, writer)?);
         Ok(())
     };
-    let done = guard::isolated(|| {
+    let done = guard::isolated(settings.seconds, || {
         let read = match &job.work {
             Work::Dicom(chosen) => {
                 dicom_file::read(&input.place, chosen, settings.limit, &mut sink).map(|identity| ("dicom", identity))
@@ -110,13 +125,9 @@ fn write(input: &Input, number: u32, slice: Slice, settings: &Settings, writer: 
         ..Row::default()
     };
     row.flags = flags::of(&row, &grey.levels);
-    let path = writer.path(&row);
-    png_out::write(&path, size, settings.bits, &samples, row.spacing).map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => {
-            Error::Collision { source_file: input.source.clone(), key: format!("{:016x}", row.key) }
-        }
-        _ => Error::io(&path, "written", error),
-    })?;
+    let path = writer.path(&row)?;
+    png_out::write(&path, size, settings.bits, &samples, row.spacing)
+        .map_err(|error| Error::io(&path, "written", error))?;
     Ok(row)
 }
 

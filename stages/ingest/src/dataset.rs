@@ -1,18 +1,19 @@
-//! Writes the data set: PNGs into a temporary folder, then everything into place; the manifest comes last.
+//! Writes the data set: PNGs and tables in batches into `.partial`, then everything into place; the manifest and the
+//! table of inputs come last.
 //!
 //! An earlier data set stays whole until the new images are all written. From the moment its manifest is removed
 //! until the new one is there, the folder holds no data set that a reader would take for one.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use deepmcat_schemas::layout::{MANIFEST, REJECTS, SOURCES};
-use deepmcat_schemas::{ImageId, Manifest, Rejects, Sources, Stamp, files, write_table};
-use tempfile::TempDir;
+use deepmcat_schemas::layout::{INPUTS, MANIFEST, REJECTS, SOURCES};
+use deepmcat_schemas::{ImageId, Inputs, Manifest, Rejects, Sources, Stamp, read_stamp, write_table};
 
 use crate::Error;
 use crate::dicom_file::Identity;
 use crate::reject::Reject;
-use crate::walk::{Input, Origin};
+use crate::walk::{Input, Origin, Stat};
 
 /// One image on its way into the tables.
 #[derive(Debug, Clone, Default)]
@@ -56,80 +57,163 @@ impl Row {
     }
 }
 
-const IMAGES: &str = "images";
+/// Where the images of a data set are.
+pub(crate) const IMAGES: &str = "images";
+/// What a source can be.
+pub(crate) const FORMATS: [&str; 3] = ["dicom", "nifti", "image"];
+/// What is being made, and what a killed ingest leaves for the next one.
+const PARTIAL: &str = ".partial";
 
 /// A data set that is being written.
 #[derive(Debug)]
 pub(crate) struct Writer {
     out: PathBuf,
-    temporary: TempDir,
+    partial: PathBuf,
+    /// Hash of everything that shapes an image.
+    settings: String,
+    /// Batches of images that are written, with their tables; those of a killed ingest too.
+    pub batches: Vec<PathBuf>,
+    /// Held as long as the data set is written.
+    _lock: std::fs::File,
 }
 
 impl Writer {
-    /// Makes sure that `out` may be replaced, and makes the temporary folder on its file system.
-    pub fn new(out: &Path) -> Result<Self, Error> {
+    /// Makes sure that `out` may be replaced and that nobody else is replacing it.
+    pub fn new(out: &Path, settings: String) -> Result<Self, Error> {
         check(out)?;
-        let folder = files::temporary_folder(&out.join(MANIFEST));
-        let make = || {
-            fs_err::create_dir_all(&folder)?;
-            let temporary = tempfile::Builder::new().prefix("ingest-").tempdir_in(&folder)?;
-            for first in 0..=u8::MAX {
-                fs_err::create_dir_all(temporary.path().join(IMAGES).join(format!("{first:02x}")))?;
-            }
-            Ok(temporary)
+        let partial = out.join(PARTIAL);
+        let open = || {
+            fs_err::create_dir_all(partial.join(IMAGES))?;
+            let lock = fs_err::File::create(partial.join("lock"))?.into_parts().0;
+            Ok((lock.try_lock().is_ok(), lock))
         };
-        let temporary = make().map_err(|error| Error::io(&folder, "made", error))?;
-        Ok(Self { out: out.to_owned(), temporary })
+        let (free, lock) = open().map_err(|error| Error::io(&partial, "made", error))?;
+        if !free {
+            return Err(Error::Busy { out: out.to_owned() });
+        }
+        let batches = (0..).map(|number| batch(&partial, number)).take_while(|batch| batch.exists()).collect();
+        let mut writer = Self { out: out.to_owned(), partial, settings, batches, _lock: lock };
+        let same =
+            |batch: &PathBuf| read_stamp(&batch.join(INPUTS)).is_ok_and(|stamp| stamp.config_hash == writer.settings);
+        if !writer.batches.iter().any(same) {
+            writer.clear().map_err(|error| Error::io(&writer.partial, "cleared", error))?;
+        }
+        Ok(writer)
     }
 
-    /// Where the PNG of a row is written for now.
-    pub fn path(&self, row: &Row) -> PathBuf {
-        self.temporary.path().join(row.relative())
+    /// Removes what another ingest left.
+    fn clear(&mut self) -> std::io::Result<()> {
+        for batch in self.batches.drain(..) {
+            fs_err::remove_dir_all(batch)?;
+        }
+        fs_err::remove_dir_all(self.partial.join(IMAGES))?;
+        fs_err::create_dir_all(self.partial.join(IMAGES))
+    }
+
+    /// Where the PNG of a row is written for now; its folder is there and itself is not.
+    pub fn path(&self, row: &Row) -> Result<PathBuf, Error> {
+        let path = self.partial.join(row.relative());
+        let folder = path.parent().unwrap_or(&path);
+        fs_err::create_dir_all(folder).map_err(|error| Error::io(folder, "made", error))?;
+        // Never written over: it may be a link to an image of the data set that is being replaced.
+        remove_if_there(&path)?;
+        Ok(path)
+    }
+
+    /// Takes over the PNG of an image that is known already.
+    pub fn keep(&self, row: &Row, folder: &Path) -> Result<(), Error> {
+        let from = folder.join(row.relative());
+        if folder == self.partial {
+            return Ok(());
+        }
+        let path = self.path(row)?;
+        // A file system without links gets a copy.
+        let done = std::fs::hard_link(&from, &path).or_else(|_| fs_err::copy(&from, &path).map(drop));
+        done.map_err(|error| Error::io(&path, "written", error))
+    }
+
+    /// True where the PNG of a known image is still there.
+    pub fn has(&self, row: &Row, folder: &Path) -> bool {
+        folder.join(row.relative()).is_file()
     }
 
     /// Removes the PNG of a row that is not to be.
     pub fn remove(&self, row: &Row) -> Result<(), Error> {
-        let path = self.path(row);
-        fs_err::remove_file(&path).map_err(|error| Error::io(&path, "removed", error))
+        remove_if_there(&self.partial.join(row.relative()))
+    }
+
+    /// Writes the tables of a batch, so that a killed ingest goes on after it. The table of inputs is its last.
+    pub fn batch(&mut self, content: &Content<'_>, stamp: &Stamp) -> Result<(), Error> {
+        let folder = batch(&self.partial, self.batches.len());
+        write_table(&folder.join(REJECTS), &content.rejects_table(), stamp)?;
+        write_table(&folder.join(SOURCES), &content.sources(), stamp)?;
+        write_table(&folder.join(MANIFEST), &content.manifest(), stamp)?;
+        write_table(&folder.join(INPUTS), &content.inputs_table(), &self.settings_stamp(stamp))?;
+        self.batches.push(folder);
+        Ok(())
+    }
+
+    fn settings_stamp(&self, stamp: &Stamp) -> Stamp {
+        Stamp { config_hash: self.settings.clone(), ..stamp.clone() }
+    }
+
+    /// Leaves the data set as it is.
+    pub fn leave(self) -> Result<(), Error> {
+        fs_err::remove_dir_all(&self.partial).map_err(|error| Error::io(&self.partial, "removed", error))
     }
 
     /// Puts everything into place: rejects, sources, images, and the manifest as the mark that all is done.
     ///
     /// Without an image there is no manifest.
-    pub fn finish(
-        self,
-        inputs: &[Input],
-        rows: &[Row],
-        rejects: &[(Origin, Reject)],
-        bits: u8,
-        stamp: &Stamp,
-    ) -> Result<(), Error> {
-        let (manifest, sources) = tables(inputs, rows, bits);
+    pub fn finish(self, content: &Content<'_>, stamp: &Stamp) -> Result<(), Error> {
+        let images = self.partial.join(IMAGES);
+        remove_others(&images, content.rows).map_err(|error| Error::io(&images, "cleared", error))?;
+        // No inputs, no manifest: until all is in place the folder is no data set that anybody would take for one.
+        remove_if_there(&self.out.join(INPUTS))?;
         remove_if_there(&self.out.join(MANIFEST))?;
-        write_table(&self.out.join(REJECTS), &rejects_table(rejects), stamp)?;
-        write_table(&self.out.join(SOURCES), &sources, stamp)?;
-        let images = self.out.join(IMAGES);
+        write_table(&self.out.join(REJECTS), &content.rejects_table(), stamp)?;
+        write_table(&self.out.join(SOURCES), &content.sources(), stamp)?;
+        let place = self.out.join(IMAGES);
         let swap = || {
-            if images.exists() {
-                fs_err::rename(&images, self.temporary.path().join("replaced"))?;
+            if place.exists() {
+                fs_err::rename(&place, self.partial.join("replaced"))?;
             }
-            fs_err::rename(self.temporary.path().join(IMAGES), &images)?;
-            // The 256 folders were made before it was known which are needed.
-            for folder in fs_err::read_dir(&images)? {
-                drop(std::fs::remove_dir(folder?.path()));
-            }
-            Ok(())
+            fs_err::rename(&images, &place)
         };
-        swap().map_err(|error| Error::io(&images, "put into place", error))?;
-        if !rows.is_empty() {
-            write_table(&self.out.join(MANIFEST), &manifest, stamp)?;
+        swap().map_err(|error| Error::io(&place, "put into place", error))?;
+        if !content.rows.is_empty() {
+            write_table(&self.out.join(MANIFEST), &content.manifest(), stamp)?;
         }
-        let folder = self.temporary.path().parent().map(Path::to_owned);
-        self.temporary.close().map_err(|error| Error::io(&self.out, "cleaned up", error))?;
-        // Gone when nobody else is writing.
-        folder.map(std::fs::remove_dir);
-        Ok(())
+        write_table(&self.out.join(INPUTS), &content.inputs_table(), &self.settings_stamp(stamp))?;
+        fs_err::remove_dir_all(&self.partial).map_err(|error| Error::io(&self.partial, "removed", error))
     }
+}
+
+/// The folder of a batch.
+fn batch(partial: &Path, number: usize) -> PathBuf {
+    partial.join(format!("batch-{number}"))
+}
+
+/// Removes images that no row names: of files that changed since an ingest was killed.
+fn remove_others(images: &Path, rows: &[Row]) -> std::io::Result<()> {
+    let named: HashSet<u64> = rows.iter().map(|row| row.key).collect();
+    for folder in fs_err::read_dir(images)? {
+        let folder = folder?.path();
+        let mut left = 0;
+        for image in fs_err::read_dir(&folder)? {
+            let image = image?.path();
+            let key = image.file_stem().and_then(|stem| u64::from_str_radix(stem.to_str()?, 16).ok());
+            if key.is_some_and(|key| named.contains(&key)) {
+                left += 1;
+            } else {
+                fs_err::remove_file(image)?;
+            }
+        }
+        if left == 0 {
+            fs_err::remove_dir(folder)?;
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a folder whose `images` are not known to be deepmcat's.
@@ -151,50 +235,84 @@ fn remove_if_there(path: &Path) -> Result<(), Error> {
     }
 }
 
-fn tables(inputs: &[Input], rows: &[Row], bits: u8) -> (Manifest, Sources) {
-    let (mut manifest, mut sources) = (Manifest::default(), Sources::default());
-    for (id, row) in rows.iter().enumerate() {
-        let id = ImageId(id as u32);
-        manifest.image_id.push(id);
-        manifest.key.push(format!("{:016x}", row.key));
-        manifest.path.push(row.relative());
-        manifest.label.push(row.label.clone());
-        manifest.subject.push(row.subject.clone());
-        manifest.series.push(row.series.clone());
-        manifest.slice.push(row.slice);
-        manifest.pixels.push(row.pixels.clone());
-        manifest.width.push(row.width);
-        manifest.height.push(row.height);
-        manifest.spacing_x.push(row.spacing.map(|spacing| spacing.0));
-        manifest.spacing_y.push(row.spacing.map(|spacing| spacing.1));
-        manifest.bits.push(bits.into());
-        manifest.window_low.push(row.window.0);
-        manifest.window_high.push(row.window.1);
-        manifest.format.push(row.format.to_owned());
-        manifest.burned_in.push(row.identity.burned_in);
-        manifest.flags.push((!row.flags.is_empty()).then(|| row.flags.join(",")));
-        let input = inputs.get(row.input as usize);
-        sources.image_id.push(id);
-        sources.source.push(input.map(|input| input.source.clone()).unwrap_or_default());
-        sources.member.push(input.and_then(|input| input.member.clone()));
-        sources.frame.push(row.frame);
-        sources.slice.push(row.slice);
-        sources.patient_id.push(row.identity.patient.clone());
-        sources.study_uid.push(row.identity.study.clone());
-        sources.series_uid.push(row.identity.series.clone());
-        sources.sop_uid.push(row.identity.object.clone());
-        sources.series_description.push(row.identity.description.clone());
-    }
-    (manifest, sources)
+/// What the tables of a data set, or of a batch of it, are made of.
+pub(crate) struct Content<'a> {
+    /// All files of the archive.
+    pub inputs: &'a [Input],
+    /// The files that are told of, with the hash of what was read of each; 0 where nothing was.
+    pub told: Vec<(Origin, Stat, u64)>,
+    /// Images, in the order of their ids.
+    pub rows: &'a [Row],
+    /// Files without images.
+    pub rejects: &'a [(Origin, Reject)],
+    /// Bits a pixel of the PNGs.
+    pub bits: u8,
 }
 
-fn rejects_table(rejects: &[(Origin, Reject)]) -> Rejects {
-    let mut table = Rejects::default();
-    for (origin, reject) in rejects {
-        table.source.push(origin.source.clone());
-        table.member.push(origin.member.clone());
-        table.reason.push(reject.reason.to_string());
-        table.message.push(reject.message.clone());
+impl Content<'_> {
+    fn manifest(&self) -> Manifest {
+        let mut manifest = Manifest::default();
+        for (id, row) in self.rows.iter().enumerate() {
+            manifest.image_id.push(ImageId(id as u32));
+            manifest.key.push(format!("{:016x}", row.key));
+            manifest.path.push(row.relative());
+            manifest.label.push(row.label.clone());
+            manifest.subject.push(row.subject.clone());
+            manifest.series.push(row.series.clone());
+            manifest.slice.push(row.slice);
+            manifest.pixels.push(row.pixels.clone());
+            manifest.width.push(row.width);
+            manifest.height.push(row.height);
+            manifest.spacing_x.push(row.spacing.map(|spacing| spacing.0));
+            manifest.spacing_y.push(row.spacing.map(|spacing| spacing.1));
+            manifest.bits.push(self.bits.into());
+            manifest.window_low.push(row.window.0);
+            manifest.window_high.push(row.window.1);
+            manifest.format.push(row.format.to_owned());
+            manifest.burned_in.push(row.identity.burned_in);
+            manifest.flags.push((!row.flags.is_empty()).then(|| row.flags.join(",")));
+        }
+        manifest
     }
-    table
+
+    fn sources(&self) -> Sources {
+        let mut sources = Sources::default();
+        for (id, row) in self.rows.iter().enumerate() {
+            let input = self.inputs.get(row.input as usize);
+            sources.image_id.push(ImageId(id as u32));
+            sources.source.push(input.map(|input| input.source.clone()).unwrap_or_default());
+            sources.member.push(input.and_then(|input| input.member.clone()));
+            sources.frame.push(row.frame);
+            sources.slice.push(row.slice);
+            sources.patient_id.push(row.identity.patient.clone());
+            sources.study_uid.push(row.identity.study.clone());
+            sources.series_uid.push(row.identity.series.clone());
+            sources.sop_uid.push(row.identity.object.clone());
+            sources.series_description.push(row.identity.description.clone());
+        }
+        sources
+    }
+
+    fn rejects_table(&self) -> Rejects {
+        let mut table = Rejects::default();
+        for (origin, reject) in self.rejects {
+            table.source.push(origin.source.clone());
+            table.member.push(origin.member.clone());
+            table.reason.push(reject.reason.to_string());
+            table.message.push(reject.message.clone());
+        }
+        table
+    }
+
+    fn inputs_table(&self) -> Inputs {
+        let mut table = Inputs::default();
+        for (origin, stat, work) in &self.told {
+            table.source.push(origin.source.clone());
+            table.member.push(origin.member.clone());
+            table.bytes.push(stat.bytes);
+            table.modified.push(stat.modified);
+            table.work.push(*work);
+        }
+        table
+    }
 }

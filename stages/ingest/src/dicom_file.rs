@@ -2,12 +2,14 @@
 
 mod encapsulated;
 mod header;
+mod lut;
 mod open;
 mod palette;
 mod pixels;
 mod read;
 mod repeats;
 mod select;
+mod stream;
 mod structure;
 mod values;
 
@@ -15,3 +17,4 @@ pub(crate) use header::{Frame, Header, Position, read_header};
 pub(crate) use read::{Identity, read};
 pub(crate) use repeats::earlier;
 pub(crate) use select::{Chosen, Left, select};
+pub(crate) use stream::is_dicom;

@@ -53,6 +53,12 @@ pub enum Error {
         /// What is there.
         found: &'static str,
     },
+    /// Another ingest writes there.
+    #[error("{}: another ingest is writing there\nhint: wait for it, or give another --out folder", out.display())]
+    Busy {
+        /// `--out`.
+        out: PathBuf,
+    },
     /// A class rule that cannot be used.
     #[error(
         "{origin}: line {line}: {message}\nhint: a rule has `field`, `pattern` and either `class` or `exclude = true`"
@@ -132,6 +138,7 @@ impl Failure for Error {
             | Self::Overlap { .. }
             | Self::OutInsideInput { .. }
             | Self::NotADataset { .. }
+            | Self::Busy { .. }
             | Self::Rule { .. }
             | Self::NoRules { .. }
             | Self::KeyFile { .. }

@@ -19,14 +19,26 @@ pub(crate) fn of(row: &Row, grey: &[u16]) -> Vec<&'static str> {
         .collect()
 }
 
-/// Flags every image whose pixels an earlier one has.
+/// An image with the pixels of an earlier one.
+const DUPLICATE: &str = "duplicate";
+
+/// Every flag there is.
+const ALL: [&str; 5] = ["blank", "tiny", "long", "overlay", DUPLICATE];
+
+/// Flags every image whose pixels an earlier one has, and no other.
 pub(crate) fn mark_duplicates(rows: &mut [Row]) {
     let mut seen = HashSet::new();
     for row in rows {
+        row.flags.retain(|flag| *flag != DUPLICATE);
         if !seen.insert(row.pixels.clone()) {
-            row.flags.push("duplicate");
+            row.flags.push(DUPLICATE);
         }
     }
+}
+
+/// The flags of an image as the manifest lists them.
+pub(crate) fn parse(listed: &str) -> Vec<&'static str> {
+    listed.split(',').filter_map(|flag| ALL.into_iter().find(|known| *known == flag)).collect()
 }
 
 #[cfg(test)]

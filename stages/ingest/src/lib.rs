@@ -13,6 +13,7 @@ mod error;
 mod flags;
 mod guard;
 mod keys;
+mod known;
 mod listing;
 mod nifti_file;
 mod picture;
@@ -29,10 +30,13 @@ mod summary;
 mod walk;
 mod window;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
+use dataset::Content;
+use deepmcat_common::Progress;
 use deepmcat_schemas::Stamp;
+use known::Known;
 
 pub use archive::ZipLimits;
 pub use args::Args;
@@ -65,6 +69,9 @@ pub fn run(args: Args) -> Result<(), Error> {
         settings.keys = Keys::from_file(path)?;
     }
     settings.limit = args.max_memory.saturating_mul(1 << 20);
+    settings.seconds = args.max_seconds;
+    settings.threads = args.jobs.unwrap_or(settings.threads);
+    settings.fresh = args.fresh;
     settings.zip = ZipLimits { members: args.max_members, ratio: args.max_ratio };
     let stamp = config.stamp("ingest", env!("CARGO_PKG_VERSION"));
     let summary = ingest(&args.inputs, &args.out, &settings, &stamp, args.dry_run)?;
@@ -124,37 +131,71 @@ pub fn ingest(
         .map_err(|source| Error::Threads { threads: settings.threads, source })?;
     let rules = rules::Rules::load(&settings.rules)?;
     let found = pool.install(|| walk::walk(inputs, out, settings.zip))?;
+    // Before anything is read, so that an unchanged archive is not.
+    let hash = settings.hash(&rules);
+    let prepared = if dry_run {
+        None
+    } else {
+        let writer = dataset::Writer::new(out, hash.clone())?;
+        let known = if settings.fresh { Known::default() } else { Known::load(out, &writer.batches, &hash) };
+        if let Some(summary) = known.unchanged(&found) {
+            tracing::info!("{}: no input has changed since it was made; --fresh makes it again", out.display());
+            return writer.leave().map(|()| summary);
+        }
+        Some((writer, known))
+    };
     let mut scan = pool.install(|| scan::scan(&found.files, &rules, settings));
     let total = (found.files.len() + found.rejects.len()) as u64;
     let of = |input: u32| found.files.get(input as usize).map(walk::Input::origin).unwrap_or_default();
+    let walked: Vec<walk::Origin> = found.rejects.iter().map(|(origin, _)| origin.clone()).collect();
     let mut rejects = found.rejects;
     rejects.extend(std::mem::take(&mut scan.rejects).into_iter().map(|(input, reject)| (of(input), reject)));
-    if dry_run {
+    let Some((mut writer, known)) = prepared else {
         rejects.extend(scan.copies.values().flatten().map(|job| (of(job.input), scan::duplicate())));
         let labels = scan.jobs.iter().map(|job| job.label.as_deref());
         let files = scan.jobs.len() as u64;
         return Ok(Summary { inputs: total, files, ..Summary::new(labels, &rejects, &rules, &scan) });
-    }
-    let writer = dataset::Writer::new(out)?;
+    };
     let mut rows = Vec::new();
     let (mut jobs, mut copies) = (std::mem::take(&mut scan.jobs), std::mem::take(&mut scan.copies));
+    let mut work: Vec<u64> = vec![0; found.files.len()];
+    let progress = Progress::new(jobs.len() as u64, "files converted");
     // Again for the copies of files that turned out to be damaged.
     while !jobs.is_empty() {
-        let outcomes = pool.install(|| convert::convert(&found.files, &jobs, settings, &writer))?;
-        jobs.clear();
-        for outcome in outcomes {
-            match outcome {
-                Ok(images) => rows.extend(images),
-                Err((input, reject)) => {
-                    rejects.push((of(input), reject));
-                    jobs.extend(next_copy(&mut copies, input));
+        let mut next = Vec::new();
+        for chunk in jobs.chunks(settings.batch) {
+            let outcomes =
+                pool.install(|| convert::convert(&found.files, chunk, settings, &writer, &known, &progress))?;
+            let (from, rejected) = (rows.len(), rejects.len());
+            for outcome in outcomes {
+                match outcome {
+                    Ok(images) => rows.extend(images),
+                    Err((input, reject)) => {
+                        rejects.push((of(input), reject));
+                        next.extend(next_copy(&mut copies, input));
+                    }
                 }
             }
+            let mut told = Vec::with_capacity(chunk.len());
+            for job in chunk {
+                work[job.input as usize] = job.work();
+                let input = &found.files[job.input as usize];
+                told.push((input.origin(), input.stat, job.work()));
+            }
+            // The last batch is followed by the whole.
+            if chunk.len() == settings.batch {
+                let (rows, rejects) = (&rows[from..], &rejects[rejected..]);
+                let batch = Content { inputs: &found.files, told, rows, rejects, bits: settings.bits };
+                writer.batch(&batch, stamp)?;
+            }
         }
+        jobs = next;
     }
+    progress.finish();
     rejects.extend(copies.into_values().flatten().map(|job| (of(job.input), scan::duplicate())));
     rejects.sort_by(|a, b| a.0.cmp(&b.0));
-    rows.sort_by_key(|row| (row.input, row.slice, row.frame));
+    known.order(&mut rows);
+    check_keys(&rows, &found.files)?;
     flags::mark_duplicates(&mut rows);
     let labels = rows.iter().map(|row| row.label.as_deref());
     let files = rows.iter().map(|row| row.input).collect::<BTreeSet<_>>().len() as u64;
@@ -165,11 +206,26 @@ pub fn ingest(
         flags: Summary::flags(&rows),
         ..Summary::new(labels, &rejects, &rules, &scan)
     };
-    writer.finish(&found.files, &rows, &rejects, settings.bits, stamp)?;
+    let files = found.files.iter().zip(&work).map(|(input, &work)| (input.origin(), input.stat, work));
+    let told = files.chain(walked.into_iter().map(|origin| (origin, walk::Stat::default(), 0))).collect();
+    let content = Content { inputs: &found.files, told, rows: &rows, rejects: &rejects, bits: settings.bits };
+    writer.finish(&content, stamp)?;
     if summary.images == Some(0) {
         return Err(Error::NoImages { inputs: total as usize, reasons: summary.reasons() });
     }
     Ok(summary)
+}
+
+/// No two images may have one key: it names the PNG.
+fn check_keys(rows: &[dataset::Row], inputs: &[walk::Input]) -> Result<(), Error> {
+    let mut seen = HashSet::with_capacity(rows.len());
+    match rows.iter().find(|row| !seen.insert(row.key)) {
+        None => Ok(()),
+        Some(row) => {
+            let source_file = inputs.get(row.input as usize).map(|input| input.source.clone()).unwrap_or_default();
+            Err(Error::Collision { source_file, key: format!("{:016x}", row.key) })
+        }
+    }
 }
 
 /// The first copy of a damaged file; the others are from now on copies of it.

@@ -8,6 +8,8 @@ use flate2::read::DeflateDecoder;
 use flate2::{Crc, CrcReader};
 use fs_err::File;
 
+use crate::guard;
+
 /// Where an input's bytes are.
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
@@ -85,6 +87,7 @@ impl Bytes {
 
 impl Read for Bytes {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        guard::check_time()?;
         match &mut self.reader {
             Reader::File(file) => file.read(buffer),
             Reader::Member { reader, size, crc } => {

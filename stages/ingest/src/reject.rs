@@ -28,6 +28,8 @@ pub enum Reason {
     Unsupported,
     /// Asks for more memory than one file may take.
     TooLarge,
+    /// Took longer to read than one file may.
+    TooSlow,
     /// A zip, or a member of one, made to do harm.
     Unsafe,
     /// A decoder failed in a way it should not.
@@ -48,10 +50,34 @@ impl Reason {
             Self::Truncated => "truncated",
             Self::Unsupported => "unsupported",
             Self::TooLarge => "too_large",
+            Self::TooSlow => "too_slow",
             Self::DuplicateAcquisition => "duplicate_acquisition",
             Self::Unsafe => "unsafe",
             Self::DecoderPanic => "decoder_panic",
         }
+    }
+}
+
+impl std::str::FromStr for Reason {
+    type Err = ();
+
+    fn from_str(code: &str) -> Result<Self, ()> {
+        const ALL: [Reason; 13] = [
+            Reason::NotT0,
+            Reason::Duplicate,
+            Reason::DuplicateAcquisition,
+            Reason::Excluded,
+            Reason::Companion,
+            Reason::NotAnImage,
+            Reason::Unreadable,
+            Reason::Truncated,
+            Reason::Unsupported,
+            Reason::TooLarge,
+            Reason::TooSlow,
+            Reason::Unsafe,
+            Reason::DecoderPanic,
+        ];
+        ALL.into_iter().find(|reason| reason.code() == code).ok_or(())
     }
 }
 
@@ -95,10 +121,15 @@ impl Reject {
         Err(Self::new(Reason::TooLarge, message))
     }
 
+    pub(crate) fn too_slow() -> Self {
+        Self::new(Reason::TooSlow, "took longer to read than the --max-seconds that one file may")
+    }
+
     /// An I/O error met while reading an input's content.
     pub(crate) fn from_io(error: &std::io::Error, what: &str) -> Self {
         let reason = match error.kind() {
             std::io::ErrorKind::UnexpectedEof => Reason::Truncated,
+            std::io::ErrorKind::TimedOut => return Self::too_slow(),
             _ => Reason::Unreadable,
         };
         Self::new(reason, format!("{what}: {}", error.kind()))

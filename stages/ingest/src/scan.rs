@@ -25,6 +25,22 @@ pub(crate) struct Job {
     pub label: Option<String>,
 }
 
+impl Job {
+    /// A hash of how the file is read and what class its images get, the same in every run; never 0.
+    pub fn work(&self) -> u64 {
+        let mut hasher = blake3::Hasher::new();
+        if let Work::Dicom(chosen) = &self.work {
+            for Chosen { frame, slice, .. } in chosen {
+                hasher.update(&frame.to_le_bytes()).update(&slice.to_le_bytes());
+            }
+        }
+        hasher.update(self.label.as_deref().unwrap_or_default().as_bytes());
+        let hash = hasher.finalize();
+        let eight: [u8; 8] = std::array::from_fn(|byte| hash.as_bytes()[byte]);
+        u64::from_le_bytes(eight).max(1)
+    }
+}
+
 /// How a file is read.
 #[derive(Debug)]
 pub(crate) enum Work {
@@ -69,7 +85,7 @@ pub(crate) fn scan(inputs: &[Input], rules: &Rules, settings: &Settings) -> Scan
         .par_iter()
         .enumerate()
         .map(|(number, input)| {
-            let scanned = guard::isolated(|| scan_one(input, number as u32, rules, settings.limit));
+            let scanned = guard::isolated(settings.seconds, || scan_one(input, number as u32, rules, settings.limit));
             progress.inc(1);
             scanned
         })

@@ -4,6 +4,7 @@ use deepmcat_common::{Config, Frames};
 
 use crate::archive::ZipLimits;
 use crate::keys::Keys;
+use crate::rules::Rules;
 
 /// Settings of one ingest.
 #[derive(Debug, Clone)]
@@ -20,14 +21,25 @@ pub struct Settings {
     pub keys: Keys,
     /// Bytes of memory that one input file may take.
     pub limit: u64,
+    /// Seconds that one input file may take.
+    pub seconds: u64,
     /// What a zip may be.
     pub zip: ZipLimits,
     /// Threads; 0: all cores.
     pub threads: u32,
+    /// Files converted between two batches: what a killed ingest has to convert again at most.
+    pub batch: usize,
+    /// Read everything anew, whatever an earlier ingest into the same folder knows.
+    pub fresh: bool,
 }
 
 /// Memory that one input file may take unless told otherwise.
 pub const DEFAULT_LIMIT: u64 = 1 << 30;
+
+/// Seconds that one input file may take unless told otherwise.
+pub const DEFAULT_SECONDS: u64 = 300;
+
+const DEFAULT_BATCH: usize = 2048;
 
 /// What a zip may be unless told otherwise: UK Biobank's hold some hundred members, and images deflate to a half.
 pub const DEFAULT_ZIP: ZipLimits = ZipLimits { members: 1_000_000, ratio: 200 };
@@ -43,8 +55,19 @@ impl Settings {
             window: config.ingest.window,
             keys: Keys::from_seed(config.run.seed),
             limit: DEFAULT_LIMIT,
+            seconds: DEFAULT_SECONDS,
             zip: DEFAULT_ZIP,
+            batch: DEFAULT_BATCH,
+            fresh: false,
             threads: config.compute.threads,
         }
+    }
+
+    /// Hash of everything that shapes images and rejects: what was made with another one is not used again.
+    #[must_use]
+    pub fn hash(&self, rules: &Rules) -> String {
+        let Self { rules: _, frames, bits, window, keys, limit, seconds, zip, threads: _, batch: _, fresh: _ } = self;
+        let shape = (env!("CARGO_PKG_VERSION"), frames, bits, window, limit, seconds, zip, keys.subject(""), rules);
+        blake3::hash(format!("{shape:?}").as_bytes()).to_hex()[..16].to_owned()
     }
 }

@@ -7,12 +7,12 @@ use flate2::read::MultiGzDecoder;
 use crate::place::Place;
 use crate::reject::{Reason, Reject};
 use crate::walk::Input;
-use crate::{archive, nifti_file};
+use crate::{archive, dicom_file, nifti_file};
 
 /// A kind of file that may hold images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// DICOM part 10.
+    /// DICOM, with or without a preamble.
     Dicom,
     /// NIfTI in one file, or the header of a pair.
     Nifti,
@@ -59,14 +59,14 @@ fn inflated_head(place: &Place) -> Result<Vec<u8>, Reject> {
 }
 
 fn kind(head: &[u8]) -> Option<Kind> {
-    if head.get(128..132) == Some(b"DICM") {
-        Some(Kind::Dicom)
-    } else if head.starts_with(b"\x89PNG\r\n\x1a\n") {
+    if head.starts_with(b"\x89PNG\r\n\x1a\n") {
         Some(Kind::Png)
     } else if head.starts_with(&[0xff, 0xd8, 0xff]) {
         Some(Kind::Jpeg)
     } else if nifti_file::is_header(head) {
         Some(Kind::Nifti)
+    } else if dicom_file::is_dicom(head) {
+        Some(Kind::Dicom)
     } else {
         None
     }
@@ -100,6 +100,7 @@ fn no_image(name: &str, empty: bool) -> Reject {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::walk::Stat;
 
     #[test]
     fn kinds_follow_from_content() {
@@ -118,7 +119,9 @@ mod tests {
             let path = folder.path().join(name);
             fs_err::write(&path, content).unwrap();
             let place = Place::File(path);
-            sniff(&Input { place, source: name.to_owned(), member: None, start: 0 }).unwrap_err().reason
+            sniff(&Input { place, source: name.to_owned(), member: None, start: 0, stat: Stat::default() })
+                .unwrap_err()
+                .reason
         };
         assert_eq!(reason("SOURCE.txt", "where from"), Reason::NotAnImage);
         assert_eq!(reason("a.nii", "text"), Reason::Unreadable);

@@ -1,6 +1,7 @@
 //! Finds every file below the inputs, members of zips too, in an order that depends on names alone.
 
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use rayon::prelude::*;
 use walkdir::WalkDir;
@@ -22,6 +23,25 @@ pub struct Input {
     pub member: Option<String>,
     /// Where in `source` the path below INPUT starts.
     pub start: usize,
+    /// Of the file `source`.
+    pub stat: Stat,
+}
+
+/// What tells a changed file from an unchanged one without reading it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Stat {
+    /// Bytes.
+    pub bytes: u64,
+    /// Nanoseconds since 1970 when it was last changed; 0 where that is not known.
+    pub modified: u64,
+}
+
+impl Stat {
+    fn of(entry: &walkdir::DirEntry) -> Self {
+        let Ok(metadata) = entry.metadata() else { return Self::default() };
+        let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        Self { bytes: metadata.len(), modified: modified.map_or(0, |since| since.as_nanos() as u64) }
+    }
 }
 
 impl Input {
@@ -37,7 +57,7 @@ impl Input {
 }
 
 /// Where an input came from, as the tables say it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin {
     /// The file.
     pub source: String,
@@ -96,10 +116,10 @@ fn open_zips(found: Found, limits: ZipLimits) -> Found {
             }
             Some(Ok(members)) => {
                 for (member, place) in members {
-                    let Input { source, start, .. } = &input;
+                    let Input { source, start, stat, .. } = &input;
                     let (source, member) = (source.clone(), Some(member));
                     match place {
-                        Ok(place) => result.files.push(Input { place, source, member, start: *start }),
+                        Ok(place) => result.files.push(Input { place, source, member, start: *start, stat: *stat }),
                         Err(reject) => result.rejects.push((Origin { source, member }, reject)),
                     }
                 }
@@ -166,8 +186,9 @@ fn walk_one(root: &Path, prefix: &str, found: &mut Found) {
             Ok(entry) if entry.file_type().is_dir() => {}
             Ok(entry) if entry.file_type().is_file() => {
                 let source = source(entry.path());
+                let stat = Stat::of(&entry);
                 let place = Place::File(entry.into_path());
-                found.files.push(Input { place, source, member: None, start: prefix.len() });
+                found.files.push(Input { place, source, member: None, start: prefix.len(), stat });
             }
             Ok(entry) => {
                 let reject = Reject::new(Reason::NotAnImage, "not a regular file");

@@ -16,6 +16,8 @@ pub(super) struct Decoded {
     pub allocated: u32,
     /// True where the decoder has turned YCbCr into RGB.
     pub is_rgb: bool,
+    /// True where colours lie one after the other, not pixel by pixel.
+    pub planar: bool,
 }
 
 /// Decodes one frame.
@@ -54,7 +56,8 @@ pub(super) fn decode(object: &DefaultDicomObject, layout: &Layout, frame: u32) -
             return Err(Reject::unreadable(message));
         }
     };
-    Ok(Decoded { bytes, allocated, is_rgb: layout.samples == 3 && !rle })
+    let planar = layout.samples == 3 && fragments.first().is_some_and(|first| is_planar_jpeg_ls(first));
+    Ok(Decoded { bytes, allocated, is_rgb: layout.samples == 3 && !rle, planar })
 }
 
 /// An RLE header (PS3.5 G.5): up to 15 segments, whose offsets rise within the fragment.
@@ -96,27 +99,39 @@ fn jpeg_2000_size(bytes: &[u8]) -> Option<(usize, usize)> {
     Some((word(8)?, word(12)?))
 }
 
+/// Start of frame of a JPEG-LS (T.87), and start of scan.
+const JPEG_LS: u8 = 0xf7;
+const SCAN: u8 = 0xda;
+
 /// Width and height of a JPEG; none where it is none or its header cannot be followed.
 fn jpeg_size(bytes: &[u8]) -> Option<(usize, usize)> {
+    // Start of frame, but for DHT, JPG and DAC.
+    let frame = |marker| matches!(marker, 0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf | JPEG_LS);
+    let size = segment(bytes, frame)?.get(1..5)?;
+    let pair = |high: u8, low: u8| usize::from(u16::from_be_bytes([high, low]));
+    Some((pair(size[2], size[3]), pair(size[0], size[1])))
+}
+
+/// True for a JPEG-LS whose colours are scans of their own: its decoder keeps them apart.
+fn is_planar_jpeg_ls(bytes: &[u8]) -> bool {
+    segment(bytes, |marker| marker == JPEG_LS).is_some()
+        && segment(bytes, |marker| marker == SCAN).is_some_and(|scan| scan.first() == Some(&1))
+}
+
+/// The first segment of a JPEG's header with such a marker, and its content.
+fn segment(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> Option<&[u8]> {
     if !bytes.starts_with(&[0xff, 0xd8]) {
         return None;
     }
     let mut at = 2;
     loop {
         let marker = bytes.get(at..at + 4)?;
-        if marker[0] != 0xff {
-            return None;
-        }
-        match marker[1] {
-            0xff => at += 1, // fill bytes
-            // Start of frame, but for DHT, JPG and DAC; JPEG-LS has its own.
-            0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf | 0xf7 => {
-                let size = bytes.get(at + 5..at + 9)?;
-                let pair = |high: u8, low: u8| usize::from(u16::from_be_bytes([high, low]));
-                return Some((pair(size[2], size[3]), pair(size[0], size[1])));
-            }
-            0xda => return None,
-            _ => at += 2 + usize::from(u16::from_be_bytes([marker[2], marker[3]])),
+        match (marker[0], marker[1]) {
+            (0xff, 0xff) => at += 1, // fill bytes
+            (0xff, found) if wanted(found) => return bytes.get(at + 4..),
+            (0xff, SCAN) => return None,
+            (0xff, _) => at += 2 + usize::from(u16::from_be_bytes([marker[2], marker[3]])),
+            _ => return None,
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use dicom_dictionary_std::{tags, uids};
+use dicom_core::dictionary::{UidDictionary, UidDictionaryEntry};
+use dicom_dictionary_std::{StandardSopClassDictionary, tags, uids};
 
 use super::open;
 use super::repeats::Acquisition;
@@ -74,7 +75,7 @@ pub(crate) fn read_header(from: &Input, input: u32, rules: &Rules, limit: u64) -
     }
     let (rows, columns) = (count(&object, tags::ROWS), count(&object, tags::COLUMNS));
     if rows.unwrap_or(0) == 0 || columns.unwrap_or(0) == 0 {
-        return Err(Reject::new(Reason::NotAnImage, "a DICOM object without Rows and Columns"));
+        return Err(no_image(&object));
     }
     let verdict = rules.verdict(source, |tag| text(&object, tag).map(Cow::Owned));
     if let Verdict::Exclude(rule) = verdict {
@@ -85,6 +86,13 @@ pub(crate) fn read_header(from: &Input, input: u32, rules: &Rules, limit: u64) -
     let unmatched = if verdict == Verdict::Unmatched { said } else { None };
     let acquisition = if rules.latest() { Acquisition::of(&object) } else { None };
     Ok(Header { frames: frames(&object, source, input)?, verdict, description, unmatched, acquisition })
+}
+
+/// The reject of an object that is no image, by the name of its kind (SOPClassUID, PS3.4 B.5).
+fn no_image(object: &DataSet) -> Reject {
+    let uid = text(object, tags::SOP_CLASS_UID).unwrap_or_default();
+    let name = StandardSopClassDictionary.by_uid(&uid).map_or("a DICOM object", |class| class.name());
+    Reject::new(Reason::NotAnImage, format!("no image, without Rows and Columns: {name}"))
 }
 
 /// A frame for the file, or for each frame whose place and time the functional groups tell (PS3.3 C.7.6.16).

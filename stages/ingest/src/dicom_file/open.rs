@@ -1,7 +1,10 @@
 //! Opens DICOM files, up to the pixels or whole, within the memory that one file may take.
 
+use std::io::ErrorKind;
+
 use dicom_object::{DefaultDicomObject, OpenFileOptions, Tag};
 
+use super::stream::Stream;
 use super::structure;
 use crate::place::Place;
 use crate::reject::{Reason, Reject};
@@ -22,10 +25,12 @@ pub(super) fn whole(place: &Place, limit: u64) -> Result<DefaultDicomObject, Rej
 }
 
 fn open(place: &Place, options: OpenFileOptions, limit: u64) -> Result<DefaultDicomObject, Reject> {
-    let bytes = place.open().map_err(|error| Reject::from_io(&error, "cannot be opened"))?;
-    Reject::if_larger(bytes.length(), limit, "the file")?;
-    options.from_reader(bytes).map_err(|error| {
-        let reason = if ends_early(&error) { Reason::Truncated } else { Reason::Unreadable };
+    options.from_reader(Stream::open(place, limit)?).map_err(|error| {
+        let reason = match io_kind(&error) {
+            Some(ErrorKind::TimedOut) => return Reject::too_slow(),
+            Some(ErrorKind::UnexpectedEof) => Reason::Truncated,
+            _ => Reason::Unreadable,
+        };
         Reject::new(reason, format!("not readable as DICOM: {}", cause(&error)))
     })
 }
@@ -39,14 +44,14 @@ pub(super) fn cause(error: &dyn std::error::Error) -> String {
     error.to_string().lines().next().unwrap_or_default().chars().take(160).collect()
 }
 
-/// True where an error comes of the end of the file.
-fn ends_early(error: &(dyn std::error::Error + 'static)) -> bool {
+/// The kind of the I/O error that an error comes of.
+fn io_kind(error: &(dyn std::error::Error + 'static)) -> Option<ErrorKind> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            return io.kind() == std::io::ErrorKind::UnexpectedEof;
+            return Some(io.kind());
         }
         next = error.source();
     }
-    false
+    None
 }

@@ -1,8 +1,8 @@
 //! Palette colours (PS3.3 C.7.9) as brightness.
 
 use dicom_dictionary_std::tags;
-use dicom_object::Tag;
 
+use super::lut::Lut;
 use super::values::DataSet;
 use crate::raster::luminance_wide;
 use crate::reject::Reject;
@@ -16,21 +16,31 @@ pub(super) struct Palette {
 impl Palette {
     /// Reads the three lookup tables.
     pub fn of(object: &DataSet) -> Result<Self, Reject> {
-        let (first, red) =
-            table(object, tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR, tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DATA)?;
-        let (_, green) = table(
-            object,
+        let table = |descriptor, data, segmented| {
+            let lut = Lut::of(object, descriptor, data, Some(segmented))?;
+            lut.ok_or_else(|| Reject::unreadable("a palette without its tables"))
+        };
+        let red = table(
+            tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
+            tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+            tags::SEGMENTED_RED_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+        )?;
+        let green = table(
             tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
             tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+            tags::SEGMENTED_GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA,
         )?;
-        let (_, blue) = table(
-            object,
+        let blue = table(
             tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
             tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+            tags::SEGMENTED_BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA,
         )?;
+        // 8-bit entries over the whole range: 257 = 65535 / 255.
+        let wide = |lut: &Lut, entry: u16| f32::from(entry) * if lut.bits == 8 { 257.0 } else { 1.0 };
+        let entries = red.entries().iter().zip(green.entries()).zip(blue.entries());
         let brightness =
-            red.iter().zip(&green).zip(&blue).map(|((&red, &green), &blue)| luminance_wide(red, green, blue)).collect();
-        Ok(Self { first, brightness })
+            entries.map(|((&r, &g), &b)| luminance_wide(wide(&red, r), wide(&green, g), wide(&blue, b))).collect();
+        Ok(Self { first: red.first(), brightness })
     }
 
     /// The brightness of a pixel; values outside of the table take its ends.
@@ -40,28 +50,4 @@ impl Palette {
         let index = usize::try_from(index).unwrap_or(0).min(last);
         self.brightness.get(index).copied().unwrap_or(0.0)
     }
-}
-
-/// First value mapped, and the entries of one colour.
-fn table(object: &DataSet, descriptor: Tag, data: Tag) -> Result<(i64, Vec<f32>), Reject> {
-    let bad = || Reject::unreadable("a palette whose descriptor is missing or wrong");
-    let described: Vec<i64> = object.get(descriptor).and_then(|element| element.to_multi_int().ok()).ok_or_else(bad)?;
-    let &[entries, first, bits] = described.as_slice() else { return Err(bad()) };
-    // 0 means 65536; a signed writer makes numbers above 32767 negative.
-    let entries = usize::try_from(match entries & 0xffff {
-        0 => 65_536,
-        entries => entries,
-    })
-    .map_err(|_| bad())?;
-    let Some(element) = object.get(data) else {
-        return Err(Reject::unsupported("a palette in segments"));
-    };
-    let bytes = element.to_bytes().map_err(|_| bad())?;
-    let values: Vec<f32> = if bits == 8 && bytes.len() < 2 * entries {
-        bytes.iter().take(entries).map(|&byte| f32::from(byte) * 257.0).collect()
-    } else {
-        let words = bytes.chunks_exact(2).map(|word| f32::from(u16::from_le_bytes([word[0], word[1]])));
-        words.take(entries).map(|word| if bits == 8 { word * 257.0 } else { word }).collect()
-    };
-    if values.is_empty() { Err(bad()) } else { Ok((first, values)) }
 }

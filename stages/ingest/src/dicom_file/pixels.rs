@@ -6,9 +6,10 @@ use dicom_dictionary_std::tags;
 use dicom_object::DefaultDicomObject;
 
 use super::encapsulated;
+use super::lut::Lut;
 use super::palette::Palette;
 use super::read::functional_group;
-use super::values::{DataSet, count, number, text};
+use super::values::{DataSet, count, item, number, text};
 use crate::raster::{Raster, Scale, luminance, luminance_wide};
 use crate::reject::{Reason, Reject};
 
@@ -21,7 +22,7 @@ pub(super) struct Layout {
     pub columns: usize,
     /// SamplesPerPixel (0028,0002): 1 or 3.
     pub samples: usize,
-    /// BitsAllocated (0028,0100): 1, 8, 16 or 32.
+    /// BitsAllocated (0028,0100): 1, 8, 16, 24 or 32.
     pub allocated: u32,
     /// BitsStored (0028,0101).
     stored: u32,
@@ -45,7 +46,7 @@ impl Layout {
         if !matches!(samples, 1 | 3) {
             return Err(Reject::unsupported(format!("{samples} samples per pixel")));
         }
-        if !matches!(allocated, 1 | 8 | 16 | 32) {
+        if !matches!(allocated, 1 | 8 | 16 | 24 | 32) {
             return Err(Reject::unsupported(format!("{allocated} bits allocated")));
         }
         if stored == 0 || stored > allocated || high >= allocated || high + 1 < stored {
@@ -87,8 +88,10 @@ impl Layout {
             1 => u32::from(bytes[index / 8] >> (index % 8) & 1),
             8 => u32::from(bytes[index]),
             16 => u32::from(u16::from_le_bytes([bytes[2 * index], bytes[2 * index + 1]])),
-            _ => {
-                u32::from_le_bytes([bytes[4 * index], bytes[4 * index + 1], bytes[4 * index + 2], bytes[4 * index + 3]])
+            bits => {
+                let size = bits as usize / 8;
+                let sample = &bytes[size * index..size * (index + 1)];
+                sample.iter().rev().fold(0, |value, &byte| value << 8 | u32::from(byte))
             }
         };
         // The stored bits to the top, then down again, with the sign where there is one.
@@ -103,6 +106,8 @@ pub(super) struct Pixels {
     object: DefaultDicomObject,
     layout: Layout,
     palette: Option<Palette>,
+    /// Of the Modality LUT Sequence (0028,3000), which stands in for a slope (PS3.3 C.11.1).
+    modality: Option<Lut>,
 }
 
 impl Pixels {
@@ -122,7 +127,7 @@ impl Pixels {
             ));
         }
         let layout = Layout::of(&object)?;
-        let needed = layout.pixels() as u64 * 4 + layout.frame_bytes() as u64;
+        let needed = layout.pixels() as u64 * 4 + layout.frame_bytes().max(layout.pixels() * layout.samples) as u64;
         Reject::if_larger(needed, limit, "one frame")?;
         if object.get(tags::PIXEL_DATA).is_none() {
             return Err(Reject::new(Reason::NotAnImage, "a DICOM object without pixels"));
@@ -132,7 +137,12 @@ impl Pixels {
             object.remove_element(tag);
         }
         let palette = if layout.photometric == "PALETTE COLOR" { Some(Palette::of(&object)?) } else { None };
-        Ok(Self { object, layout, palette })
+        let modality = item(&object, tags::MODALITY_LUT_SEQUENCE)
+            .map(|item| Lut::of(item, tags::LUT_DESCRIPTOR, tags::LUT_DATA, None))
+            .transpose()?
+            .flatten();
+        let modality = if layout.signed { modality.map(Lut::signed) } else { modality };
+        Ok(Self { object, layout, palette, modality })
     }
 
     /// One frame.
@@ -141,7 +151,7 @@ impl Pixels {
         let Some(element) = self.object.get(tags::PIXEL_DATA) else {
             return Err(Reject::new(Reason::NotAnImage, "a DICOM object without pixels"));
         };
-        let values = match (element.value().primitive(), element.value().fragments()) {
+        let mut values = match (element.value().primitive(), element.value().fragments()) {
             (Some(dicom_core::PrimitiveValue::F32(values)), _) => self.floats(values, frame, |&value| value)?,
             (Some(dicom_core::PrimitiveValue::F64(values)), _) => self.floats(values, frame, |&value| value as f32)?,
             (Some(value), _) => {
@@ -151,13 +161,15 @@ impl Pixels {
             }
             (None, Some(_)) => {
                 let decoded = encapsulated::decode(&self.object, layout, frame)?;
-                // Decoded colours lie pixel by pixel; a palette is applied here.
-                let decoded_layout = Layout { planar: false, allocated: decoded.allocated, ..layout.clone() };
+                let decoded_layout = Layout { planar: decoded.planar, allocated: decoded.allocated, ..layout.clone() };
                 let photometric = if decoded.is_rgb { "RGB" } else { layout.photometric.as_str() };
                 self.values(&decoded.bytes, &decoded_layout, photometric)
             }
             (None, None) => return Err(Reject::unreadable("PixelData is a sequence")),
         };
+        if let Some(lut) = self.modality.as_ref().filter(|_| self.palette.is_none() && layout.samples == 1) {
+            values.iter_mut().for_each(|value| *value = f32::from(lut.at(*value)));
+        }
         let scale = Scale { inverted: layout.photometric == "MONOCHROME1", ..self.scale(frame) };
         Ok(Raster { width: layout.columns as u32, height: layout.rows as u32, values, scale, exact: false })
     }
@@ -209,7 +221,7 @@ impl Pixels {
         };
         functional_group(&self.object, frame, tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE)
             .and_then(of)
-            .or_else(|| of(&self.object))
+            .or_else(|| of(&self.object).filter(|_| self.modality.is_none()))
             .unwrap_or_default()
     }
 }
@@ -262,6 +274,7 @@ mod tests {
         assert_eq!(layout(16, 16, 15, true).sample(&[0x00, 0x80], 0), -32_768.0);
         assert_eq!(layout(8, 8, 7, false).sample(&[200], 0), 200.0);
         assert_eq!(layout(32, 32, 31, true).sample(&[0xfe, 0xff, 0xff, 0xff], 0), -2.0);
+        assert_eq!(layout(24, 20, 19, false).sample(&[0, 0, 0, 1, 2, 0xf3], 1), f32::from(0x201_u16) + 196_608.0);
         assert_eq!(layout(1, 1, 0, false).sample(&[0b100], 2), 1.0);
     }
 

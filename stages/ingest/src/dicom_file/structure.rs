@@ -5,7 +5,7 @@
 //! hundred bytes can ask for gigabytes. The walk follows that parser's reading of the format step by step
 //! (dicom-parser `dataset/read.rs`), skipping values.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 
 use dicom_core::VR;
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
@@ -14,13 +14,12 @@ use dicom_object::{StandardDataDictionary, Tag};
 use flate2::read::DeflateDecoder;
 
 use super::open::PIXELS;
-use crate::place::{Bytes, Place};
+use super::stream::{BIG_ENDIAN, PREFIX, Stream, skip};
+use crate::place::Place;
 use crate::reject::{Reason, Reject};
 
 /// Sequences in sequences: real files stay below ten; the parser calls itself for each.
 const DEEPEST: usize = 64;
-/// Explicit VR Big Endian: retired in 2006, still in archives.
-const BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 /// A length field that says "up to the delimiter".
 const UNDEFINED: u32 = u32::MAX;
 const ITEM: Tag = Tag(0xFFFE, 0xE000);
@@ -29,11 +28,10 @@ const SEQUENCE_END: Tag = Tag(0xFFFE, 0xE0DD);
 
 /// Checks a file, up to its pixels or to its end.
 pub(super) fn check(place: &Place, limit: u64, up_to_pixels: bool) -> Result<(), Reject> {
-    let bad = |error: io::Error| Reject::from_io(&error, "not readable as DICOM");
-    let bytes = place.open().map_err(bad)?;
-    let end = bytes.length();
-    let mut source = Source { reader: Reader::Plain(BufReader::new(bytes)), at: 0, end };
-    source.skip(132)?;
+    let stream = Stream::open(place, limit)?;
+    let (end, inflated) = (stream.end, stream.inflated);
+    let mut source = Source { reader: Reader::Plain(stream), at: 0, end, inflated };
+    source.skip(PREFIX as u64)?;
     let syntax = source.meta_group()?;
     let encoding = Encoding { explicit: syntax != uids::IMPLICIT_VR_LITTLE_ENDIAN, big_endian: syntax == BIG_ENDIAN };
     if syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
@@ -94,8 +92,8 @@ fn walk(source: &mut Source, encoding: Encoding, up_to_pixels: bool) -> Result<(
 }
 
 enum Reader {
-    Plain(BufReader<Bytes>),
-    Inflated(Box<DeflateDecoder<BufReader<Bytes>>>),
+    Plain(Stream),
+    Inflated(Box<DeflateDecoder<Stream>>),
 }
 
 /// Bytes with a position, and an end that must not be passed.
@@ -103,23 +101,29 @@ struct Source {
     reader: Reader,
     at: u64,
     end: u64,
+    /// True where `end` is the limit of what may come out of a compressed stream.
+    inflated: bool,
 }
 
 impl Source {
     /// The rest of the file, inflated; it may not become longer than `limit`.
     fn inflated(self, limit: u64) -> Self {
         match self.reader {
-            Reader::Plain(file) => {
-                Self { reader: Reader::Inflated(Box::new(DeflateDecoder::new(file))), at: 0, end: limit }
-            }
+            Reader::Plain(file) => Self {
+                reader: Reader::Inflated(Box::new(DeflateDecoder::new(file))),
+                at: 0,
+                end: limit,
+                inflated: true,
+            },
             reader => Self { reader, ..self },
         }
     }
 
     fn beyond(&self) -> Reject {
-        match self.reader {
-            Reader::Plain(_) => Reject::new(Reason::Truncated, "a DICOM element that is longer than the file"),
-            Reader::Inflated(_) => Reject::new(Reason::TooLarge, "a deflated data set above --max-memory"),
+        if self.inflated {
+            Reject::new(Reason::TooLarge, "inflates to more than --max-memory")
+        } else {
+            Reject::new(Reason::Truncated, "a DICOM element that is longer than the file")
         }
     }
 
@@ -128,9 +132,8 @@ impl Source {
             return Err(self.beyond());
         }
         let skipped = match &mut self.reader {
-            Reader::Plain(file) => i64::try_from(bytes).map_err(io::Error::other).and_then(|by| file.seek_relative(by)),
-            Reader::Inflated(data) => io::copy(&mut data.take(bytes), &mut io::sink())
-                .and_then(|read| if read == bytes { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }),
+            Reader::Plain(file) => file.skip(bytes),
+            Reader::Inflated(data) => skip(data, bytes),
         };
         self.at += bytes;
         skipped.map_err(|error| Reject::from_io(&error, "not readable as DICOM"))
@@ -252,7 +255,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.dcm");
         fs_err::write(&path, bytes).unwrap();
-        check(&Place::File(path), 1 << 16, false).map_err(|reject| reject.reason)
+        check(&Place::File(path), 1 << 20, false).map_err(|reject| reject.reason)
     }
 
     const EXPLICIT: &str = "1.2.840.10008.1.2.1";
