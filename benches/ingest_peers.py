@@ -26,7 +26,7 @@ program = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "target/release/dee
 folder = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else "target/ingest-bench")
 RUNS = 3
 ARCHIVES = {
-    "nifti-cine": ["--format", "nifti", "--frames", "50", "--classes", "SA", "--subjects", "12", "--size", "192"],
+    "nifti-cine": ["--format", "nifti", "--frames", "50", "--classes", "SA", "--subjects", "48", "--size", "192"],
     "dicom-cine": ["--format", "dicom", "--frames", "50", "--classes", "SA", "--subjects", "12", "--size", "192"],
     "nifti-single": ["--format", "nifti", "--subjects", "150", "--size", "192"],
     "dicom-single": ["--format", "dicom", "--subjects", "150", "--size", "192"],

@@ -91,6 +91,9 @@ pub fn run(args: Args) -> Result<(), Error> {
         for (rule, count) in &summary.rules {
             tracing::info!("{count:>9} files by the rule of {rule}");
         }
+        for rule in &summary.idle_rules {
+            tracing::warn!("no file matched the rule of {rule}");
+        }
         let mut unmatched: Vec<_> = summary.unmatched.iter().collect();
         unmatched.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
         for (what, count) in unmatched.iter().take(SHOWN) {

@@ -59,17 +59,19 @@ pub(crate) fn read(place: &Place, frames: Frames, limit: u64, sink: &mut Sink<'_
 
 /// One slice of a frame, turned for display.
 fn raster(header: &Header, view: &View, bytes: &[u8], slice: usize) -> Raster {
-    let size = header.kind.bytes();
     let mut values = Vec::with_capacity(view.columns.length * view.rows.length);
     let start = view.slices.offset(slice);
     for row in 0..view.rows.length {
         let start = start + view.rows.offset(row);
-        for column in 0..view.columns.length {
-            let at = (start + view.columns.offset(column)) * size;
-            // Within bytes by construction; a black pixel is better than a panic if not.
-            values.push(bytes.get(at..at + size).map_or(f32::NAN, |voxel| header.kind.value(voxel, header.big_endian)));
+        let columns = &view.columns;
+        let row = values.len();
+        header.kind.gather(bytes, header.big_endian, (start, columns.stride, columns.length), &mut values);
+        if columns.flipped {
+            values[row..].reverse();
         }
     }
+    // Within bytes by construction; black pixels are better than a panic if not.
+    values.resize(view.columns.length * view.rows.length, f32::NAN);
     Raster {
         width: view.columns.length as u32,
         height: view.rows.length as u32,

@@ -28,6 +28,8 @@ pub struct Summary {
     pub flags: BTreeMap<&'static str, u64>,
     /// Class rules that matched, with the number of files.
     pub rules: BTreeMap<String, u64>,
+    /// Class rules that matched no file: faulty, or for another archive.
+    pub idle_rules: Vec<String>,
     /// Files that no class rule matched, by SeriesDescription or folder.
     pub unmatched: BTreeMap<String, u64>,
     /// Files compared with the lists beside them (UK Biobank's manifest.cvs).
@@ -51,6 +53,8 @@ impl Summary {
         for (rule, &count) in rules.rules().iter().zip(&scan.matched).filter(|(_, count)| **count > 0) {
             summary.rules.insert(rule.name.clone(), count);
         }
+        let idle = rules.rules().iter().zip(&scan.matched).filter(|(_, count)| **count == 0);
+        summary.idle_rules = idle.map(|(rule, _)| rule.name.clone()).collect();
         summary
     }
 

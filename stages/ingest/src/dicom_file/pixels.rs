@@ -82,7 +82,17 @@ impl Layout {
         (self.stored_samples() * self.allocated as usize).div_ceil(8)
     }
 
-    /// The value of sample `index` of a frame's bytes: the stored bits alone, with their sign.
+    /// All values of a frame of one sample a pixel.
+    fn grey(&self, bytes: &[u8]) -> Vec<f32> {
+        // The depth is decided once: most images have 16 bits, and are many.
+        if self.allocated == 16 {
+            let words = bytes.chunks_exact(2).take(self.pixels());
+            return words.map(|word| self.value(u16::from_le_bytes([word[0], word[1]]).into())).collect();
+        }
+        (0..self.pixels()).map(|pixel| self.sample(bytes, pixel)).collect()
+    }
+
+    /// The value of sample `index` of a frame's bytes.
     fn sample(&self, bytes: &[u8], index: usize) -> f32 {
         let raw = match self.allocated {
             1 => u32::from(bytes[index / 8] >> (index % 8) & 1),
@@ -94,7 +104,12 @@ impl Layout {
                 sample.iter().rev().fold(0, |value, &byte| value << 8 | u32::from(byte))
             }
         };
-        // The stored bits to the top, then down again, with the sign where there is one.
+        self.value(raw)
+    }
+
+    /// The stored bits of a sample alone, with their sign.
+    fn value(&self, raw: u32) -> f32 {
+        // To the top, then down again.
         let up = raw << (31 - self.high);
         let down = 32 - self.stored;
         if self.signed { ((up as i32) >> down) as f32 } else { (up >> down) as f32 }
@@ -189,7 +204,7 @@ impl Pixels {
             return (0..pixels).map(|pixel| palette.brightness(layout.sample(bytes, pixel))).collect();
         }
         if layout.samples == 1 {
-            return (0..pixels).map(|pixel| layout.sample(bytes, pixel)).collect();
+            return layout.grey(bytes);
         }
         let at = |pixel: usize, colour: usize| {
             let index = if layout.planar { colour * pixels + pixel } else { pixel * 3 + colour };

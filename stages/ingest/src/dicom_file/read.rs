@@ -55,7 +55,7 @@ fn identity(object: &DataSet) -> Identity {
         object: text(object, tags::SOP_INSTANCE_UID),
         description: text(object, tags::SERIES_DESCRIPTION),
         burned_in: captured || annotated,
-        overlay: (0x6000..0x6020).step_by(2).any(|group| object.element(Tag(group, 0x0010)).is_ok()),
+        overlay: (0x6000..0x6020).step_by(2).any(|group| object.get(Tag(group, 0x0010)).is_some()),
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) fn parse(origin: &str, text: &str) -> Result<Rules, Error> {
     let fault = |line, message: String| Error::Rule { origin: origin.to_owned(), line, message };
     let document = Document::parse(text)
         .map_err(|error| fault(line_at(error.span().map_or(0, |span| span.start)), error.message().to_owned()))?;
-    let (mut rules, mut latest) = (Vec::new(), false);
+    let (mut rules, mut latest) = (Vec::<Rule>::new(), false);
     for (key, item) in document.iter() {
         let line = line_at(item.span().map_or(0, |span| span.start));
         if key == "repeats" {
@@ -35,10 +35,14 @@ pub(super) fn parse(origin: &str, text: &str) -> Result<Rules, Error> {
             let start = line_at(table.span().map_or(0, |span| span.start));
             // A key's own line is better than that of its table.
             let line_of = |item: Option<&Item>| item.and_then(Item::span).map_or(start, |span| line_at(span.start));
-            rules.push(
-                rule(table, start)
-                    .map_err(|(key, message)| fault(key.map_or(start, |key| line_of(table.get(key))), message))?,
-            );
+            let new = rule(table, start)
+                .map_err(|(key, message)| fault(key.map_or(start, |key| line_of(table.get(key))), message))?;
+            let same = |old: &&Rule| old.field == new.field && old.pattern.as_str() == new.pattern.as_str();
+            if let Some(old) = rules.iter().find(same) {
+                let message = format!("never matches, since the rule of {} looks for the same before it", old.name);
+                return Err(fault(line_of(table.get("pattern")), message));
+            }
+            rules.push(new);
         }
     }
     Ok(Rules { rules, latest })
@@ -124,6 +128,8 @@ mod tests {
         assert_eq!(with("field = \"path\"\npattern = 5\nclass = \"X\"\n").0, 8);
         assert!(with("field = \"path\"\npattern = \"x\"\nclass = \"X\"\nexclude = true\n").1.contains("not both"));
         assert!(with("field = \"path\"\npatern = \"x\"\nclass = \"X\"\n").1.contains("`patern`"));
+        let (line, message) = with("field = \"path\"\npattern = \"x\"\nclass = \"Y\"\n");
+        assert!(line == 8 && message.contains("line 1, path x"), "{line} {message}");
         assert_eq!(fault("[[rule]]\nfield = \n").0, 2);
         assert!(fault("repeats = \"newest\"\n").1.contains("latest"));
         assert!(parse("my.toml", &format!("repeats = \"latest\"\n{good}")).unwrap().latest());
