@@ -31,6 +31,16 @@ for target in "${targets[@]}"; do
     zip) patterns=('*fuzz/zip*') ;;
     picture) patterns=('*medical-mnist*/*0000*' '*fuzz/picture*') ;;
   esac
+  if [[ $target == zip ]]; then # two small files a zip, stored and deflated
+    python3 - "$shared" "$corpus" <<'PYTHON'
+import pathlib, sys, zipfile
+small = sorted(p for p in pathlib.Path(sys.argv[1]).rglob("*") if p.is_file() and p.stat().st_size < 12000)[:200]
+for n, pair in enumerate(zip(small[::2], small[1::2])):
+    with zipfile.ZipFile(f"{sys.argv[2]}/seed-{n}", "w", zipfile.ZIP_DEFLATED if n % 2 else zipfile.ZIP_STORED) as archive:
+        for name, path in zip(("a.dcm", "b/manifest.cvs"), pair):
+            archive.write(path, name)
+PYTHON
+  fi
   for pattern in "${patterns[@]}"; do
     while read -r file; do cp "$file" "$corpus/$(sha1sum <"$file" | cut -c1-16)"; done < <(seed "$pattern")
   done

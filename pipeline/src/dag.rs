@@ -237,7 +237,13 @@ fn baseline(config: &Config) -> [Node; 3] {
 fn last(config: &Config) -> [Node; 3] {
     let [embed, cluster, evaluate] = assign(Epoch(config.run.epochs));
     let embed = if config.last.augment { embed } else { embed.flag("--clean") };
-    [embed, as_last(config, cluster), evaluate]
+    let Final { k, merge, .. } = config.last;
+    let mut cluster = as_last(config, cluster);
+    // The baseline is left as plain k-means: merging is part of what it stands beside.
+    if merge && k != 0 && k < config.cluster.k {
+        cluster = cluster.flag("--merge-from").flag(&config.cluster.k.to_string());
+    }
+    [embed, cluster, evaluate]
 }
 
 /// k-means with the settings of the pass after the last epoch.

@@ -112,7 +112,8 @@ table! {
         cluster: ClusterId,
         /// Euclidean distance of its feature to the cluster's centroid.
         distance: f32,
-        /// Distance to the second-nearest centroid minus `distance`; small where the image is between clusters.
+        /// Distance to the nearest other centroid minus `distance`; small where the image is between clusters, below 0
+        /// where clusters were merged and another's mean is nearer.
         margin: f32,
     }
 }

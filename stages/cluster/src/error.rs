@@ -17,6 +17,16 @@ pub enum Error {
     /// The device that the configuration asks for is not there.
     #[error(transparent)]
     Device(#[from] deepmcat_nn::Error),
+    /// Fewer clusters than they are to be merged to.
+    #[error(
+        "--merge-from {from}: fewer than the {k} clusters to merge them to\nhint: give more than --k, or leave --merge-from out"
+    )]
+    Merge {
+        /// Clusters of k-means.
+        from: u32,
+        /// Clusters asked for.
+        k: u32,
+    },
     /// Fewer images than clusters.
     #[error("{}: {images} images cannot fill {k} clusters\nhint: set cluster.k to at most {images}, or ingest more images", path.display())]
     TooFewImages {
@@ -74,7 +84,11 @@ impl From<tch::TchError> for Error {
 impl Failure for Error {
     fn is_usage(&self) -> bool {
         match self {
-            Self::Config(_) | Self::TooFewImages { .. } | Self::Dimensions { .. } | Self::Duplicate { .. } => true,
+            Self::Config(_)
+            | Self::Merge { .. }
+            | Self::TooFewImages { .. }
+            | Self::Dimensions { .. }
+            | Self::Duplicate { .. } => true,
             Self::Schema(error) => error.is_usage(),
             Self::Device(error) => error.is_usage(),
             Self::NonFinite { .. } | Self::Torch(_) => false,

@@ -8,6 +8,7 @@ mod error;
 mod features;
 mod lloyd;
 mod measure;
+mod merge;
 mod parameters;
 mod start;
 
@@ -23,6 +24,7 @@ pub use centroids::Centroids;
 pub use error::Error;
 pub use features::{FeatureFiles, Features};
 pub use lloyd::{Fit, Iteration, fit};
+pub use merge::merge;
 pub use parameters::Parameters;
 
 /// Runs the stage as its command line says.
@@ -41,7 +43,14 @@ pub fn run(args: Args) -> Result<(), Error> {
     let features = files.features()?;
     let previous: Option<Assignments> = args.previous.as_deref().map(read_folder).transpose()?;
     timings.lap("read");
-    let parameters = Parameters::new(&config, args.epoch);
+    let mut parameters = Parameters::new(&config, args.epoch);
+    if let Some(from) = args.merge_from {
+        if from < config.cluster.k {
+            return Err(Error::Merge { from, k: config.cluster.k });
+        }
+        parameters.groups = parameters.k;
+        parameters.k = from as usize;
+    }
     let (assignments, clusters) = cluster(&features, previous.as_ref(), &parameters, device)?;
     timings.lap("compute");
     let stamp = config.stamp("cluster", env!("CARGO_PKG_VERSION"));
@@ -64,17 +73,28 @@ pub fn cluster(
 ) -> Result<(Assignments, Clusters), Error> {
     let mut blocks = Blocks::new(features, BLOCK_ROWS, device)?;
     let fit = fit(features, previous, &mut blocks, parameters)?;
-    let nearest = blocks.two_nearest(&fit.centroids)?;
-    let numbers = match previous {
-        None => (0..parameters.k as u32).map(ClusterId).collect(),
-        Some(previous) => align(&features.image_ids(), &fit.clusters, previous, parameters.k),
+    let (centroids, own) = if parameters.groups < parameters.k {
+        let groups = merge(&fit.centroids, parameters.groups);
+        let own: Vec<u32> = fit.clusters.iter().map(|&cluster| groups[cluster as usize]).collect();
+        let mut means = Centroids::zeros(parameters.groups, features.dimensions());
+        means.update(features, &own);
+        (means, Some(own))
+    } else {
+        (fit.centroids.clone(), None)
     };
-    let (assignments, clusters) = measure::tables(features, &fit.centroids, &nearest, &numbers);
+    let nearest = blocks.two_nearest(&centroids)?;
+    let numbers = match previous {
+        None => (0..parameters.groups as u32).map(ClusterId).collect(),
+        Some(previous) => {
+            align(&features.image_ids(), own.as_ref().unwrap_or(&fit.clusters), previous, parameters.groups)
+        }
+    };
+    let (assignments, clusters) = measure::tables(features, &centroids, &nearest, own.as_deref(), &numbers);
     let used = clusters.size.iter().filter(|&&size| size > 0).count();
     tracing::info!(
         "{} images in {used} of {} clusters, objective {:.6} after {} iterations",
         features.len(),
-        parameters.k,
+        parameters.groups,
         fit.objective(),
         fit.history.len() - 1
     );

@@ -121,7 +121,7 @@ mod tests {
     use tch::Device;
 
     fn parameters(k: usize, iterations: usize) -> Parameters {
-        Parameters { k, start: Start::Random, iterations, redo: 1, tolerance: 0.0, seed: 5, epoch: Epoch(0) }
+        Parameters { k, groups: k, start: Start::Random, iterations, redo: 1, tolerance: 0.0, seed: 5, epoch: Epoch(0) }
     }
 
     /// Fits values `[n * dimensions]` in blocks of `rows`.

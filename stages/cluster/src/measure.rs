@@ -9,13 +9,15 @@ use rayon::prelude::*;
 use crate::Centroids;
 use crate::features::Features;
 
-/// The tables of an assignment. `nearest` `[n]` holds each row's two nearest centroids, `numbers` `[k]` each
-/// centroid's cluster number, a permutation of 0 .. k-1.
+/// The tables of an assignment. `nearest` `[n]` holds each row's two nearest centroids, `own` `[n]` its centroid where
+/// that is not the nearest one (of merged clusters), `numbers` `[k]` each centroid's cluster number, a permutation of
+/// 0 .. k-1.
 #[must_use]
 pub fn tables(
     features: &Features<'_>,
     centroids: &Centroids,
     nearest: &[[u32; 2]],
+    own: Option<&[u32]>,
     numbers: &[ClusterId],
 ) -> (Assignments, Clusters) {
     let rows: Vec<Row> = nearest
@@ -25,7 +27,7 @@ pub fn tables(
             || vec![0.0; features.dimensions()],
             |buffer, (row, &pair)| {
                 features.read(row, buffer);
-                Row::new(buffer, centroids, pair)
+                Row::new(buffer, centroids, pair, own.map(|own| own[row]))
             },
         )
         .collect();
@@ -59,8 +61,12 @@ struct Row {
 }
 
 impl Row {
-    fn new(row: &[f32], centroids: &Centroids, [first, second]: [u32; 2]) -> Self {
+    fn new(row: &[f32], centroids: &Centroids, [first, second]: [u32; 2], own: Option<u32>) -> Self {
         let to = |centroid: u32| squared_distance(row, centroids.row(centroid as usize));
+        if let Some(own) = own {
+            let other = if own == first { second } else { first };
+            return Self { cluster: own, squared: to(own), second_squared: to(other) };
+        }
         let (squared, second_squared) = (to(first), to(second));
         // Where single precision could not tell the two apart, double precision decides.
         if second_squared < squared {
@@ -87,10 +93,14 @@ mod tests {
         centroids.rows_mut().zip(points).for_each(|(row, point)| row.copy_from_slice(&point));
         let numbers = [2, 0, 1].map(ClusterId);
         // The last row's pair is the wrong way round, as rounding may leave it.
-        let (assignments, clusters) = tables(&features, &centroids, &[[0, 1], [0, 1], [0, 1]], &numbers);
+        let (assignments, clusters) = tables(&features, &centroids, &[[0, 1], [0, 1], [0, 1]], None, &numbers);
         assert_eq!(assignments.cluster, [2, 2, 0].map(ClusterId));
         assert_eq!(assignments.distance, [3.0, 0.0, 1.0]);
         assert_eq!(assignments.margin[2], 9.0);
+        // Merged: the second row stays where it is, though another centroid is nearer.
+        let (merged, _) = tables(&features, &centroids, &[[0, 1], [0, 1], [1, 0]], Some(&[0, 1, 1]), &numbers);
+        assert_eq!(merged.cluster, [2, 0, 0].map(ClusterId));
+        assert!(merged.margin[1] < 0.0 && merged.margin[2] == 9.0);
         assert_eq!(clusters.cluster, [0, 1, 2].map(ClusterId));
         assert_eq!(clusters.size, [1, 0, 2]);
         assert_eq!(clusters.inertia, [1.0, 0.0, 9.0]);

@@ -6,8 +6,10 @@ use deepmcat_schemas::Epoch;
 /// Parameters of k-means.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Parameters {
-    /// Number of clusters.
+    /// Number of clusters of k-means.
     pub k: usize,
+    /// Clusters that are left when those are merged; k: they are not.
+    pub groups: usize,
     /// Where the first start begins; the others begin at random rows, or at spread ones where it says so.
     pub start: Start,
     /// Most iterations of a start; an iteration moves the centroids and assigns every image.
@@ -29,6 +31,7 @@ impl Parameters {
         // u32 fits usize wherever libtorch runs.
         Self {
             k: config.cluster.k as usize,
+            groups: config.cluster.k as usize,
             start: config.cluster.start,
             iterations: config.cluster.iterations as usize,
             redo: config.cluster.redo,

@@ -129,6 +129,7 @@ mod tests {
         let draw = |seed, epoch, attempt| {
             let parameters = Parameters {
                 k: 20,
+                groups: 20,
                 start: Start::Random,
                 iterations: 1,
                 redo: 1,
@@ -156,8 +157,16 @@ mod tests {
         let values: Vec<f32> = groups.iter().map(|&group| 10.0 * group as f32).collect();
         let ids: Vec<u32> = (0..100).collect();
         let features = Features::from_values(&ids, 1, &values).unwrap();
-        let parameters =
-            Parameters { k: 4, start: Start::Spread, iterations: 1, redo: 1, tolerance: 0.0, seed: 3, epoch: Epoch(0) };
+        let parameters = Parameters {
+            k: 4,
+            groups: 4,
+            start: Start::Spread,
+            iterations: 1,
+            redo: 1,
+            tolerance: 0.0,
+            seed: 3,
+            epoch: Epoch(0),
+        };
         for attempt in 0..10 {
             let mut found: Vec<usize> =
                 spread_rows(&features, &parameters, attempt).into_iter().map(|row| groups[row]).collect();
@@ -177,6 +186,7 @@ mod tests {
         let features = Features::from_values(&ids, 1, &values).unwrap();
         let parameters = Parameters {
             k: 2,
+            groups: 2,
             start: Start::Previous,
             iterations: 1,
             redo: 1,

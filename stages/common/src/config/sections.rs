@@ -140,6 +140,8 @@ section! {
         augment: bool,
         /// Number of clusters there; 0: that of the training.
         k: u32,
+        /// Where k is smaller than that of the training: k-means with the training's, merged by average linkage.
+        merge: bool,
         /// Starts of k-means there, of which the best counts.
         redo: u32,
     }

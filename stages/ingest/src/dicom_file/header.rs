@@ -15,6 +15,9 @@ use crate::rules::{Rules, Verdict};
 use crate::scan::excluded;
 use crate::walk::Input;
 
+/// More frames in one file are a damaged header: whole studies have some ten thousand.
+const MOST_FRAMES: u64 = 1 << 20;
+
 /// Where a frame lies.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Position {
@@ -68,7 +71,7 @@ pub(crate) struct Header {
 
 /// Reads a file up to its pixels.
 pub(crate) fn read_header(from: &Input, input: u32, rules: &Rules, limit: u64) -> Result<Header, Reject> {
-    let object = open::before_pixels(&from.place, limit)?;
+    let (object, bytes) = open::before_pixels(&from.place, limit)?;
     let source = &from.name();
     if object.meta().media_storage_sop_class_uid().trim_end_matches('\0') == uids::MEDIA_STORAGE_DIRECTORY_STORAGE {
         return Err(Reject::new(Reason::NotAnImage, "a DICOMDIR: its files are read by themselves"));
@@ -85,7 +88,7 @@ pub(crate) fn read_header(from: &Input, input: u32, rules: &Rules, limit: u64) -
     let description = listing::hash(said.as_deref().unwrap_or_default());
     let unmatched = if verdict == Verdict::Unmatched { said } else { None };
     let acquisition = if rules.latest() { Acquisition::of(&object) } else { None };
-    Ok(Header { frames: frames(&object, source, input)?, verdict, description, unmatched, acquisition })
+    Ok(Header { frames: frames(&object, source, input, bytes)?, verdict, description, unmatched, acquisition })
 }
 
 /// The reject of an object that is no image, by the name of its kind (SOPClassUID, PS3.4 B.5).
@@ -96,12 +99,13 @@ fn no_image(object: &DataSet) -> Reject {
 }
 
 /// A frame for the file, or for each frame whose place and time the functional groups tell (PS3.3 C.7.6.16).
-fn frames(object: &DataSet, source: &str, input: u32) -> Result<Vec<Frame>, Reject> {
+fn frames(object: &DataSet, source: &str, input: u32, bytes: u64) -> Result<Vec<Frame>, Reject> {
     let number_of_frames = count(object, tags::NUMBER_OF_FRAMES).unwrap_or(1).max(1);
     let groups = items(object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
-    // More frames than one file of 4 GiB can hold, one byte each, are a damaged header.
-    if number_of_frames > 1 << 20 {
-        return Err(Reject::unreadable(format!("NumberOfFrames is {number_of_frames}")));
+    // A frame takes a byte at least, a compressed one eight for its item: before memory is taken for each.
+    if u64::from(number_of_frames) > bytes.min(MOST_FRAMES) {
+        let message = format!("NumberOfFrames is {number_of_frames}, more than the file's {bytes} bytes can hold");
+        return Err(Reject::new(Reason::Truncated, message));
     }
     let shared = item(object, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
     let series = text(object, tags::SERIES_INSTANCE_UID);

@@ -12,10 +12,10 @@ use crate::reject::{Reason, Reject};
 /// Any pixel data, of whatever kind, has this group number (7FE0).
 pub(super) const PIXELS: Tag = Tag(0x7FE0, 0x0000);
 
-/// Reads the attributes before the pixels.
-pub(super) fn before_pixels(place: &Place, limit: u64) -> Result<DefaultDicomObject, Reject> {
-    structure::check(place, limit, true)?;
-    open(place, OpenFileOptions::new().read_until(PIXELS), limit)
+/// Reads the attributes before the pixels; also gives the number of bytes that the whole has at most.
+pub(super) fn before_pixels(place: &Place, limit: u64) -> Result<(DefaultDicomObject, u64), Reject> {
+    let end = structure::check(place, limit, true)?;
+    Ok((open(place, OpenFileOptions::new().read_until(PIXELS), limit)?, end))
 }
 
 /// Reads the whole file.

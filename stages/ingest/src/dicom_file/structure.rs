@@ -26,8 +26,8 @@ const ITEM: Tag = Tag(0xFFFE, 0xE000);
 const ITEM_END: Tag = Tag(0xFFFE, 0xE00D);
 const SEQUENCE_END: Tag = Tag(0xFFFE, 0xE0DD);
 
-/// Checks a file, up to its pixels or to its end.
-pub(super) fn check(place: &Place, limit: u64, up_to_pixels: bool) -> Result<(), Reject> {
+/// Checks a file, up to its pixels or to its end; gives the number of bytes that it has at most.
+pub(super) fn check(place: &Place, limit: u64, up_to_pixels: bool) -> Result<u64, Reject> {
     let stream = Stream::open(place, limit)?;
     let (end, inflated) = (stream.end, stream.inflated);
     let mut source = Source { reader: Reader::Plain(stream), at: 0, end, inflated };
@@ -37,7 +37,8 @@ pub(super) fn check(place: &Place, limit: u64, up_to_pixels: bool) -> Result<(),
     if syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
         source = source.inflated(limit);
     }
-    walk(&mut source, encoding, up_to_pixels)
+    walk(&mut source, encoding, up_to_pixels)?;
+    Ok(source.end)
 }
 
 /// How element headers are written.
@@ -71,14 +72,16 @@ fn walk(source: &mut Source, encoding: Encoding, up_to_pixels: bool) -> Result<(
         }
         let in_sequence = levels.last().is_some_and(|level| level.sequence);
         let Some((tag, is_sequence, length)) = source.header(encoding, in_sequence)? else { return Ok(()) };
-        if up_to_pixels && levels.is_empty() && tag >= PIXELS {
+        // The parser passes over an item's end outside of any sequence, and stops at anything else from here on.
+        if up_to_pixels && levels.is_empty() && tag >= PIXELS && tag != ITEM_END {
             return Ok(());
         }
         let pixels = levels.last().is_some_and(|level| level.pixels);
         let end = (length != UNDEFINED).then(|| source.at + u64::from(length));
         match tag {
             ITEM if in_sequence && !pixels => levels.push(Level { sequence: false, pixels: false, end }),
-            ITEM_END | SEQUENCE_END => drop(levels.pop()),
+            ITEM_END if !in_sequence => drop(levels.pop()),
+            SEQUENCE_END if in_sequence => drop(levels.pop()),
             _ if in_sequence && tag != ITEM => {
                 return Err(Reject::unreadable("a DICOM sequence that holds something else than items"));
             }
@@ -255,7 +258,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.dcm");
         fs_err::write(&path, bytes).unwrap();
-        check(&Place::File(path), 1 << 20, false).map_err(|reject| reject.reason)
+        check(&Place::File(path), 1 << 20, false).map(drop).map_err(|reject| reject.reason)
     }
 
     const EXPLICIT: &str = "1.2.840.10008.1.2.1";
@@ -283,6 +286,18 @@ mod tests {
         assert_eq!(checked(&file("1.2.840.10008.1.2.5", pixels)), Ok(()));
         let torn = &pixels[..pixels.len() - 9];
         assert_eq!(checked(&file("1.2.840.10008.1.2.5", torn)), Err(Reason::Truncated));
+    }
+
+    /// Found by fuzzing: the walk took the item's end for something after the pixels, and the parser went on.
+    #[test]
+    fn an_items_end_outside_of_a_sequence_ends_no_look() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.dcm");
+        let huge = b"\xfe\xff\x0d\xe0\0\0\0\0\x09\0\x10\x10OB\0\0\xfe\xff\xff\xff";
+        fs_err::write(&path, file(EXPLICIT, huge)).unwrap();
+        assert_eq!(check(&Place::File(path), 1 << 20, true).unwrap_err().reason, Reason::Truncated);
+        let end_in_sequence = b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x0d\xe0\0\0\0\0";
+        assert_eq!(checked(&file(EXPLICIT, end_in_sequence)), Err(Reason::Unreadable));
     }
 
     #[test]

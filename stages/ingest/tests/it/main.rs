@@ -3,4 +3,5 @@
 
 mod archives;
 mod dataset;
+mod fuzzed;
 mod support;
