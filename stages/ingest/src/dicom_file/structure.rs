@@ -71,7 +71,7 @@ fn walk(source: &mut Source, encoding: Encoding, up_to_pixels: bool) -> Result<(
             return Err(Reject::unreadable(format!("DICOM sequences nested deeper than {DEEPEST}")));
         }
         let in_sequence = levels.last().is_some_and(|level| level.sequence);
-        let Some((tag, is_sequence, length)) = source.header(encoding, in_sequence)? else { return Ok(()) };
+        let Some((tag, vr, length)) = source.header(encoding, in_sequence)? else { return Ok(()) };
         // The parser passes over an item's end outside of any sequence, and stops at anything else from here on.
         if up_to_pixels && levels.is_empty() && tag >= PIXELS && tag != ITEM_END {
             return Ok(());
@@ -85,12 +85,26 @@ fn walk(source: &mut Source, encoding: Encoding, up_to_pixels: bool) -> Result<(
             _ if in_sequence && tag != ITEM => {
                 return Err(Reject::unreadable("a DICOM sequence that holds something else than items"));
             }
-            _ if is_sequence || length == UNDEFINED => {
+            _ if vr == VR::SQ || length == UNDEFINED => {
                 let pixels = tag == Tag(0x7FE0, 0x0010) && length == UNDEFINED;
                 levels.push(Level { sequence: true, pixels, end });
             }
-            _ => source.skip(u64::from(length))?,
+            // The parser reads whole values only, and would go on in the midst of the rest.
+            _ if length % size(vr) != 0 && tag < PIXELS => {
+                return Err(Reject::unreadable("a DICOM element with a part of a value"));
+            }
+            _ => source.skip(u64::from(length - length % size(vr)))?,
         }
+    }
+}
+
+/// Bytes of one value of a kind that is written in numbers, else 1 (PS3.5 6.2).
+fn size(vr: VR) -> u32 {
+    match vr {
+        VR::US | VR::SS | VR::OW => 2,
+        VR::UL | VR::SL | VR::FL | VR::AT | VR::OF | VR::OL => 4,
+        VR::FD | VR::SV | VR::UV | VR::OD | VR::OV => 8,
+        _ => 1,
     }
 }
 
@@ -187,8 +201,8 @@ impl Source {
         Ok(syntax.trim_end_matches(['\0', ' ']).to_owned())
     }
 
-    /// An element's or item's tag, whether it is a sequence, and its length; none at the end of the file.
-    fn header(&mut self, encoding: Encoding, item: bool) -> Result<Option<(Tag, bool, u32)>, Reject> {
+    /// An element's or item's tag, its kind, and its length; none at the end of the file.
+    fn header(&mut self, encoding: Encoding, item: bool) -> Result<Option<(Tag, VR, u32)>, Reject> {
         let Some(tag) = self.read_or_end::<4>()? else { return Ok(None) };
         let short =
             |bytes: [u8; 2]| if encoding.big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) };
@@ -196,11 +210,11 @@ impl Source {
             |bytes: [u8; 4]| if encoding.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) };
         let tag = Tag(short([tag[0], tag[1]]), short([tag[2], tag[3]]));
         if item || tag.0 == 0xFFFE {
-            return Ok(Some((tag, false, long(self.read()?))));
+            return Ok(Some((tag, VR::UN, long(self.read()?))));
         }
         if !encoding.explicit {
-            let is_sequence = StandardDataDictionary.by_tag(tag).is_some_and(|entry| entry.vr().relaxed() == VR::SQ);
-            return Ok(Some((tag, is_sequence, long(self.read()?))));
+            let vr = StandardDataDictionary.by_tag(tag).map_or(VR::UN, |entry| entry.vr().relaxed());
+            return Ok(Some((tag, vr, long(self.read()?))));
         }
         let vr = VR::from_binary(self.read()?).unwrap_or(VR::UN);
         let length = match vr {
@@ -230,7 +244,7 @@ impl Source {
                 long(self.read()?)
             }
         };
-        Ok(Some((tag, vr == VR::SQ, length)))
+        Ok(Some((tag, vr, length)))
     }
 }
 
@@ -296,6 +310,9 @@ mod tests {
         let huge = b"\xfe\xff\x0d\xe0\0\0\0\0\x09\0\x10\x10OB\0\0\xfe\xff\xff\xff";
         fs_err::write(&path, file(EXPLICIT, huge)).unwrap();
         assert_eq!(check(&Place::File(path), 1 << 20, true).unwrap_err().reason, Reason::Truncated);
+        // Found by fuzzing too: three bytes are one number and a byte, with which the parser began the next element.
+        let part = [b"\x28\0\x06\0US\x03\0abc".as_slice(), huge].concat();
+        assert_eq!(checked(&file(EXPLICIT, &part)), Err(Reason::Unreadable));
         let end_in_sequence = b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x0d\xe0\0\0\0\0";
         assert_eq!(checked(&file(EXPLICIT, end_in_sequence)), Err(Reason::Unreadable));
     }
