@@ -317,8 +317,29 @@ mod tests {
     use super::*;
 
     fn graph() -> Vec<Node> {
-        let sets = ["run.epochs=2".to_owned(), "input.paths=[\"archive\"]".to_owned()];
+        graph_with(&[])
+    }
+
+    fn graph_with(more: &[&str]) -> Vec<Node> {
+        let sets = ["run.epochs=2", "input.paths=[\"archive\"]"].iter().chain(more);
+        let sets: Vec<String> = sets.map(|&set| set.to_owned()).collect();
         nodes(&deepmcat_common::config::resolve(None, None, &sets).unwrap().0)
+    }
+
+    #[test]
+    fn only_the_result_is_merged_and_only_to_fewer_clusters() {
+        let line = |sets: &[&str], name: &str| {
+            let node = graph_with(sets).into_iter().find(|node| node.id.to_string() == name).unwrap();
+            let words = node.command_line(Path::new("r")).into_iter().map(|word| word.into_string().unwrap());
+            words.collect::<Vec<_>>().join(" ")
+        };
+        let fewer = ["final.merge=true", "final.k=5", "cluster.k=40"];
+        assert!(line(&fewer, "cluster@2").contains("--k 5 --redo 1 --merge-from 40"));
+        assert!(!line(&fewer, "cluster@1").contains("--merge-from"));
+        assert!(!line(&fewer, "cluster@raw").contains("--merge-from"));
+        for same in [["final.merge=true", "final.k=0"], ["final.merge=false", "final.k=5"]] {
+            assert!(!line(&same, "cluster@2").contains("--merge-from"), "{same:?}");
+        }
     }
 
     #[test]

@@ -105,3 +105,17 @@ fn what_is_wrong_with_the_features_is_said_with_the_file() {
     assert!(error.is_usage() && error.to_string().contains("holds no part"), "{error}");
     assert!(!root.path().join("assignments").exists(), "nothing is written by a run that failed");
 }
+
+#[test]
+fn clusters_are_merged_to_fewer() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), Values::F32(&values()));
+    let (assignments, clusters) = cluster(root.path(), 0, &["--k", "3", "--merge-from", "15"]).unwrap();
+    // Fifteen parts of three groups become the groups again.
+    assert_eq!(clusters.size, [30; 3]);
+    for image in 0..IMAGES {
+        assert_eq!(assignments.cluster[image], assignments.cluster[image % 3], "image {image}");
+    }
+    let error = cluster(root.path(), 0, &["--k", "3", "--merge-from", "2"]).unwrap_err();
+    assert!(error.is_usage() && error.to_string().contains("--merge-from 2"), "{error}");
+}
