@@ -27,6 +27,7 @@ setup: $(if $(FEATURES),$(CMAKE_WHEEL)/.done)
 	$(PYTHON) scripts/setup_libtorch.py $(if $(CUDA),--cuda)
 
 $(CMAKE_WHEEL)/.done:
+	$(PYTHON) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m ensurepip --user
 	$(PYTHON) -m pip install --quiet --only-binary=:all: --target $(CMAKE_WHEEL) cmake==4.1.2
 	touch $@
 
