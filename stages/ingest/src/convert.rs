@@ -50,7 +50,7 @@ fn take_over(input: &Input, job: &Job, writer: &Writer, known: &Known) -> Result
     if let Some(reject) = &file.reject {
         return Ok(Some(Err((job.input, reject.clone()))));
     }
-    if !file.rows.iter().all(|row| writer.has(row, &file.folder)) {
+    if !file.rows.iter().all(|row| row.is_in(&file.folder)) {
         return Ok(None);
     }
     let rows: Vec<Row> = file.rows.iter().map(|row| Row { input: job.input, ..row.clone() }).collect();

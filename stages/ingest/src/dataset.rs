@@ -55,6 +55,11 @@ impl Row {
     fn relative(&self) -> String {
         format!("{IMAGES}/{:02x}/{:016x}.png", self.key >> 56, self.key)
     }
+
+    /// True where its PNG is below `folder`.
+    pub fn is_in(&self, folder: &Path) -> bool {
+        folder.join(self.relative()).is_file()
+    }
 }
 
 /// Where the images of a data set are.
@@ -93,8 +98,9 @@ impl Writer {
         }
         let batches = (0..).map(|number| batch(&partial, number)).take_while(|batch| batch.exists()).collect();
         let mut writer = Self { out: out.to_owned(), partial, settings, batches, _lock: lock };
-        let same =
-            |batch: &PathBuf| read_stamp(&batch.join(INPUTS)).is_ok_and(|stamp| stamp.config_hash == writer.settings);
+        let same = |batch: &PathBuf| {
+            read_stamp(&batch.join(INPUTS)).is_ok_and(|stamp| stamp.config_hash == seal(batch, &writer.settings))
+        };
         if !writer.batches.iter().any(same) {
             writer.clear().map_err(|error| Error::io(&writer.partial, "cleared", error))?;
         }
@@ -132,11 +138,6 @@ impl Writer {
         done.map_err(|error| Error::io(&path, "written", error))
     }
 
-    /// True where the PNG of a known image is still there.
-    pub fn has(&self, row: &Row, folder: &Path) -> bool {
-        folder.join(row.relative()).is_file()
-    }
-
     /// Removes the PNG of a row that is not to be.
     pub fn remove(&self, row: &Row) -> Result<(), Error> {
         remove_if_there(&self.partial.join(row.relative()))
@@ -148,13 +149,15 @@ impl Writer {
         write_table(&folder.join(REJECTS), &content.rejects_table(), stamp)?;
         write_table(&folder.join(SOURCES), &content.sources(), stamp)?;
         write_table(&folder.join(MANIFEST), &content.manifest(), stamp)?;
-        write_table(&folder.join(INPUTS), &content.inputs_table(), &self.settings_stamp(stamp))?;
+        self.write_inputs(&folder, content, stamp)?;
         self.batches.push(folder);
         Ok(())
     }
 
-    fn settings_stamp(&self, stamp: &Stamp) -> Stamp {
-        Stamp { config_hash: self.settings.clone(), ..stamp.clone() }
+    /// Writes the table of inputs, the last of a folder's tables, which seals the others.
+    fn write_inputs(&self, folder: &Path, content: &Content<'_>, stamp: &Stamp) -> Result<(), Error> {
+        let stamp = Stamp { config_hash: seal(folder, &self.settings), ..stamp.clone() };
+        Ok(write_table(&folder.join(INPUTS), &content.inputs_table(), &stamp)?)
     }
 
     /// Leaves the data set as it is.
@@ -184,9 +187,21 @@ impl Writer {
         if !content.rows.is_empty() {
             write_table(&self.out.join(MANIFEST), &content.manifest(), stamp)?;
         }
-        write_table(&self.out.join(INPUTS), &content.inputs_table(), &self.settings_stamp(stamp))?;
+        self.write_inputs(&self.out, content, stamp)?;
         fs_err::remove_dir_all(&self.partial).map_err(|error| Error::io(&self.partial, "removed", error))
     }
+}
+
+/// Hash of the settings and of the tables that a folder holds: those that were changed by hand are not used again.
+pub(crate) fn seal(folder: &Path, settings: &str) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(settings.as_bytes());
+    for table in [MANIFEST, SOURCES, REJECTS] {
+        // Without an image there is no manifest.
+        let bytes = fs_err::read(folder.join(table)).unwrap_or_default();
+        hasher.update(&(bytes.len() as u64).to_le_bytes()).update(&bytes);
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
 }
 
 /// The folder of a batch.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use deepmcat_schemas::layout::{INPUTS, MANIFEST, REJECTS, SOURCES};
 use deepmcat_schemas::{Inputs, Manifest, Rejects, SchemaError, Sources, Table, read_stamp, read_table};
 
-use crate::dataset::Row;
+use crate::dataset::{Row, seal};
 use crate::dicom_file::Identity;
 use crate::reject::{Reason, Reject};
 use crate::scan::Job;
@@ -53,7 +53,7 @@ impl Known {
 
     fn add(&mut self, tables: &Path, folder: &Path, settings: &str) -> Result<(), SchemaError> {
         let path = tables.join(INPUTS);
-        if read_stamp(&path)?.config_hash != settings {
+        if read_stamp(&path)?.config_hash != seal(tables, settings) {
             return Ok(());
         }
         let inputs: Inputs = read_table(&path)?;
@@ -101,7 +101,8 @@ impl Known {
         let rejected = |origin: &Origin| self.files.get(origin).is_some_and(|known| known.reject.is_some());
         let as_they_were = here == self.files.len()
             && found.files.iter().all(same)
-            && found.rejects.iter().all(|(origin, _)| rejected(origin));
+            && found.rejects.iter().all(|(origin, _)| rejected(origin))
+            && self.files.values().all(|file| file.rows.iter().all(|row| row.is_in(&file.folder)));
         as_they_were.then(|| self.summary())
     }
 

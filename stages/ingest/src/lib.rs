@@ -135,7 +135,7 @@ pub fn ingest(
     let rules = rules::Rules::load(&settings.rules)?;
     let found = pool.install(|| walk::walk(inputs, out, settings.zip))?;
     // Before anything is read, so that an unchanged archive is not.
-    let hash = settings.hash(&rules);
+    let hash = settings.hash(&rules, stamp);
     let prepared = if dry_run {
         None
     } else {

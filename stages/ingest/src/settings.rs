@@ -1,6 +1,7 @@
 //! What the job needs to know, as typed values.
 
 use deepmcat_common::{Config, Frames};
+use deepmcat_schemas::Stamp;
 
 use crate::archive::ZipLimits;
 use crate::keys::Keys;
@@ -65,9 +66,10 @@ impl Settings {
 
     /// Hash of everything that shapes images and rejects: what was made with another one is not used again.
     #[must_use]
-    pub fn hash(&self, rules: &Rules) -> String {
+    pub fn hash(&self, rules: &Rules, stamp: &Stamp) -> String {
         let Self { rules: _, frames, bits, window, keys, limit, seconds, zip, threads: _, batch: _, fresh: _ } = self;
-        let shape = (env!("CARGO_PKG_VERSION"), frames, bits, window, limit, seconds, zip, keys.subject(""), rules);
+        let shape =
+            (env!("CARGO_PKG_VERSION"), frames, bits, window, limit, seconds, zip, keys.subject(""), rules, stamp);
         blake3::hash(format!("{shape:?}").as_bytes()).to_hex()[..16].to_owned()
     }
 }

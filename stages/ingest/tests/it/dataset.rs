@@ -129,7 +129,16 @@ fn what_has_not_changed_is_not_read_again() {
     let second = run(&input, &out, &settings());
     assert!(bytes(&out) == before);
     assert_eq!((&second.summary.rejects, &second.summary.labels), (&first.summary.rejects, &first.summary.labels));
+    // What was changed in the data set is made again: an image, a table.
+    change_unseen(&input.join("b/s2_1.png"), 7);
+    fs_err::remove_file(out.join(&first.manifest.path[0])).unwrap();
+    run(&input, &out, &settings());
+    assert!(bytes(&out) == before);
+    fs_err::copy(out.join("rejects.parquet"), out.join("manifest.parquet")).unwrap();
+    run(&input, &out, &settings());
+    assert!(bytes(&out) == before);
     // New settings read it, and so does --fresh.
+    change_unseen(&input.join("b/s2_1.png"), 8);
     let bits = Settings { bits: 16, ..settings() };
     assert_ne!(run(&input, &folder.path().join("out"), &bits).manifest.pixels, first.manifest.pixels);
     run(&input, &out, &settings());
