@@ -38,6 +38,7 @@ pub fn run(args: Args) -> Result<(), Error> {
     // Into the configuration, so that the tables' stamp covers them.
     config.cluster.k = args.k.unwrap_or(config.cluster.k);
     config.cluster.redo = args.redo.unwrap_or(config.cluster.redo);
+    config.last.merge = args.merge_from.is_some();
     let device = Compute::start(&config.compute)?.device;
     let files = FeatureFiles::open(&args.features)?;
     let features = files.features()?;
@@ -73,23 +74,23 @@ pub fn cluster(
 ) -> Result<(Assignments, Clusters), Error> {
     let mut blocks = Blocks::new(features, BLOCK_ROWS, device)?;
     let fit = fit(features, previous, &mut blocks, parameters)?;
-    let (centroids, own) = if parameters.groups < parameters.k {
+    let merged = (parameters.groups < parameters.k).then(|| {
         let groups = merge(&fit.centroids, parameters.groups);
         let own: Vec<u32> = fit.clusters.iter().map(|&cluster| groups[cluster as usize]).collect();
         let mut means = Centroids::zeros(parameters.groups, features.dimensions());
         means.update(features, &own);
-        (means, Some(own))
-    } else {
-        (fit.centroids.clone(), None)
+        (means, own)
+    });
+    let (centroids, own) = match &merged {
+        Some((means, own)) => (means, Some(own.as_slice())),
+        None => (&fit.centroids, None),
     };
-    let nearest = blocks.two_nearest(&centroids)?;
+    let nearest = blocks.two_nearest(centroids)?;
     let numbers = match previous {
         None => (0..parameters.groups as u32).map(ClusterId).collect(),
-        Some(previous) => {
-            align(&features.image_ids(), own.as_ref().unwrap_or(&fit.clusters), previous, parameters.groups)
-        }
+        Some(previous) => align(&features.image_ids(), own.unwrap_or(&fit.clusters), previous, parameters.groups),
     };
-    let (assignments, clusters) = measure::tables(features, &centroids, &nearest, own.as_deref(), &numbers);
+    let (assignments, clusters) = measure::tables(features, centroids, &nearest, own, &numbers);
     let used = clusters.size.iter().filter(|&&size| size > 0).count();
     tracing::info!(
         "{} images in {used} of {} clusters, objective {:.6} after {} iterations",

@@ -63,11 +63,13 @@ impl Row {
 }
 
 /// Where the images of a data set are.
-pub(crate) const IMAGES: &str = "images";
+const IMAGES: &str = "images";
 /// What a source can be.
 pub(crate) const FORMATS: [&str; 3] = ["dicom", "nifti", "image"];
 /// What is being made, and what a killed ingest leaves for the next one.
 const PARTIAL: &str = ".partial";
+/// In it, the images of the data set that is being replaced.
+const REPLACED: &str = "replaced";
 
 /// A data set that is being written.
 #[derive(Debug)]
@@ -89,6 +91,10 @@ impl Writer {
         let partial = out.join(PARTIAL);
         let open = || {
             fs_err::create_dir_all(partial.join(IMAGES))?;
+            // What an ingest that was killed at its very end was replacing.
+            if partial.join(REPLACED).exists() {
+                fs_err::remove_dir_all(partial.join(REPLACED))?;
+            }
             let lock = fs_err::File::create(partial.join("lock"))?.into_parts().0;
             Ok((lock.try_lock().is_ok(), lock))
         };
@@ -179,7 +185,7 @@ impl Writer {
         let place = self.out.join(IMAGES);
         let swap = || {
             if place.exists() {
-                fs_err::rename(&place, self.partial.join("replaced"))?;
+                fs_err::rename(&place, self.partial.join(REPLACED))?;
             }
             fs_err::rename(&images, &place)
         };

@@ -57,9 +57,7 @@ impl Lut {
 
     /// The entry of a stored value; values outside of the table take its ends.
     pub fn at(&self, value: f32) -> u16 {
-        let index = (value as i64).saturating_sub(self.first);
-        let index = usize::try_from(index).unwrap_or(0).min(self.entries.len() - 1);
-        self.entries[index]
+        self.entries[place(value, self.first, self.entries.len())]
     }
 
     /// All entries.
@@ -71,6 +69,12 @@ impl Lut {
     pub fn first(&self) -> i64 {
         self.first
     }
+}
+
+/// The entry, of so many, that a stored value has; values outside of the table take its ends.
+pub(super) fn place(value: f32, first: i64, entries: usize) -> usize {
+    let place = (value as i64).saturating_sub(first);
+    usize::try_from(place).unwrap_or(0).min(entries.saturating_sub(1))
 }
 
 /// The segments of a table on their way into entries.

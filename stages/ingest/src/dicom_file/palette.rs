@@ -2,7 +2,7 @@
 
 use dicom_dictionary_std::tags;
 
-use super::lut::Lut;
+use super::lut::{self, Lut};
 use super::values::DataSet;
 use crate::raster::luminance_wide;
 use crate::reject::Reject;
@@ -45,9 +45,6 @@ impl Palette {
 
     /// The brightness of a pixel; values outside of the table take its ends.
     pub fn brightness(&self, value: f32) -> f32 {
-        let index = (value as i64).saturating_sub(self.first);
-        let last = self.brightness.len().saturating_sub(1);
-        let index = usize::try_from(index).unwrap_or(0).min(last);
-        self.brightness.get(index).copied().unwrap_or(0.0)
+        self.brightness.get(lut::place(value, self.first, self.brightness.len())).copied().unwrap_or(0.0)
     }
 }

@@ -17,7 +17,7 @@ const LONGEST_META: u64 = 4096;
 /// Elements that must follow each other before bytes without `DICM` count as DICOM.
 const ENOUGH: usize = 3;
 
-/// A DICOM file from its preamble on. Seeks only forward.
+/// A DICOM file from its preamble on; goes forward only.
 pub(super) struct Stream {
     head: Cursor<Vec<u8>>,
     rest: Rest,
