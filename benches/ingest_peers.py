@@ -9,6 +9,7 @@ run three times by turns with ours, the fastest run counts; files are in the pag
 """
 import collections
 import gzip
+import itertools
 import multiprocessing
 import os
 import pathlib
@@ -25,6 +26,7 @@ from PIL import Image
 program = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "target/release/deepmcat").resolve()
 folder = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else "target/ingest-bench")
 RUNS = 3
+runs = itertools.count()
 ARCHIVES = {
     "nifti-cine": ["--format", "nifti", "--frames", "50", "--classes", "SA", "--subjects", "48", "--size", "192"],
     "dicom-cine": ["--format", "dicom", "--frames", "50", "--classes", "SA", "--subjects", "12", "--size", "192"],
@@ -79,8 +81,9 @@ def ours(archive, out):
     return len(list((out / "images").rglob("*.png")))
 
 
-def timed(work, archive, out):
-    shutil.rmtree(out, ignore_errors=True)
+def timed(work, archive):
+    """Each run writes to a folder of its own: ext4 creates files slowly for seconds after others were deleted."""
+    out = folder / "out" / str(next(runs))
     start = time.perf_counter()
     images = work(archive, out)
     return time.perf_counter() - start, images
@@ -90,7 +93,7 @@ def compare(name, archive):
     seconds, images = collections.defaultdict(list), {}
     for _ in range(RUNS):
         for work in (ours, python):
-            took, images[work.__name__] = timed(work, archive, folder / "out")
+            took, images[work.__name__] = timed(work, archive)
             seconds[work.__name__].append(took)
     assert images["ours"] == images["python"], images
     files = sum(path.is_file() for path in archive.rglob("*"))
@@ -115,14 +118,18 @@ def main():
     for name, arguments in ARCHIVES.items():
         if not (folder / name).exists():
             subprocess.run([program, "synth", folder / name, "-q", *arguments], check=True)
+    (folder / "out").mkdir()
     print(f"{os.cpu_count()} cores, fastest of {RUNS} runs, seconds")
     print(f"{'archive':<14}{'files':>8}{'images':>8}{'deepmcat':>10}{'python':>10}{'faster':>9}")
     for name in ARCHIVES:
         compare(name, folder / name)
     whole, first = folder / "nifti-cine", first_frames(folder / "nifti-cine")
-    times = {path: min(timed(ours, path, folder / "out")[0] for _ in range(RUNS)) for path in (whole, first, whole, first)}
+    times = {path: min(timed(ours, path)[0] for _ in range(RUNS)) for path in (whole, first, whole, first)}
     print(f"50 frames {times[whole]:.3f} s, the first frame alone {times[first]:.3f} s: {times[whole] / times[first]:.2f} times")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    finally:
+        shutil.rmtree(folder / "out")

@@ -23,7 +23,8 @@ pub fn once(name: &str, bytes: &[u8]) {
     fs::create_dir_all(&input).unwrap();
     fs::write(input.join(name), bytes).unwrap();
     let config = CommonArgs::default().config().unwrap();
-    let mut settings = Settings { limit: LIMIT, threads: 1, ..Settings::of(&config) };
+    // A file's own window is read too; one without it has percentiles.
+    let mut settings = Settings { limit: LIMIT, threads: 1, own_window: true, ..Settings::of(&config) };
     settings.zip.members = 1000;
     match ingest(&[input], &out, &settings, &config.stamp("ingest", "0"), false) {
         Ok(summary) => assert_eq!(summary.inputs, summary.files + summary.rejects.values().sum::<u64>()),

@@ -39,6 +39,12 @@ for n, pair in enumerate(zip(small[::2], small[1::2])):
     with zipfile.ZipFile(f"{sys.argv[2]}/seed-{n}", "w", zipfile.ZIP_DEFLATED if n % 2 else zipfile.ZIP_STORED) as archive:
         for name, path in zip(("a.dcm", "b/manifest.cvs"), pair):
             archive.write(path, name)
+for n, header in enumerate(sorted(pathlib.Path(sys.argv[1]).rglob("*.hdr"))[:20]):  # pairs
+    voxels = header.with_suffix(".img")
+    if voxels.exists() and voxels.stat().st_size < 60000:
+        with zipfile.ZipFile(f"{sys.argv[2]}/pair-{n}", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(header, "a.hdr")
+            archive.write(voxels, "a.img")
 PYTHON
   fi
   for pattern in "${patterns[@]}"; do

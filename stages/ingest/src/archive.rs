@@ -10,6 +10,7 @@ use std::sync::Arc;
 use fs_err::File;
 use zip::{CompressionMethod, ZipArchive};
 
+use crate::nifti_file;
 use crate::place::{Member, Place};
 use crate::reject::{Reason, Reject};
 use crate::walk::lossless;
@@ -70,7 +71,22 @@ pub(crate) fn list(path: &Path, limits: ZipLimits) -> Result<Vec<Listed>, Reject
         return Err(Reject::new(Reason::Unsafe, "a zip whose members share bytes: a bomb"));
     }
     listed.sort_by(|a, b| a.0.cmp(&b.0));
+    pair(&mut listed);
     Ok(listed)
+}
+
+/// Tells the two files of a NIfTI pair of each other; `listed` is sorted by name.
+fn pair(listed: &mut [Listed]) {
+    let member = |name: &String| {
+        let index = listed.binary_search_by(|(listed, _)| listed.cmp(name)).ok()?;
+        if let Ok(Place::Member(member)) = &listed[index].1 { Some(Arc::new(member.clone())) } else { None }
+    };
+    let partners: Vec<_> = listed.iter().map(|(name, _)| nifti_file::partners(name).iter().find_map(member)).collect();
+    for ((_, place), partner) in listed.iter_mut().zip(partners) {
+        if let Ok(Place::Member(member)) = place {
+            member.partner = partner;
+        }
+    }
 }
 
 fn place<R: Read>(
@@ -104,7 +120,15 @@ fn place<R: Read>(
     let Some(start) = member.data_start() else {
         return Err(Reject::unreadable("a member without a place in the zip"));
     };
-    Ok(Place::Member(Member { zip: Arc::clone(zip), start, packed, size, crc: member.crc32(), deflated }))
+    Ok(Place::Member(Member {
+        zip: Arc::clone(zip),
+        start,
+        packed,
+        size,
+        crc: member.crc32(),
+        deflated,
+        partner: None,
+    }))
 }
 
 fn short(error: &dyn std::error::Error) -> String {

@@ -68,10 +68,13 @@ fn convert_one(input: &Input, job: &Job, settings: &Settings, writer: &Writer) -
     let done = guard::isolated(settings.seconds, || {
         let read = match &job.work {
             Work::Dicom(chosen) => {
-                dicom_file::read(&input.place, chosen, settings.limit, &mut sink).map(|identity| ("dicom", identity))
+                dicom_file::read(&input.place, chosen, settings.own_window, settings.limit, &mut sink)
+                    .map(|identity| ("dicom", identity))
             }
-            Work::Nifti => nifti_file::read(&input.place, settings.frames, settings.limit, &mut sink)
-                .map(|()| ("nifti", Identity::default())),
+            Work::Nifti { .. } => {
+                nifti_file::read(&input.place, settings.frames, settings.own_window, settings.limit, &mut sink)
+                    .map(|()| ("nifti", Identity::default()))
+            }
             Work::Png => flat(picture::read_png(&input.place, settings.limit), &mut sink),
             Work::Jpeg => flat(picture::read_jpeg(&input.place, settings.limit), &mut sink),
         };

@@ -12,6 +12,7 @@ mod select;
 mod stream;
 mod structure;
 mod values;
+mod voi;
 
 pub(crate) use header::{Frame, Header, Position, read_header};
 pub(crate) use read::{Identity, read};

@@ -8,7 +8,6 @@ mod orient;
 mod voxels;
 
 use std::io::{self, BufReader, Read};
-use std::path::{Path, PathBuf};
 
 use deepmcat_common::Frames;
 use flate2::read::MultiGzDecoder;
@@ -19,17 +18,25 @@ use crate::place::Place;
 use crate::raster::{Raster, Scale};
 use crate::reject::{Reason, Reject};
 use crate::slice::{Sink, Slice, Stop};
+use crate::walk::Stat;
 use header::{Header, read_header};
 use orient::{Axis, View};
 
-/// Reads the slices of the wanted frames; each goes to `sink` in the order (frame, slice).
-pub(crate) fn read(place: &Place, frames: Frames, limit: u64, sink: &mut Sink<'_>) -> Result<(), Stop> {
+/// Reads the slices of the wanted frames; each goes to `sink` in the order (frame, slice). With `own_window` they have
+/// the header's display range.
+pub(crate) fn read(
+    place: &Place,
+    frames: Frames,
+    own_window: bool,
+    limit: u64,
+    sink: &mut Sink<'_>,
+) -> Result<(), Stop> {
     let mut stream = Stream::open(place)?;
     let header = read_header(&mut stream.reader)?;
     if header.pair {
-        let voxels = place.file().and_then(voxels_of);
-        let voxels = voxels.ok_or_else(|| Reject::unreadable("a NIfTI header without its .img file beside it"))?;
-        stream = Stream::open(&Place::File(voxels))?;
+        let voxels =
+            partner(place).ok_or_else(|| Reject::unreadable("a NIfTI header without its .img file beside it"))?;
+        stream = Stream::open(&voxels)?;
     }
     let frame_bytes = header.frame_bytes()?;
     Reject::if_larger(frame_bytes, limit, "one frame")?;
@@ -47,7 +54,7 @@ pub(crate) fn read(place: &Place, frames: Frames, limit: u64, sink: &mut Sink<'_
         stream.read(frame_bytes, &mut bytes)?;
         for slice in 0..view.slices.length {
             sink(Slice {
-                raster: raster(&header, &view, &bytes, slice),
+                raster: raster(&header, &view, &bytes, slice, own_window),
                 spacing: view.spacing,
                 frame: u32::try_from(frame).unwrap_or(u32::MAX),
                 slice: slice as u32, // at most 32767 for NIfTI-1; NIfTI-2 is bounded by the memory limit
@@ -57,8 +64,8 @@ pub(crate) fn read(place: &Place, frames: Frames, limit: u64, sink: &mut Sink<'_
     Ok(())
 }
 
-/// One slice of a frame, turned for display.
-fn raster(header: &Header, view: &View, bytes: &[u8], slice: usize) -> Raster {
+/// One slice of a frame, turned for display; with its `own` window or none.
+fn raster(header: &Header, view: &View, bytes: &[u8], slice: usize, own: bool) -> Raster {
     let mut values = Vec::with_capacity(view.columns.length * view.rows.length);
     let start = view.slices.offset(slice);
     for row in 0..view.rows.length {
@@ -78,6 +85,7 @@ fn raster(header: &Header, view: &View, bytes: &[u8], slice: usize) -> Raster {
         values,
         scale: Scale::new(header.slope, header.intercept),
         exact: false,
+        window: header.window.filter(|_| own),
     }
 }
 
@@ -135,22 +143,42 @@ impl Stream {
     }
 }
 
-const ENDINGS: [(&str, [&str; 2]); 2] = [(".hdr", [".img", ".img.gz"]), (".hdr.gz", [".img.gz", ".img"])];
+/// What the two files of a pair are called: the ending of one, and those that the other may have, the likelier first.
+const ENDINGS: [(&str, [&str; 2]); 4] = [
+    (".hdr", [".img", ".img.gz"]),
+    (".hdr.gz", [".img.gz", ".img"]),
+    (".img", [".hdr", ".hdr.gz"]),
+    (".img.gz", [".hdr.gz", ".hdr"]),
+];
 
-/// The file with the voxels of a header of a pair.
-fn voxels_of(header: &Path) -> Option<PathBuf> {
-    beside(header, &ENDINGS)
+/// The names that the other file of a pair may have.
+pub(crate) fn partners(name: &str) -> Vec<String> {
+    let found = ENDINGS.iter().find_map(|(ending, others)| Some((name.strip_suffix(ending)?, others)));
+    found.map(|(stem, others)| others.iter().map(|other| format!("{stem}{other}")).collect()).unwrap_or_default()
+}
+
+/// The other file of a pair, beside a file or in the same zip.
+fn partner(place: &Place) -> Option<Place> {
+    match place {
+        Place::File(path) => {
+            let names = partners(path.file_name()?.to_str()?);
+            names.iter().map(|name| path.with_file_name(name)).find(|path| path.is_file()).map(Place::File)
+        }
+        Place::Member(member) => member.partner.as_deref().cloned().map(Place::Member),
+    }
 }
 
 /// True for `x.img` beside `x.hdr`.
-pub(crate) fn is_voxels_of_pair(path: &Path) -> bool {
-    beside(path, &[(".img", [".hdr", ".hdr.gz"]), (".img.gz", [".hdr.gz", ".hdr"])]).is_some()
+pub(crate) fn is_voxels_of_pair(name: &str, place: &Place) -> bool {
+    (name.ends_with(".img") || name.ends_with(".img.gz")) && partner(place).is_some()
 }
 
-fn beside(path: &Path, endings: &[(&str, [&str; 2])]) -> Option<PathBuf> {
-    let name = path.file_name()?.to_str()?;
-    let (stem, others) = endings.iter().find_map(|(ending, others)| Some((name.strip_suffix(ending)?, others)))?;
-    others.iter().map(|other| path.with_file_name(format!("{stem}{other}"))).find(|other| other.is_file())
+/// What tells changed voxels of a pair from unchanged ones, where `name` is its header.
+pub(crate) fn voxels_stat(name: &str, place: &Place) -> Option<Stat> {
+    if !(name.ends_with(".hdr") || name.ends_with(".hdr.gz")) {
+        return None;
+    }
+    partner(place)?.file().map(Stat::of)
 }
 
 impl Axis {

@@ -42,7 +42,7 @@ pub(crate) fn read_png(place: &Place, limit: u64) -> Result<Raster, Reject> {
         let grey = |pixel: &[u8]| f32::from(if coloured { luminance(pixel[0], pixel[1], pixel[2]) } else { pixel[0] });
         bytes.chunks_exact(samples).map(grey).collect()
     };
-    Ok(Raster { width, height, values, scale: Scale::default(), exact: !wide })
+    Ok(Raster { width, height, values, scale: Scale::default(), exact: !wide, window: None })
 }
 
 /// Reads a JPEG; of a coloured one its brightness channel.
@@ -69,6 +69,7 @@ pub(crate) fn read_jpeg(place: &Place, limit: u64) -> Result<Raster, Reject> {
         values: decoded.into_iter().map(f32::from).collect(),
         scale: Scale::default(),
         exact: true,
+        window: None,
     })
 }
 

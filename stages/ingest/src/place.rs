@@ -34,6 +34,8 @@ pub(crate) struct Member {
     pub crc: u32,
     /// Deflated, else stored as it is.
     pub deflated: bool,
+    /// The other file of a NIfTI pair.
+    pub partner: Option<Arc<Member>>,
 }
 
 impl Place {

@@ -19,8 +19,8 @@ pub(crate) fn write(
     let mut encoder = png::Encoder::new(&mut file, width, height);
     encoder.set_color(png::ColorType::Grayscale);
     encoder.set_depth(if bits == 16 { png::BitDepth::Sixteen } else { png::BitDepth::Eight });
-    // A few percent larger than with deflate's middle level, and ten times as fast.
-    encoder.set_compression(png::Compression::Fast);
+    // A sixth larger than with deflate's middle level, and more than ten times as fast.
+    encoder.set_compression(png::Compression::Fastest);
     encoder.set_pixel_dims(spacing.and_then(dimensions));
     let mut writer = encoder.write_header()?;
     writer.write_image_data(samples)?;

@@ -13,6 +13,8 @@ pub struct Raster {
     pub scale: Scale,
     /// True for 8-bit pictures, whose values are kept as they are.
     pub exact: bool,
+    /// Intensities that become black and white where the file's own window is asked for; else percentiles do.
+    pub window: Option<(f64, f64)>,
 }
 
 /// `intensity = slope * raw + intercept`, as RescaleSlope (0028,1053) and scl_slope mean it.
@@ -48,6 +50,13 @@ impl Scale {
     #[must_use]
     pub fn darkens(&self) -> bool {
         (self.slope < 0.0) != self.inverted
+    }
+
+    /// The raw values of two intensities, the lesser first.
+    #[must_use]
+    pub fn raw_bounds(&self, low: f64, high: f64) -> (f32, f32) {
+        let [a, b] = [low, high].map(|intensity| ((intensity - self.intercept) / self.slope) as f32);
+        (a.min(b), a.max(b))
     }
 
     /// The intensity of a raw value.

@@ -8,11 +8,12 @@ use rayon::prelude::*;
 use crate::dicom_file::{self, Chosen, Frame, Left};
 use crate::guard;
 use crate::listing::{self, Compared, Listing};
+use crate::nifti_file;
 use crate::reject::{Reason, Reject};
 use crate::rules::{self, Rules, Verdict};
 use crate::settings::Settings;
 use crate::sniff::{Kind, sniff};
-use crate::walk::Input;
+use crate::walk::{Input, Stat};
 
 /// A file that is to give images.
 #[derive(Debug)]
@@ -29,10 +30,16 @@ impl Job {
     /// A hash of how the file is read and what class its images get, the same in every run; never 0.
     pub fn work(&self) -> u64 {
         let mut hasher = blake3::Hasher::new();
-        if let Work::Dicom(chosen) = &self.work {
-            for Chosen { frame, slice, .. } in chosen {
-                hasher.update(&frame.to_le_bytes()).update(&slice.to_le_bytes());
+        match &self.work {
+            Work::Dicom(chosen) => {
+                for Chosen { frame, slice, .. } in chosen {
+                    hasher.update(&frame.to_le_bytes()).update(&slice.to_le_bytes());
+                }
             }
+            Work::Nifti { voxels: Some(Stat { bytes, modified }) } => {
+                hasher.update(&bytes.to_le_bytes()).update(&modified.to_le_bytes());
+            }
+            Work::Nifti { voxels: None } | Work::Png | Work::Jpeg => {}
         }
         hasher.update(self.label.as_deref().unwrap_or_default().as_bytes());
         let hash = hasher.finalize();
@@ -46,8 +53,8 @@ impl Job {
 pub(crate) enum Work {
     /// These frames of a DICOM file.
     Dicom(Vec<Chosen>),
-    /// A NIfTI volume.
-    Nifti,
+    /// A NIfTI volume; with a pair, what its file of voxels is like.
+    Nifti { voxels: Option<Stat> },
     /// A PNG.
     Png,
     /// A JPEG.
@@ -105,7 +112,7 @@ fn scan_one(input: &Input, number: u32, rules: &Rules, limit: u64) -> Result<Sca
         Kind::Dicom => {
             return dicom_file::read_header(input, number, rules, limit).map(Scanned::Dicom);
         }
-        Kind::Nifti => Work::Nifti,
+        Kind::Nifti => Work::Nifti { voxels: nifti_file::voxels_stat(&name, &input.place) },
         Kind::Png => Work::Png,
         Kind::Jpeg => Work::Jpeg,
         Kind::NiftiVoxels => return Err(Reject::new(Reason::Companion, "the voxels of the .hdr file beside it")),

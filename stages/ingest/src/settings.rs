@@ -18,6 +18,8 @@ pub struct Settings {
     pub bits: u8,
     /// Percentiles that become black and white.
     pub window: [f64; 2],
+    /// A window that a file brings goes before percentiles.
+    pub own_window: bool,
     /// Key of the hashes of ids and paths.
     pub keys: Keys,
     /// Bytes of memory that one input file may take.
@@ -54,6 +56,7 @@ impl Settings {
             frames: config.ingest.frames,
             bits: config.ingest.bits,
             window: config.ingest.window,
+            own_window: config.ingest.own_window,
             keys: Keys::from_seed(config.run.seed),
             limit: DEFAULT_LIMIT,
             seconds: DEFAULT_SECONDS,
@@ -67,9 +70,23 @@ impl Settings {
     /// Hash of everything that shapes images and rejects: what was made with another one is not used again.
     #[must_use]
     pub fn hash(&self, rules: &Rules, stamp: &Stamp) -> String {
-        let Self { rules: _, frames, bits, window, keys, limit, seconds, zip, threads: _, batch: _, fresh: _ } = self;
-        let shape =
-            (env!("CARGO_PKG_VERSION"), frames, bits, window, limit, seconds, zip, keys.subject(""), rules, stamp);
+        let Self {
+            rules: _,
+            threads: _,
+            batch: _,
+            fresh: _,
+            frames,
+            bits,
+            window,
+            own_window,
+            keys,
+            limit,
+            seconds,
+            zip,
+        } = self;
+        let keys = keys.subject("");
+        let version = env!("CARGO_PKG_VERSION");
+        let shape = (version, frames, bits, window, own_window, limit, seconds, zip, keys, rules, stamp);
         blake3::hash(format!("{shape:?}").as_bytes()).to_hex()[..16].to_owned()
     }
 }

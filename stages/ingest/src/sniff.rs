@@ -38,7 +38,7 @@ pub(crate) fn sniff(input: &Input) -> Result<Kind, Reject> {
     if let Some(kind) = kind(&head) {
         return Ok(kind);
     }
-    if input.place.file().is_some_and(nifti_file::is_voxels_of_pair) {
+    if nifti_file::is_voxels_of_pair(&input.name(), &input.place) {
         return Ok(Kind::NiftiVoxels);
     }
     if archive::is_zip(&head) {

@@ -37,8 +37,9 @@ pub struct Stat {
 }
 
 impl Stat {
-    fn of(entry: &walkdir::DirEntry) -> Self {
-        let Ok(metadata) = entry.metadata() else { return Self::default() };
+    /// Of the file at `path`.
+    pub fn of(path: &Path) -> Self {
+        let Ok(metadata) = fs_err::metadata(path) else { return Self::default() };
         let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         Self { bytes: metadata.len(), modified: modified.map_or(0, |since| since.as_nanos() as u64) }
     }
@@ -186,7 +187,7 @@ fn walk_one(root: &Path, prefix: &str, found: &mut Found) {
             Ok(entry) if entry.file_type().is_dir() => {}
             Ok(entry) if entry.file_type().is_file() => {
                 let source = source(entry.path());
-                let stat = Stat::of(&entry);
+                let stat = Stat::of(entry.path());
                 let place = Place::File(entry.into_path());
                 found.files.push(Input { place, source, member: None, start: prefix.len(), stat });
             }

@@ -1,4 +1,4 @@
-//! From raw values to grey levels: a window between two percentiles.
+//! From raw values to grey levels: a window between two percentiles, or the file's own.
 //!
 //! With lo and hi the p-th percentiles of the finite raw values (linear interpolation between order statistics, as
 //! numpy.percentile), `grey = floor(white * clamp((raw - lo) / (hi - lo), 0, 1) + 0.5)`. Rescaling is linear, so the
@@ -22,10 +22,11 @@ pub struct Grey {
 #[must_use]
 pub fn apply(raster: &Raster, percentiles: [f64; 2], white: u16) -> Grey {
     let whole = Histogram::of(&raster.values);
-    let (low, high) = match &whole {
+    let (low, high) = match (&whole, raster.window) {
         _ if raster.exact => (0.0, 255.0),
-        Some(histogram) => (histogram.percentile(percentiles[0]), histogram.percentile(percentiles[1])),
-        None => bounds(&raster.values, percentiles),
+        (_, Some((low, high))) => raster.scale.raw_bounds(low, high),
+        (Some(histogram), None) => (histogram.percentile(percentiles[0]), histogram.percentile(percentiles[1])),
+        (None, None) => bounds(&raster.values, percentiles),
     };
     let darkens = raster.scale.darkens();
     let range = f64::from(high) - f64::from(low);
@@ -141,7 +142,7 @@ mod tests {
     use crate::raster::Scale;
 
     fn raster(values: Vec<f32>, scale: Scale, exact: bool) -> Raster {
-        Raster { width: values.len() as u32, height: 1, values, scale, exact }
+        Raster { width: values.len() as u32, height: 1, values, scale, exact, window: None }
     }
 
     #[test]

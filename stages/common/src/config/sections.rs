@@ -43,6 +43,8 @@ section! {
         bits: u8,
         /// Percentiles of the intensities that become black and white.
         window: [f64; 2],
+        /// Whether a window that a file brings goes before percentiles.
+        own_window: bool,
     }
 }
 section! {

@@ -10,6 +10,7 @@ use super::lut::Lut;
 use super::palette::Palette;
 use super::read::functional_group;
 use super::values::{DataSet, count, item, number, text};
+use super::voi::Voi;
 use crate::raster::{Raster, Scale, luminance, luminance_wide};
 use crate::reject::{Reason, Reject};
 
@@ -123,11 +124,15 @@ pub(super) struct Pixels {
     palette: Option<Palette>,
     /// Of the Modality LUT Sequence (0028,3000), which stands in for a slope (PS3.3 C.11.1).
     modality: Option<Lut>,
+    /// Whether frames have the window that the file brings.
+    own_window: bool,
+    /// The window of the whole file.
+    voi: Option<Voi>,
 }
 
 impl Pixels {
     /// Checks a file's pixel attributes against its bytes and the memory limit.
-    pub fn new(mut object: DefaultDicomObject, limit: u64) -> Result<Self, Reject> {
+    pub fn new(mut object: DefaultDicomObject, own_window: bool, limit: u64) -> Result<Self, Reject> {
         if let Some(tag) =
             [tags::FLOAT_PIXEL_DATA, tags::DOUBLE_FLOAT_PIXEL_DATA].into_iter().find(|&tag| object.get(tag).is_some())
         {
@@ -147,7 +152,8 @@ impl Pixels {
         if object.get(tags::PIXEL_DATA).is_none() {
             return Err(Reject::new(Reason::NotAnImage, "a DICOM object without pixels"));
         }
-        // Display settings that the decoder would check and this program does not use.
+        let voi = Voi::of(&object, layout.signed).filter(|_| own_window);
+        // Display settings that the decoder would check and does not apply.
         for tag in [tags::WINDOW_CENTER, tags::WINDOW_WIDTH, tags::VOILUT_FUNCTION, tags::VOILUT_SEQUENCE] {
             object.remove_element(tag);
         }
@@ -157,7 +163,7 @@ impl Pixels {
             .transpose()?
             .flatten();
         let modality = if layout.signed { modality.map(Lut::signed) } else { modality };
-        Ok(Self { object, layout, palette, modality })
+        Ok(Self { object, layout, palette, modality, own_window, voi })
     }
 
     /// One frame.
@@ -186,7 +192,13 @@ impl Pixels {
             values.iter_mut().for_each(|value| *value = f32::from(lut.at(*value)));
         }
         let scale = Scale { inverted: layout.photometric == "MONOCHROME1", ..self.scale(frame) };
-        Ok(Raster { width: layout.columns as u32, height: layout.rows as u32, values, scale, exact: false })
+        let (width, height) = (layout.columns as u32, layout.rows as u32);
+        let mut raster = Raster { width, height, values, scale, exact: false, window: None };
+        // Windows are of grey intensities, not of colours (PS3.3 C.11.2).
+        if let Some(voi) = self.voi(frame).filter(|_| self.palette.is_none() && layout.samples == 1) {
+            voi.apply(&mut raster);
+        }
+        Ok(raster)
     }
 
     /// Values of a frame of float pixels.
@@ -226,6 +238,12 @@ impl Pixels {
             }
         };
         (0..pixels).map(brightness).collect()
+    }
+
+    /// The window of a frame: its own (Frame VOI LUT Sequence, 0028,9132), else the file's.
+    fn voi(&self, frame: u32) -> Option<Voi> {
+        let own = functional_group(&self.object, frame, tags::FRAME_VOILUT_SEQUENCE).filter(|_| self.own_window);
+        own.and_then(|group| Voi::of(group, self.layout.signed)).or_else(|| self.voi.clone())
     }
 
     /// RescaleSlope (0028,1053) and RescaleIntercept (0028,1052) of a frame.

@@ -31,12 +31,18 @@ pub(crate) struct Identity {
 /// Root of the SOP classes of Secondary Capture (PS3.4 B.5).
 const SECONDARY_CAPTURE: &str = "1.2.840.10008.5.1.4.1.1.7";
 
-/// Decodes the chosen frames of a file; each goes to `sink`.
-pub(crate) fn read(place: &Place, chosen: &[Chosen], limit: u64, sink: &mut Sink<'_>) -> Result<Identity, Stop> {
+/// Decodes the chosen frames of a file; each goes to `sink`. With `own_window` they have the window that the file brings.
+pub(crate) fn read(
+    place: &Place,
+    chosen: &[Chosen],
+    own_window: bool,
+    limit: u64,
+    sink: &mut Sink<'_>,
+) -> Result<Identity, Stop> {
     let object = open::whole(place, limit)?;
     let identity = identity(&object);
     let spacings: Vec<_> = chosen.iter().map(|chosen| spacing(&object, chosen.frame)).collect();
-    let pixels = Pixels::new(object, limit)?;
+    let pixels = Pixels::new(object, own_window, limit)?;
     for (chosen, spacing) in chosen.iter().zip(spacings) {
         let raster = pixels.raster(chosen.frame)?;
         sink(Slice { raster, spacing, frame: chosen.frame, slice: chosen.slice })?;

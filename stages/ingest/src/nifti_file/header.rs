@@ -29,6 +29,8 @@ pub(super) struct Header {
     pub slope: f64,
     /// scl_inter.
     pub intercept: f64,
+    /// cal_min and cal_max: the intensities to show black and white; none where they are not said.
+    pub window: Option<(f64, f64)>,
     /// True where the voxels are in a file of their own.
     pub pair: bool,
     /// Columns of the 3 x 3 part of the affine: mm to the patient's right, anterior, superior for a step along
@@ -75,6 +77,7 @@ fn nifti_1(head: &[u8]) -> Result<Header, Reject> {
         offset: offset(f64::from(h.vox_offset), h.magic == *b"ni1\0", SIZE_1),
         slope: f64::from(h.scl_slope),
         intercept: f64::from(h.scl_inter),
+        window: display_range(f64::from(h.cal_min), f64::from(h.cal_max)),
         pair: h.magic == *b"ni1\0",
         steps: steps(h.sform_code.into(), h.qform_code.into(), rows, quaternion, pixdim, h.xyzt_units),
     })
@@ -113,6 +116,7 @@ fn nifti_2(head: &[u8]) -> Result<Header, Reject> {
         offset: offset(long(168) as f64, pair, SIZE_2),
         slope: float(176),
         intercept: float(184),
+        window: display_range(float(200), float(192)),
         pair,
         steps: steps(int(348), int(344), rows, [352, 360, 368].map(float), pixdim, units),
     })
@@ -141,6 +145,10 @@ fn check_dims(dim: [i64; 8]) -> Result<[u64; 7], Reject> {
         };
     }
     Ok(dims)
+}
+
+fn display_range(cal_min: f64, cal_max: f64) -> Option<(f64, f64)> {
+    (cal_min < cal_max && cal_min.is_finite() && cal_max.is_finite()).then_some((cal_min, cal_max))
 }
 
 /// Single files keep at least four bytes of extension flags after the header.

@@ -42,7 +42,7 @@ fn slices(bytes: &[u8], frames: Frames) -> Result<Vec<Slice>, Reject> {
         slices.push(slice);
         Ok(())
     };
-    match read(&Place::File(path), frames, 1 << 20, &mut sink) {
+    match read(&Place::File(path), frames, false, 1 << 20, &mut sink) {
         Ok(()) => Ok(slices),
         Err(Stop::Reject(reject)) => Err(reject),
         Err(Stop::Fatal(error)) => panic!("{error}"),
@@ -130,4 +130,22 @@ fn what_the_header_asks_for_is_checked_before_memory_is_taken() {
     let mut bad = whole.clone();
     bad[42..44].copy_from_slice(&(-3_i16).to_le_bytes());
     assert_eq!(reason(&bad), Reason::Unreadable);
+}
+
+#[test]
+fn the_display_range_is_the_window_on_request() {
+    let mut bytes = nifti(&[3, 2], AXIAL, 0.0);
+    for (at, value) in [(124, 4.0_f32), (128, 1.0)] {
+        bytes[at..at + 4].copy_from_slice(&value.to_le_bytes()); // cal_max, cal_min
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.nii");
+    fs_err::write(&path, bytes).unwrap();
+    for (own, window) in [(true, Some((1.0, 4.0))), (false, None)] {
+        let mut sink = |slice: Slice| {
+            assert_eq!(slice.raster.window, window);
+            Ok(())
+        };
+        read(&Place::File(path.clone()), Frames::First, own, 1 << 20, &mut sink).map_err(|_| ()).unwrap();
+    }
 }

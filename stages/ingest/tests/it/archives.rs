@@ -123,6 +123,13 @@ fn a_copy_stands_in_for_a_damaged_file() {
     assert!(!fixtures.summary.rejects.contains_key("decoder_panic"));
 }
 
+/// The hashes of a file's images by slice and frame, as the tables of fixtures list them.
+fn pixels(dataset: &Dataset) -> String {
+    let mut rows: Vec<usize> = (0..dataset.sources.source.len()).collect();
+    rows.sort_unstable_by_key(|&row| (dataset.sources.slice[row], dataset.sources.frame[row]));
+    rows.iter().map(|&row| dataset.manifest.pixels[row].as_str()).collect::<Vec<_>>().join("+")
+}
+
 /// `fixtures/*_fixtures.csv`, made by `fixtures/compare_with_readers.py`, which compares every pixel with pydicom's and
 /// nibabel's. Each file is ingested by itself, as there.
 fn check_against(table: &str, archive: &str) -> usize {
@@ -130,16 +137,18 @@ fn check_against(table: &str, archive: &str) -> usize {
     let mut equal = 0;
     for line in table.lines().skip(1) {
         let cells: Vec<&str> = line.split(',').collect();
-        let [file, syntax, _, ours, verdict, expected] = cells[..] else { panic!("{line}") };
+        let [file, syntax, _, ours, verdict, expected, _, windowed] = cells[..] else { panic!("{line}") };
         let folder = tempfile::tempdir().unwrap();
         let dataset = try_run(&[archive.join(file)], &folder.path().join("dataset"), &settings());
         let jpeg_ls = cfg!(feature = "jpeg-ls") || !syntax.starts_with("JPEG-LS");
         match dataset {
             Ok(dataset) => {
-                let mut rows: Vec<usize> = (0..dataset.sources.source.len()).collect();
-                rows.sort_unstable_by_key(|&row| (dataset.sources.slice[row], dataset.sources.frame[row]));
-                let pixels: Vec<&str> = rows.iter().map(|&row| dataset.manifest.pixels[row].as_str()).collect();
-                assert_eq!(pixels.join("+"), expected, "{file}");
+                assert_eq!(pixels(&dataset), expected, "{file}");
+                if !windowed.is_empty() {
+                    let own = Settings { own_window: true, ..settings() };
+                    let dataset = run(&archive.join(file), &folder.path().join("windowed"), &own);
+                    assert_eq!(pixels(&dataset), windowed, "{file} by its own window");
+                }
             }
             Err(Error::NoImages { inputs: 1, reasons }) if jpeg_ls => {
                 assert_eq!(reasons, format!("1 {ours}"), "{file}")

@@ -187,3 +187,41 @@ fn an_ingest_that_broke_off_goes_on_where_it_was() {
     assert!(bytes(&out) == bytes(&folder.path().join("whole")) && !out.join(".partial").exists());
     assert_eq!(resumed.levels(0), [1; 16]);
 }
+
+/// A NIfTI-1 header of 2 x 2 voxels of 8 bits whose voxels are in a file of their own.
+fn pair_header() -> Vec<u8> {
+    let mut head = vec![0_u8; 348];
+    head[..4].copy_from_slice(&348_i32.to_le_bytes());
+    for (at, value) in [(40, 2_i16), (42, 2), (44, 2), (70, 2), (72, 8)] {
+        head[at..at + 2].copy_from_slice(&value.to_le_bytes());
+    }
+    head[344..].copy_from_slice(b"ni1\0");
+    head
+}
+
+#[test]
+fn pairs_are_read_together_in_folders_and_in_zips() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    fs_err::create_dir_all(&input).unwrap();
+    let file = |path: &str, bytes: &[u8]| fs_err::write(input.join(path), bytes).unwrap();
+    file("a.hdr", &pair_header());
+    file("a.img", &[0, 50, 100, 255]);
+    let mut zip = zip::ZipWriter::new(fs_err::File::create(input.join("b.zip")).unwrap());
+    for (name, bytes) in
+        [("s/a.img", [0, 50, 100, 255].as_slice()), ("s/a.hdr", &pair_header()), ("c.hdr", &pair_header())]
+    {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut zip, bytes).unwrap();
+    }
+    zip.finish().unwrap();
+    let pairs = run(&input, &out, &settings());
+    assert_eq!(pairs.summary.images, Some(2));
+    assert_eq!(pairs.sources.member[1].as_deref(), Some("s/a.hdr"));
+    assert_eq!(pairs.manifest.pixels[0], pairs.manifest.pixels[1]);
+    let reasons: Vec<&str> = pairs.rejects.reason.iter().map(String::as_str).collect();
+    assert_eq!(reasons, ["companion", "unreadable", "companion"]);
+    // Other voxels under the same header are seen.
+    file("a.img", &[0, 50, 255, 100]);
+    assert_ne!(run(&input, &out, &settings()).manifest.pixels[0], pairs.manifest.pixels[0]);
+}

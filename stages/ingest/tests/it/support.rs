@@ -44,12 +44,13 @@ pub fn run(input: &Path, out: &Path, settings: &Settings) -> Dataset {
 impl Dataset {
     /// Every input is a source or a reject, never both; every image of the manifest is there and no other.
     fn check_account(&self) {
-        let mut files: Vec<&String> = self.sources.source.iter().collect();
+        let mut files: Vec<_> = self.sources.source.iter().zip(&self.sources.member).collect();
         files.sort_unstable();
         files.dedup();
         assert_eq!(self.summary.files as usize, files.len());
         assert_eq!(self.summary.inputs as usize, files.len() + self.rejects.source.len());
-        assert!(self.rejects.source.iter().all(|source| files.binary_search(&source).is_err()));
+        let mut rejects = self.rejects.source.iter().zip(&self.rejects.member);
+        assert!(rejects.all(|reject| files.binary_search(&reject).is_err()));
         let mut written = Vec::new();
         for folder in fs_err::read_dir(self.folder.join("images")).unwrap() {
             for file in fs_err::read_dir(folder.unwrap().path()).unwrap() {
