@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use deepmcat_common::Verbosity;
 
+use crate::select::Selection;
+
 /// Puts every image of an unlabelled medical archive into a category.
 #[derive(Debug, clap::Parser)]
 #[command(
@@ -43,7 +45,10 @@ pub enum Command {
         set: Vec<String>,
     },
     /// Do what is not done yet
-    #[command(after_help = "Example: deepmcat run runs/study -j 2\nA killed run goes on where it was.")]
+    #[command(
+        after_help = "Examples:\n  deepmcat run runs/study -j 2\n  deepmcat run runs/study --from cluster@7 --until \
+        evaluate@9\nA killed run goes on where it was. Ctrl-C ends it tidily; twice: at once."
+    )]
     Run {
         /// The run folder
         run: PathBuf,
@@ -53,9 +58,12 @@ pub enum Command {
         /// Nodes at the same time [default: pipeline.jobs]
         #[arg(short, long)]
         jobs: Option<usize>,
-        /// Run this node again though it is done: STAGE or STAGE@EPOCH (may be repeated)
-        #[arg(long, value_name = "STAGE[@EPOCH]")]
-        force: Vec<String>,
+        /// What to run.
+        #[command(flatten)]
+        selection: Selection,
+        /// Read every table again, rather than trust size, time and inode
+        #[arg(long)]
+        verify: bool,
         /// Do all that does not depend on a failed node, rather than stop at the first failure
         #[arg(long)]
         keep_going: bool,
@@ -63,10 +71,19 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show what `run` would do, and why
+    /// Show what `run` would do, and why, and the disk space that the whole run takes
     Plan {
         /// The run folder
         run: PathBuf,
+        /// As if this setting were changed first (may be repeated)
+        #[arg(long, value_name = "SECTION.KEY=VALUE")]
+        set: Vec<String>,
+        /// What to run.
+        #[command(flatten)]
+        selection: Selection,
+        /// Read every table again, rather than trust size, time and inode
+        #[arg(long)]
+        verify: bool,
         /// Show the command line of each node
         #[arg(long)]
         commands: bool,
@@ -93,6 +110,34 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Remove features and checkpoints that retention does not keep and no node still needs; says what, removes nothing
+    #[command(after_help = "Example: deepmcat gc runs/study --delete\nA run removes them by itself as it goes on.")]
+    Gc {
+        /// The run folder
+        run: PathBuf,
+        /// Remove them
+        #[arg(long)]
+        delete: bool,
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the run as a workflow of another engine, to standard output
+    #[command(after_help = "Example: deepmcat export snakemake runs/study > runs/study/Snakefile\n  \
+        snakemake --snakefile runs/study/Snakefile --cores 8")]
+    Export {
+        /// Which engine
+        #[arg(value_enum)]
+        engine: Engine,
+        /// The run folder
+        run: PathBuf,
+    },
+    /// Print the completions of a shell
+    #[command(after_help = "Example: deepmcat completions bash > ~/.local/share/bash-completion/completions/deepmcat")]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
     /// Print the graph
     Dag {
         /// The run folder
@@ -104,6 +149,15 @@ pub enum Command {
     /// A stage: deepmcat-STAGE with the arguments that follow
     #[command(external_subcommand)]
     Stage(Vec<OsString>),
+}
+
+/// Engines that a run is exported to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Engine {
+    /// A Snakefile.
+    Snakemake,
+    /// A shell script that submits every job with its dependencies.
+    Slurm,
 }
 
 /// How `dag` prints the graph.

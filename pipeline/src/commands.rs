@@ -1,15 +1,15 @@
 //! What each command does.
 
 mod explain;
+mod gc;
 
 use std::path::Path;
 
+use clap::CommandFactory;
+
 use crate::args::{Args, Command};
-use crate::dag::NodeId;
-use crate::hashes::Hashes;
-use crate::plan::Plan;
 use crate::schedule::Options;
-use crate::{Error, RunFolder, dispatch, init, schedule, summary};
+use crate::{Error, RunFolder, dispatch, export, init, schedule, summary};
 
 /// Runs the command of a command line.
 ///
@@ -22,11 +22,21 @@ pub fn run(args: Args) -> Result<(), Error> {
             tracing::info!("wrote {}; next: deepmcat run {}", file.display(), run.display());
             Ok(())
         }
-        Command::Run { run, set, jobs, force, keep_going, json } => {
-            let force = force.iter().map(|node| node.parse()).collect::<Result<Vec<NodeId>, _>>()?;
-            work(&run, &set, &Options { jobs, force, keep_going }, json)
+        Command::Run { run, set, jobs, selection, verify, keep_going, json } => {
+            work(&run, &set, &Options { jobs, selection, verify, keep_going }, json)
         }
-        Command::Plan { run, commands, json } => explain::plan(&run, commands, json),
+        Command::Plan { run, set, selection, verify, commands, json } => {
+            explain::plan(&run, &set, &selection, verify, commands, json)
+        }
+        Command::Gc { run, delete, json } => gc::gc(&run, delete, json),
+        Command::Export { engine, run } => {
+            explain::print(&export::export(engine, &run)?);
+            Ok(())
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Args::command(), "deepmcat", &mut std::io::stdout());
+            Ok(())
+        }
         Command::Status { run, json } => explain::status(&run, json),
         Command::Why { run, node, json } => explain::why(&run, &node, json),
         Command::Dag { run, format } => explain::dag(&run, format),
@@ -39,8 +49,7 @@ fn work(path: &Path, sets: &[String], options: &Options, json: bool) -> Result<(
     RunFolder::open(path)?;
     RunFolder::change(path, sets)?;
     let run = RunFolder::open(path)?;
-    let ran = schedule::run(&run, options)?;
-    let plan = Plan::of(&run, &Hashes::open(&run.path), &[])?;
+    let (ran, plan) = schedule::run(&run, options)?;
     let rows = summary::rows(&run, &plan);
     if json {
         explain::print_json(&rows);

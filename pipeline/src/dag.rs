@@ -160,15 +160,51 @@ impl Node {
         self
     }
 
-    /// The arguments as a user would type them.
+    /// Processes that share the node's work: `--shard I/N` of the embedding.
     #[must_use]
-    pub fn command_line(&self, run: &Path) -> Vec<std::ffi::OsString> {
+    pub fn shards(&self, config: &Config) -> usize {
+        if self.id.stage == Stage::Embed { config.pipeline.shards as usize } else { 1 }
+    }
+
+    /// True for what computes on a graphics card.
+    #[must_use]
+    pub fn uses_card(&self, config: &Config) -> bool {
+        let computes = match self.id.stage {
+            Stage::Embed => self.id.pass != Pass::Raw,
+            Stage::Cluster | Stage::Train => true,
+            _ => false,
+        };
+        computes && config.compute.device.starts_with("cuda")
+    }
+
+    /// What the settings are read as (`raw` or the stage's name), and the settings as the node's flags change them.
+    #[must_use]
+    pub fn effective(&self, config: &Config) -> (&'static str, Config) {
+        let mut config = config.clone();
+        let flag = |flag: &str| self.args.iter().position(|arg| matches!(arg, Arg::Text(text) if text == flag));
+        let number = |name: &str| match self.args.get(flag(name)? + 1) {
+            Some(Arg::Text(text)) => text.parse().ok(),
+            _ => None,
+        };
+        config.embed.augment &= flag("--clean").is_none();
+        config.cluster.k = number("--k").unwrap_or(config.cluster.k);
+        config.cluster.redo = number("--redo").unwrap_or(config.cluster.redo);
+        let raw = flag("--raw").is_some();
+        (if raw { "raw" } else { self.id.stage.name() }, config)
+    }
+
+    /// The arguments as a user would type them, of one of the processes that share the work.
+    #[must_use]
+    pub fn command_line(&self, run: &Path, (shard, shards): (usize, usize)) -> Vec<std::ffi::OsString> {
         let mut line: Vec<std::ffi::OsString> = vec!["--config".into(), run.join(RUN_TOML).into()];
         line.extend(self.args.iter().map(|arg| match arg {
             Arg::Text(text) => text.into(),
             Arg::Inside(path) => run.join(path).into(),
             Arg::Outside(path) => path.into(),
         }));
+        if shards > 1 {
+            line.extend(["--shard".into(), format!("{shard}/{shards}").into()]);
+        }
         line
     }
 }
@@ -330,7 +366,7 @@ mod tests {
     fn only_the_result_is_merged_and_only_to_fewer_clusters() {
         let line = |sets: &[&str], name: &str| {
             let node = graph_with(sets).into_iter().find(|node| node.id.to_string() == name).unwrap();
-            let words = node.command_line(Path::new("r")).into_iter().map(|word| word.into_string().unwrap());
+            let words = node.command_line(Path::new("r"), (0, 1)).into_iter().map(|word| word.into_string().unwrap());
             words.collect::<Vec<_>>().join(" ")
         };
         let fewer = ["final.merge=true", "final.k=5", "cluster.k=40"];
@@ -360,7 +396,8 @@ mod tests {
             embed@2 cluster@2 evaluate@2";
         assert_eq!(names.join(" "), expected.split_whitespace().collect::<Vec<_>>().join(" "));
         let last = graph().into_iter().find(|node| node.id.to_string() == "embed@2").unwrap();
-        let line: Vec<_> = last.command_line(Path::new("r")).into_iter().map(|a| a.into_string().unwrap()).collect();
+        let line: Vec<_> =
+            last.command_line(Path::new("r"), (0, 1)).into_iter().map(|a| a.into_string().unwrap()).collect();
         assert_eq!(
             line.join(" "),
             "--config r/run.toml --dataset r/dataset --weights r/checkpoints/epoch=1 --epoch 2 --out r/features/epoch=2 --clean"

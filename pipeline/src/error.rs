@@ -15,8 +15,26 @@ pub enum Error {
     #[error(transparent)]
     Schema(#[from] SchemaError),
     /// The file system; the source names the file.
-    #[error("the run folder could not be read or written")]
+    #[error("the run folder could not be read or written{}", hint(.0))]
     Io(#[from] std::io::Error),
+    /// A signal ended the run.
+    #[error("stopped; what was finished is kept\nhint: go on with: deepmcat run {}", path.display())]
+    Stopped {
+        /// The run folder.
+        path: PathBuf,
+        /// The signal.
+        signal: i32,
+    },
+    /// `--only` without what it needs.
+    #[error("{node} needs {needs}, which is not done ({state})\nhint: --until {node} does what it needs too")]
+    LeftOut {
+        /// The node.
+        node: String,
+        /// The node that it needs.
+        needs: String,
+        /// Why that is not done.
+        state: String,
+    },
     /// `init` on a run that exists.
     #[error("{}: there is a run here already\nhint: continue it with `deepmcat run`, or name another --run", path.display())]
     RunExists {
@@ -91,6 +109,20 @@ pub enum Error {
     },
 }
 
+/// What to do about the file system's commonest answers.
+fn hint(error: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    match error.kind() {
+        StorageFull | QuotaExceeded => {
+            "\nhint: the disk is full; what was finished is kept. Make room (`deepmcat gc` names what may go), then run again"
+        }
+        ReadOnlyFilesystem | PermissionDenied => {
+            "\nhint: the folder may not be written; what was finished is kept. Give it back its permission, then run again"
+        }
+        _ => "",
+    }
+}
+
 impl Failure for Error {
     fn is_usage(&self) -> bool {
         match self {
@@ -99,10 +131,21 @@ impl Failure for Error {
             | Self::NoInput { .. }
             | Self::EmptyInput { .. }
             | Self::NoStage { .. }
-            | Self::NoNode { .. } => true,
+            | Self::NoNode { .. }
+            | Self::LeftOut { .. } => true,
             Self::Schema(error) => error.is_usage(),
             Self::NodeFailed { usage, .. } => *usage,
-            Self::Io(_) | Self::Locked { .. } | Self::Start { .. } | Self::BadReceipt { .. } => false,
+            Self::Io(_) | Self::Stopped { .. } | Self::Locked { .. } | Self::Start { .. } | Self::BadReceipt { .. } => {
+                false
+            }
+        }
+    }
+
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Stopped { signal, .. } => 128 + u8::try_from(*signal).unwrap_or_default(),
+            error if error.is_usage() => 2,
+            _ => 1,
         }
     }
 }

@@ -33,9 +33,8 @@ pub fn components(
         .collect();
     components.insert("command".to_owned(), command.join(" "));
     components.insert("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-    for (name, value) in run.config.settings_of(node.id.stage.name()) {
-        components.insert(name, value);
-    }
+    let (job, config) = node.effective(&run.config);
+    components.extend(config.settings_of(job));
     for path in &node.inputs {
         components.insert(format!("input {}", path.display()), input(path).unwrap_or_default());
     }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rayon::prelude::*;
@@ -29,15 +30,17 @@ struct Stat {
 pub struct Hashes {
     store: PathBuf,
     known: Mutex<BTreeMap<PathBuf, (Stat, String)>>,
+    changed: AtomicBool,
 }
 
 impl Hashes {
-    /// Opens the hashes kept in a run folder; none where the file is absent or damaged.
+    /// Opens the hashes kept in a run folder; none where the file is absent or damaged, or everything is to be read.
     #[must_use]
-    pub fn open(run: &Path) -> Self {
+    pub fn open(run: &Path, read_all: bool) -> Self {
         let store = run.join("receipts/hashes.json");
-        let known = fs_err::read(&store).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
-        Self { store, known: Mutex::new(known) }
+        let kept = || fs_err::read(&store).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let known = if read_all { None } else { kept() };
+        Self { store, known: Mutex::new(known.unwrap_or_default()), changed: AtomicBool::new(read_all) }
     }
 
     /// Keeps the hashes for the next time.
@@ -45,6 +48,9 @@ impl Hashes {
     /// # Errors
     /// When the file cannot be written.
     pub fn save(&self) -> Result<(), Error> {
+        if !self.changed.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
         let known = self.known.lock().map(|known| serde_json::to_string(&*known)).ok();
         match known {
             Some(Ok(text)) => write_text(&self.store, &text),
@@ -58,8 +64,21 @@ impl Hashes {
     /// # Errors
     /// When a file cannot be read.
     pub fn of(&self, path: &Path) -> Result<Option<String>, Error> {
+        self.read(path, SETTLED)
+    }
+
+    /// As [`Self::of`], for what a stage has just written under another name and renamed: a table is never changed in
+    /// place, so its hash is kept however young it is.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn of_written(&self, path: &Path) -> Result<Option<String>, Error> {
+        self.read(path, Duration::ZERO)
+    }
+
+    fn read(&self, path: &Path, settled: Duration) -> Result<Option<String>, Error> {
         if path.is_file() {
-            return self.of_file(path).map(Some);
+            return self.of_file(path, settled).map(Some);
         }
         if !path.is_dir() {
             return Ok(None);
@@ -76,7 +95,8 @@ impl Hashes {
             return Ok(None);
         }
         // A file that cannot be read is no end: its name counts, and ingest rejects it.
-        let hashes: Vec<String> = files.par_iter().map(|file| self.of_file(file).unwrap_or_default()).collect();
+        let hashes: Vec<String> =
+            files.par_iter().map(|file| self.of_file(file, settled).unwrap_or_default()).collect();
         let mut hasher = blake3::Hasher::new();
         for (file, hash) in files.iter().zip(hashes) {
             let name = file.strip_prefix(path).unwrap_or(file);
@@ -85,7 +105,7 @@ impl Hashes {
         Ok(Some(hasher.finalize().to_hex().to_string()))
     }
 
-    fn of_file(&self, path: &Path) -> Result<String, Error> {
+    fn of_file(&self, path: &Path, settled: Duration) -> Result<String, Error> {
         let before = stat(path)?;
         if let Ok(known) = self.known.lock()
             && let Some((stat, hash)) = known.get(path)
@@ -94,10 +114,11 @@ impl Hashes {
             return Ok(hash.clone());
         }
         let hash = deepmcat_schemas::files::hash_file(path)?;
-        if before.1.elapsed().is_ok_and(|age| age > SETTLED)
+        if before.1.elapsed().is_ok_and(|age| age > settled)
             && let Ok(mut known) = self.known.lock()
         {
             known.insert(path.to_owned(), (before.0, hash.clone()));
+            self.changed.store(true, Ordering::Relaxed);
         }
         Ok(hash)
     }
@@ -125,7 +146,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let table = folder.path().join("table");
         fs_err::create_dir_all(&table).unwrap();
-        let hashes = Hashes::open(folder.path());
+        let hashes = Hashes::open(folder.path(), false);
         assert_eq!(hashes.of(&table).unwrap(), None);
         fs_err::write(table.join("part-0"), b"one").unwrap();
         let one = hashes.of(&table).unwrap();

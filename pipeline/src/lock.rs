@@ -8,25 +8,44 @@ use crate::Error;
 /// Held for as long as a runner works on a run folder.
 #[derive(Debug)]
 pub struct Lock {
-    _file: fs_err::File,
+    file: fs_err::File,
 }
 
 impl Lock {
-    /// Takes the lock and writes the process number into it.
+    /// Takes the lock and writes process number and host into it.
     ///
     /// # Errors
     /// When another process holds it; the message names that process.
     pub fn take(run: &Path) -> Result<Self, Error> {
         let path = run.join(".lock");
         let mut file = fs_err::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        if file.file().try_lock().is_err() {
-            let mut holder = String::new();
-            file.read_to_string(&mut holder)?;
-            return Err(Error::Locked { path: run.to_owned(), holder: holder.trim().to_owned() });
+        let mut holder = String::new();
+        let free = file.file().try_lock().is_ok();
+        file.read_to_string(&mut holder)?;
+        let holder = holder.trim();
+        if !free {
+            return Err(Error::Locked { path: run.to_owned(), holder: holder.to_owned() });
+        }
+        // A runner that ends by itself leaves the file empty.
+        if !holder.is_empty() {
+            tracing::info!("the runner before (process {holder}) was killed; going on where it was");
         }
         file.set_len(0)?;
         file.rewind()?;
-        writeln!(file, "{}", std::process::id())?;
-        Ok(Self { _file: file })
+        writeln!(file, "{} on {}", std::process::id(), host())?;
+        Ok(Self { file })
     }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Not worth an error: the next runner would say that this one was killed.
+        drop(self.file.set_len(0));
+    }
+}
+
+/// This machine's name: a run folder may be shared.
+fn host() -> String {
+    let name = fs_err::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "unknown host".to_owned() } else { name.trim().to_owned() }
 }

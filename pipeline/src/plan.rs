@@ -9,7 +9,8 @@ use crate::fingerprint::{components, differences};
 use crate::hashes::Hashes;
 use crate::receipt::Receipt;
 use crate::retention::may_be_absent;
-use crate::{Error, RunFolder};
+use crate::select::Selection;
+use crate::{Error, RunFolder, provenance};
 
 /// Where a node stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,16 +26,19 @@ pub enum State {
 /// Why a node has to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
-    /// It was never finished.
-    NoReceipt,
+    /// It was never finished by the runner.
+    NoReceipt {
+        /// An output that is there all the same.
+        there: Option<PathBuf>,
+    },
     /// Components of its fingerprint changed: name, old value, new value.
     Changed(Vec<(String, String, String)>),
     /// An output is not what the receipt says.
     Output {
         /// Below the run folder.
         path: PathBuf,
-        /// True where it is gone, false where its content differs.
-        missing: bool,
+        /// What is there, as [`crate::provenance::describe`] says.
+        found: String,
     },
     /// Retention removed its output, and a node that has to run reads it.
     Needed {
@@ -58,7 +62,10 @@ impl fmt::Display for State {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoReceipt => write!(f, "never finished"),
+            Self::NoReceipt { there: None } => write!(f, "never finished"),
+            Self::NoReceipt { there: Some(path) } => {
+                write!(f, "never finished by the runner; {} is there, but not known from which inputs", path.display())
+            }
             Self::Changed(changes) => {
                 let texts: Vec<String> = changes
                     .iter()
@@ -66,10 +73,7 @@ impl fmt::Display for Reason {
                     .collect();
                 write!(f, "changed: {}", texts.join("; "))
             }
-            Self::Output { path, missing: true } => write!(f, "output {} is missing", path.display()),
-            Self::Output { path, missing: false } => {
-                write!(f, "output {} is not what was written", path.display())
-            }
+            Self::Output { path, found } => write!(f, "output {} {found}", path.display()),
             Self::Needed { by } => write!(f, "its output was removed by retention and {by} needs it"),
             Self::Forced => write!(f, "forced"),
         }
@@ -92,6 +96,8 @@ pub struct Plan {
     pub states: Vec<State>,
     /// The receipts there are.
     pub receipts: Vec<Option<Receipt>>,
+    /// Which may run at all.
+    pub allowed: Vec<bool>,
 }
 
 impl Plan {
@@ -99,19 +105,18 @@ impl Plan {
     ///
     /// # Errors
     /// When an input of the user's is missing or a file cannot be read.
-    pub fn of(run: &RunFolder, hashes: &Hashes, forced: &[NodeId]) -> Result<Self, Error> {
+    pub fn of(run: &RunFolder, hashes: &Hashes, selection: &Selection) -> Result<Self, Error> {
         let nodes = crate::dag::nodes(&run.config);
-        if let Some(unknown) = forced.iter().find(|id| nodes.iter().all(|node| node.id != **id)) {
-            return Err(Error::NoNode { node: unknown.to_string() });
-        }
         let receipts = nodes.iter().map(|node| Receipt::read(run, node.id)).collect::<Result<Vec<_>, _>>()?;
         let dependencies = dependencies(&nodes);
-        let mut plan = Self { states: vec![State::Waits; nodes.len()], nodes, dependencies, receipts };
-        for place in 0..plan.nodes.len() {
-            plan.states[place] = if forced.contains(&plan.nodes[place].id) {
+        let forced = selection.forced(&nodes, &dependencies)?;
+        let allowed = selection.allowed(&nodes, &dependencies)?;
+        let mut plan = Self { states: vec![State::Waits; nodes.len()], nodes, dependencies, receipts, allowed };
+        for (place, forced) in forced.into_iter().enumerate() {
+            plan.states[place] = if forced {
                 State::Todo(Reason::Forced)
             } else if plan.receipts[place].is_none() {
-                State::Todo(Reason::NoReceipt)
+                State::Todo(plan.never_finished(run, place))
             } else if plan.dependencies[place].iter().any(|&before| plan.states[before] != State::Done) {
                 State::Waits
             } else {
@@ -119,7 +124,34 @@ impl Plan {
             };
         }
         plan.revive_pruned(run);
+        plan.nothing_left_out()?;
         Ok(plan)
+    }
+
+    /// True for a node that this run has to do or to look at again.
+    #[must_use]
+    pub fn is_open(&self, place: usize) -> bool {
+        self.allowed[place] && self.states[place] != State::Done
+    }
+
+    fn never_finished(&self, run: &RunFolder, place: usize) -> Reason {
+        let there = self.nodes[place].outputs.iter().find(|path| run.path.join(path).exists()).cloned();
+        Reason::NoReceipt { there }
+    }
+
+    /// Refuses `--only` where it leaves out what a node needs.
+    fn nothing_left_out(&self) -> Result<(), Error> {
+        for place in (0..self.nodes.len()).filter(|&place| self.is_open(place)) {
+            let needs = |&&before: &&usize| self.states[before] != State::Done && !self.allowed[before];
+            if let Some(&before) = self.dependencies[place].iter().find(needs) {
+                return Err(Error::LeftOut {
+                    node: self.nodes[place].id.to_string(),
+                    needs: self.nodes[before].id.to_string(),
+                    state: self.states[before].to_string(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Whether a node whose inputs are all there is done: its receipt against its inputs, settings and outputs.
@@ -129,7 +161,7 @@ impl Plan {
     pub fn check(&self, run: &RunFolder, hashes: &Hashes, place: usize) -> Result<State, Error> {
         let node = &self.nodes[place];
         let Some(receipt) = &self.receipts[place] else {
-            return Ok(State::Todo(Reason::NoReceipt));
+            return Ok(State::Todo(self.never_finished(run, place)));
         };
         let now = self.components(run, hashes, place)?;
         let changes = differences(&receipt.components, &now);
@@ -143,7 +175,8 @@ impl Plan {
                 continue;
             }
             if found.as_ref() != receipt.outputs.get(path) {
-                return Ok(State::Todo(Reason::Output { path: path.clone(), missing }));
+                let (path, found) = provenance::describe(run, hashes, node, path, &receipt.files)?;
+                return Ok(State::Todo(Reason::Output { path, found }));
             }
         }
         Ok(State::Done)
@@ -169,7 +202,7 @@ impl Plan {
     /// A pruned output that a node to be run reads has to be made again, and what that needs in turn.
     fn revive_pruned(&mut self, run: &RunFolder) {
         for place in (0..self.nodes.len()).rev() {
-            if self.states[place] == State::Done {
+            if !self.is_open(place) {
                 continue;
             }
             for &before in &self.dependencies[place] {
@@ -195,11 +228,9 @@ impl Plan {
     /// How many nodes are done, have to run, and wait.
     #[must_use]
     pub fn counts(&self) -> [usize; 3] {
-        let count = |wanted: fn(&State) -> bool| self.states.iter().filter(|state| wanted(state)).count();
-        [
-            count(|state| *state == State::Done),
-            count(|state| matches!(state, State::Todo(_))),
-            count(|state| *state == State::Waits),
-        ]
+        let done = self.states.iter().filter(|state| **state == State::Done).count();
+        let open = || (0..self.nodes.len()).filter(|&place| self.is_open(place));
+        let waits = open().filter(|&place| self.states[place] == State::Waits).count();
+        [done, open().count() - waits, waits]
     }
 }

@@ -18,6 +18,9 @@ pub struct Receipt {
     pub components: BTreeMap<String, String>,
     /// Content hash of each output, by path below the run folder.
     pub outputs: BTreeMap<PathBuf, String>,
+    /// Content hash of each file of the outputs, by path below the run folder: says which file was changed.
+    #[serde(default)]
+    pub files: BTreeMap<PathBuf, String>,
     /// Wall-clock seconds of the last attempt.
     pub seconds: f64,
     /// Attempts it took.

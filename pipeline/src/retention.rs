@@ -1,11 +1,13 @@
-//! What is large is kept for the last epochs only: features and checkpoints.
+//! What is large is kept for some epochs only: features and checkpoints.
 //!
 //! Receipts stay, with the hashes of what was removed, so fingerprints still hold; a node that needs a removed
 //! table makes the runner compute it again.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use deepmcat_schemas::layout::epoch_of;
+use deepmcat_common::Retention;
+use deepmcat_schemas::Epoch;
+use deepmcat_schemas::layout::{TEMPORARY, epoch_of};
 
 use crate::plan::{Plan, State};
 use crate::{Error, RunFolder};
@@ -16,41 +18,93 @@ pub fn may_be_absent(output: &Path) -> bool {
     epoch_of(output).is_some() && (output.starts_with("features") || output.starts_with("checkpoints"))
 }
 
-/// Removes what is older than the policy keeps and what no node still to be run reads.
+/// The folders, relative to the run, that the policy does not keep and no node still to be run reads.
+#[must_use]
+pub fn removable(run: &RunFolder, plan: &Plan) -> Vec<PathBuf> {
+    let policy = &run.config.retention;
+    let mut folders = Vec::new();
+    for (table, last) in [("features", policy.features), ("checkpoints", policy.checkpoints)] {
+        if last == 0 {
+            continue;
+        }
+        let done = plan.nodes.iter().zip(&plan.states).filter(|(_, state)| **state == State::Done);
+        let written: Vec<(&PathBuf, u32)> = done
+            .flat_map(|(node, _)| &node.outputs)
+            .filter(|path| path.starts_with(table))
+            .filter_map(|path| Some((path, epoch_of(path)?.0)))
+            .collect();
+        let newest = written.iter().map(|(_, epoch)| *epoch).max().unwrap_or_default();
+        let read = |path: &PathBuf| {
+            plan.nodes.iter().zip(&plan.states).any(|(node, state)| *state != State::Done && node.inputs.contains(path))
+        };
+        let old = written.into_iter().filter(|(_, epoch)| epoch + last <= newest && !marked(policy, table, *epoch));
+        folders.extend(old.map(|(path, _)| path).filter(|&path| run.path.join(path).exists() && !read(path)).cloned());
+    }
+    folders
+}
+
+/// What is kept at the end of a run.
+#[derive(Debug)]
+pub struct Keeper<'a> {
+    policy: &'a Retention,
+    epochs: u32,
+}
+
+impl<'a> Keeper<'a> {
+    /// Of a run of so many epochs of training.
+    #[must_use]
+    pub fn new(policy: &'a Retention, epochs: u32) -> Self {
+        Self { policy, epochs }
+    }
+
+    /// Whether a table folder stays.
+    #[must_use]
+    pub fn keeps(&self, path: &Path) -> bool {
+        let Some(Epoch(epoch)) = epoch_of(path) else { return true };
+        // The pass after the last epoch has features of its own, and trains nothing.
+        let (table, last, newest) = if path.starts_with("features") {
+            ("features", self.policy.features, self.epochs)
+        } else {
+            ("checkpoints", self.policy.checkpoints, self.epochs.saturating_sub(1))
+        };
+        last == 0 || epoch + last > newest || marked(self.policy, table, epoch)
+    }
+}
+
+/// True for the checkpoints that are kept besides the last.
+fn marked(policy: &Retention, table: &str, epoch: u32) -> bool {
+    table == "checkpoints" && policy.checkpoint_every > 0 && epoch.is_multiple_of(policy.checkpoint_every)
+}
+
+/// Removes what is [`removable`]. Only with the lock held.
 ///
 /// # Errors
 /// When a folder cannot be removed.
 pub fn prune(run: &RunFolder, plan: &Plan) -> Result<(), Error> {
-    let policy = &run.config.retention;
-    for (table, keep) in [("features", policy.features), ("checkpoints", policy.checkpoints)] {
-        if keep == 0 {
-            continue;
-        }
-        let written = || {
-            plan.nodes.iter().enumerate().filter(|(place, _)| plan.states[*place] == State::Done).flat_map(
-                |(_, node)| {
-                    node.outputs
-                        .iter()
-                        .filter(|path| path.starts_with(table))
-                        .filter_map(|path| Some((path, epoch_of(path)?)))
-                },
-            )
-        };
-        let newest = written().map(|(_, epoch)| epoch.0).max().unwrap_or_default();
-        for (path, epoch) in written() {
-            let read =
-                |(place, state): (usize, &State)| *state != State::Done && plan.nodes[place].inputs.contains(path);
-            let folder = run.path.join(path);
-            if epoch.0 + keep > newest || !folder.exists() || plan.states.iter().enumerate().any(read) {
-                continue;
-            }
-            // Renamed first: a kill in between leaves a whole table or none.
-            let doomed = run.path.join(deepmcat_schemas::layout::TEMPORARY).join(format!("{table}-{epoch}"));
-            fs_err::create_dir_all(doomed.parent().unwrap_or(&run.path))?;
-            fs_err::rename(&folder, &doomed)?;
-            fs_err::remove_dir_all(&doomed)?;
-            tracing::debug!("removed {} (retention)", path.display());
-        }
+    for path in removable(run, plan) {
+        remove(run, &path)?;
+        tracing::debug!("removed {} (retention)", path.display());
     }
     Ok(())
+}
+
+/// Removes a folder of the run, relative to it.
+///
+/// # Errors
+/// When it cannot be removed.
+pub fn remove(run: &RunFolder, path: &Path) -> Result<(), Error> {
+    // Renamed first: a kill in between leaves a whole table or none.
+    let name = path.to_string_lossy().replace('/', "-");
+    let doomed = run.path.join(TEMPORARY).join(name);
+    fs_err::create_dir_all(doomed.parent().unwrap_or(&run.path))?;
+    fs_err::rename(run.path.join(path), &doomed)?;
+    fs_err::remove_dir_all(&doomed)?;
+    Ok(())
+}
+
+/// Bytes of all files below a path.
+#[must_use]
+pub fn size(path: &Path) -> u64 {
+    let files = walkdir::WalkDir::new(path).into_iter().flatten().filter_map(|entry| entry.metadata().ok());
+    files.filter(|metadata| metadata.is_file()).map(|metadata| metadata.len()).sum()
 }

@@ -23,11 +23,19 @@ impl RunFolder {
     /// # Errors
     /// When there is no run.toml, or it does not resolve.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::open_with(path, &[])
+    }
+
+    /// Opens a run folder as if these settings were changed; run.toml stays as it is.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and when a setting is unknown.
+    pub fn open_with(path: &Path, sets: &[String]) -> Result<Self, Error> {
         let file = path.join(RUN_TOML);
         if !file.is_file() {
             return Err(ConfigError::NoRun { path: path.to_owned() }.into());
         }
-        let (config, _) = config::resolve(None, Some(&file), &[])?;
+        let (config, _) = config::resolve(None, Some(&file), sets)?;
         if config.input.paths.is_empty() {
             return Err(Error::EmptyInput { path: file });
         }

@@ -3,17 +3,21 @@
 mod node;
 mod report;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::unbounded;
 
-use crate::dag::NodeId;
+use crate::events::Events;
 use crate::hashes::Hashes;
 use crate::lock::Lock;
 use crate::plan::{Plan, State};
 use crate::receipt::Receipt;
 use crate::retention::prune;
+use crate::select::Selection;
+use crate::stop::Stop;
 use crate::{Error, RunFolder};
+use node::Around;
 use report::Report;
 
 /// How to run.
@@ -21,49 +25,71 @@ use report::Report;
 pub struct Options {
     /// Nodes at the same time; `None`: `pipeline.jobs`.
     pub jobs: Option<usize>,
-    /// Nodes to run though they are done.
-    pub force: Vec<NodeId>,
+    /// Which nodes may run and which must.
+    pub selection: Selection,
+    /// Read every table again, rather than trust size, time and inode.
+    pub verify: bool,
     /// Go on with what does not depend on a failed node.
     pub keep_going: bool,
 }
 
-/// Does what is not done yet. Returns how many nodes ran.
+/// How often the hashes of what was read are kept while a run goes on.
+const SAVE_EVERY: Duration = Duration::from_secs(60);
+
+/// Does what is not done yet. Returns how many nodes ran, and where all stand.
 ///
 /// # Errors
 /// When another runner works here, or a node fails: the first failure, after what runs beside it has ended.
-pub fn run(run: &RunFolder, options: &Options) -> Result<usize, Error> {
+pub fn run(run: &RunFolder, options: &Options) -> Result<(usize, Plan), Error> {
     let _lock = Lock::take(&run.path)?;
+    let stop = Stop::on_signals()?;
     run.sweep()?;
-    let hashes = Hashes::open(&run.path);
-    let mut plan = Plan::of(run, &hashes, &options.force)?;
-    let outcome = Scheduler::new(run, &hashes, &mut plan, options).work();
+    let hashes = Hashes::open(&run.path, options.verify);
+    let events = Events::open(&run.path)?;
+    let mut plan = Plan::of(run, &hashes, &options.selection)?;
     hashes.save()?;
-    run.sweep()?;
-    outcome
+    let outcome = Scheduler::new(run, &hashes, &events, &stop, &mut plan, options).work();
+    // The run's own outcome counts more than what fails after it.
+    let kept = hashes.save().and_then(|()| events.close()).and_then(|()| run.sweep());
+    let ran = outcome?;
+    kept?;
+    Ok((ran, plan))
 }
 
 struct Scheduler<'a> {
     run: &'a RunFolder,
     hashes: &'a Hashes,
+    events: &'a Events,
+    stop: &'a Stop,
     plan: &'a mut Plan,
     keep_going: bool,
     jobs: usize,
-    running: BTreeSet<usize>,
+    /// The nodes that run, each with the processes that it takes.
+    running: BTreeMap<usize, usize>,
     failed: BTreeSet<usize>,
     first_failure: Option<Error>,
     ran: usize,
 }
 
 impl<'a> Scheduler<'a> {
-    fn new(run: &'a RunFolder, hashes: &'a Hashes, plan: &'a mut Plan, options: &Options) -> Self {
+    fn new(
+        run: &'a RunFolder,
+        hashes: &'a Hashes,
+        events: &'a Events,
+        stop: &'a Stop,
+        plan: &'a mut Plan,
+        options: &Options,
+    ) -> Self {
         let jobs = options.jobs.unwrap_or(run.config.pipeline.jobs as usize).max(1);
         Self {
             run,
             hashes,
+            events,
+            stop,
             plan,
             keep_going: options.keep_going,
             jobs,
-            running: BTreeSet::new(),
+            running: BTreeMap::new(),
             failed: BTreeSet::new(),
             first_failure: None,
             ran: 0,
@@ -74,16 +100,19 @@ impl<'a> Scheduler<'a> {
         let mut report = Report::new(self.run, self.plan);
         let (sender, finished) = unbounded::<(usize, Result<Receipt, Error>)>();
         let (run, hashes) = (self.run, self.hashes);
+        let around = Around { run, hashes, events: self.events, stop: self.stop };
+        let mut saved = Instant::now();
         std::thread::scope(|scope| -> Result<(), Error> {
             loop {
                 while let Some(place) = self.next()? {
-                    self.running.insert(place);
+                    let processes = self.processes(place);
+                    self.running.insert(place, processes);
                     report.started(&self.plan.nodes[place]);
                     let node = self.plan.nodes[place].clone();
                     let components = self.plan.components(run, hashes, place)?;
                     let sender = sender.clone();
                     scope.spawn(move || {
-                        let receipt = node::run_node(run, hashes, &node, components);
+                        let receipt = around.run_node(&node, components, processes);
                         // The receiver outlives every sender.
                         let _ = sender.send((place, receipt));
                     });
@@ -103,6 +132,13 @@ impl<'a> Scheduler<'a> {
                         self.plan.states[place] = State::Done;
                         report.finished(self.run, self.plan, place);
                         prune(self.run, self.plan)?;
+                        if saved.elapsed() > SAVE_EVERY {
+                            hashes.save()?;
+                            saved = Instant::now();
+                        }
+                    }
+                    Err(Error::Stopped { .. }) => {
+                        self.failed.insert(place);
                     }
                     Err(error) => {
                         self.failed.insert(place);
@@ -116,21 +152,23 @@ impl<'a> Scheduler<'a> {
             }
         })?;
         report.end();
-        match self.first_failure {
-            Some(error) => Err(error),
-            None => Ok(self.ran),
+        let left = (0..self.plan.nodes.len()).any(|place| self.plan.is_open(place));
+        match (self.first_failure, self.stop.signal()) {
+            (_, Some(signal)) if left => Err(Error::Stopped { path: self.run.path.clone(), signal }),
+            (Some(error), _) => Err(error),
+            (None, _) => Ok(self.ran),
         }
     }
 
     /// The next node to start, if there is room for one. Nodes that turn out to be done are marked so on the way.
     fn next(&mut self) -> Result<Option<usize>, Error> {
-        if self.running.len() >= self.jobs || (self.first_failure.is_some() && !self.keep_going) {
+        let busy: usize = self.running.values().sum();
+        let ended = self.stop.signal().is_some() || (self.first_failure.is_some() && !self.keep_going);
+        if busy >= self.jobs || ended {
             return Ok(None);
         }
         for place in 0..self.plan.nodes.len() {
-            let open = self.plan.states[place] != State::Done
-                && !self.running.contains(&place)
-                && !self.failed.contains(&place);
+            let open = self.plan.is_open(place) && !self.running.contains_key(&place) && !self.failed.contains(&place);
             let ready = || self.plan.dependencies[place].iter().all(|&before| self.plan.states[before] == State::Done);
             if !open || !ready() {
                 continue;
@@ -142,8 +180,27 @@ impl<'a> Scheduler<'a> {
                     continue;
                 }
             }
-            return Ok(Some(place));
+            if busy + self.processes(place) <= self.jobs && self.has_card(place) {
+                return Ok(Some(place));
+            }
         }
         Ok(None)
+    }
+
+    /// Processes that a node takes at the same time.
+    fn processes(&self, place: usize) -> usize {
+        self.plan.nodes[place].shards(&self.run.config).min(self.jobs).min(self.cards(place))
+    }
+
+    /// The most processes of a node that graphics cards limit.
+    fn cards(&self, place: usize) -> usize {
+        let config = &self.run.config;
+        if self.plan.nodes[place].uses_card(config) { config.pipeline.gpus as usize } else { usize::MAX }
+    }
+
+    /// Whether there is a graphics card left for a node that takes one.
+    fn has_card(&self, place: usize) -> bool {
+        let taken = |(&place, processes): (&usize, &usize)| if self.cards(place) < usize::MAX { *processes } else { 0 };
+        self.processes(place) + self.running.iter().map(taken).sum::<usize>() <= self.cards(place)
     }
 }

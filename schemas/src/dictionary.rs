@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::table::Table;
-use crate::{Assignments, Clusters, Inputs, Manifest, Metrics, Rejects, Samples, Sources, Training, features};
+use crate::{Assignments, Clusters, Events, Inputs, Manifest, Metrics, Rejects, Samples, Sources, Training, features};
 
 const HEAD: &str = "# Tables\n\nMade from the code by `cargo run -p deepmcat-schemas --example dictionary`; a test keeps it true.\n\n\
 Every table's footer (Parquet key-value metadata, Arrow schema metadata) holds `deepmcat.table`, \
@@ -24,6 +24,7 @@ pub fn markdown() -> String {
     describe::<Samples>(&mut page, "samples/epoch=T/part-0.parquet");
     describe::<Training>(&mut page, "training/epoch=T/part-0.parquet");
     describe::<Metrics>(&mut page, "metrics/epoch=T/part-0.parquet");
+    describe::<Events>(&mut page, "events/part-N.parquet");
     page
 }
 

@@ -21,4 +21,4 @@ pub use layout::{FEATURES_PART_0, PART_0};
 pub use parquet_io::{read_folder, read_stamp, read_table, write_table};
 pub use stamp::Stamp;
 pub use table::{Cell, Column, Table};
-pub use tables::{Assignments, Clusters, Inputs, Manifest, Metrics, Rejects, Samples, Sources, Training};
+pub use tables::{Assignments, Clusters, Events, Inputs, Manifest, Metrics, Rejects, Samples, Sources, Training};

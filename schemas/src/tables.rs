@@ -159,6 +159,34 @@ table! {
 }
 
 table! {
+    /// One row a process that `deepmcat run` started and that has ended; a part for each `deepmcat run`.
+    Events = "events" v 1 {
+        /// The node, for example `embed@7`.
+        node: String,
+        /// Its stage.
+        stage: String,
+        /// Its epoch; null for what is before the first and for the raw-pixel baseline.
+        epoch: Option<u32>,
+        /// Which of the processes that share the node's work, from 0.
+        shard: u32,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// When it started: seconds since 1970, UTC.
+        start: f64,
+        /// When it ended: seconds since 1970, UTC.
+        end: f64,
+        /// Seconds between, by a clock that nobody sets.
+        seconds: f64,
+        /// Most memory that it held at once, in bytes.
+        peak_memory: f64,
+        /// Its exit code; null where a signal ended it.
+        exit_code: Option<u32>,
+        /// The signal that ended it; null where none did.
+        signal: Option<u32>,
+    }
+}
+
+table! {
     /// One row: how good and how stable the assignments of this epoch are.
     Metrics = "metrics" v 1 {
         /// Images assigned.

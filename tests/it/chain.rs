@@ -95,7 +95,10 @@ fn a_damaged_table_is_noticed_and_made_again() {
     let damaged = world.path("run/assignments/epoch=1/part-0.parquet");
     fs_err::write(&damaged, b"edited").unwrap();
     let plan = world.deepmcat(&["plan", "run"]);
-    assert!(plan.contains("output assignments/epoch=1 is not what was written"), "{plan}");
+    assert!(
+        plan.contains("output assignments/epoch=1/part-0.parquet is not what was written (damaged: no Parquet)"),
+        "{plan}"
+    );
     // Its input was removed by retention: embed@1 has to run again first.
     assert!(plan.contains("embed@1      its output was removed by retention and cluster@1 needs it"), "{plan}");
     world.deepmcat(&["run", "run"]);

@@ -3,8 +3,11 @@
 
 mod chain;
 mod cli;
+mod export;
 mod history;
 mod real_scans;
+mod rerun;
 mod resume;
+mod stop;
 mod world;
 mod zips;

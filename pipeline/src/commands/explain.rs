@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 
 use crate::args::GraphFormat;
 use crate::dag::{NodeId, dependencies, nodes};
+use crate::estimate::Estimate;
 use crate::hashes::Hashes;
 use crate::plan::{Plan, State};
+use crate::select::Selection;
 use crate::{Error, RunFolder, summary};
 
 /// stdout is data; this is where data is printed. A reader that has gone (`| head`) is no error.
@@ -22,8 +24,8 @@ pub(super) fn print_json(value: &impl serde::Serialize) {
 
 fn look(path: &Path) -> Result<(RunFolder, Plan), Error> {
     let run = RunFolder::open(path)?;
-    let hashes = Hashes::open(&run.path);
-    let plan = Plan::of(&run, &hashes, &[])?;
+    let hashes = Hashes::open(&run.path, false);
+    let plan = Plan::of(&run, &hashes, &Selection::default())?;
     Ok((run, plan))
 }
 
@@ -36,13 +38,26 @@ fn state_name(state: &State) -> &'static str {
 }
 
 /// `deepmcat plan`: what would run, and why.
-pub(super) fn plan(path: &Path, commands: bool, as_json: bool) -> Result<(), Error> {
-    let (run, plan) = look(path)?;
+pub(super) fn plan(
+    path: &Path,
+    sets: &[String],
+    selection: &Selection,
+    verify: bool,
+    commands: bool,
+    as_json: bool,
+) -> Result<(), Error> {
+    let run = RunFolder::open_with(path, sets)?;
+    let plan = Plan::of(&run, &Hashes::open(&run.path, verify), selection)?;
     let mut entries = Vec::new();
-    for (node, state) in plan.nodes.iter().zip(&plan.states).filter(|(_, state)| **state != State::Done) {
-        let words: Vec<String> =
-            node.command_line(&run.path).iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        let command = format!("deepmcat-{} {}", node.id.stage.binary(), words.join(" "));
+    for place in (0..plan.nodes.len()).filter(|&place| plan.is_open(place)) {
+        let (node, state) = (&plan.nodes[place], &plan.states[place]);
+        let shards = node.shards(&run.config);
+        let commands_of = (0..shards).map(|shard| {
+            let words = node.command_line(&run.path, (shard, shards));
+            let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+            format!("deepmcat-{} {}", node.id.stage.binary(), words.join(" "))
+        });
+        let command = commands_of.collect::<Vec<_>>().join("\n");
         if as_json {
             entries.push(json!({
                 "node": node.id.to_string(), "state": state_name(state), "reason": state.to_string(), "command": command,
@@ -59,6 +74,7 @@ pub(super) fn plan(path: &Path, commands: bool, as_json: bool) -> Result<(), Err
     }
     let [done, todo, waits] = plan.counts();
     tracing::info!("{} nodes to run or to look at again, {done} done", todo + waits);
+    tracing::info!("{}", Estimate::of(&run));
     Ok(())
 }
 

@@ -30,6 +30,19 @@ pub struct Verbosity {
     /// Say only warnings and errors on stderr
     #[arg(short, long, global = true)]
     pub quiet: bool,
+    /// Logs as text, or as one JSON object a line
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: timestamp, level, message and fields.
+    Json,
 }
 
 impl CommonArgs {

@@ -5,12 +5,18 @@ use std::process::ExitCode;
 
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::{CommonArgs, Verbosity, parent};
+use crate::json_log::JsonLines;
+use crate::{CommonArgs, LogFormat, Verbosity, parent};
 
 /// An error that knows whether trying again can help.
 pub trait Failure: std::error::Error {
     /// True for what a person has to mend first: exit code 2, never retried.
     fn is_usage(&self) -> bool;
+
+    /// What the process ends with.
+    fn exit_code(&self) -> u8 {
+        if self.is_usage() { 2 } else { 1 }
+    }
 }
 
 impl Failure for deepmcat_schemas::SchemaError {
@@ -35,13 +41,14 @@ where
     E: Failure,
 {
     let args = A::parse();
-    log_to_stderr(verbosity(&args));
+    let verbosity = verbosity(&args);
+    log_to_stderr(verbosity);
     parent::watch();
     match job(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            print_error(&error);
-            ExitCode::from(if error.is_usage() { 2 } else { 1 })
+            report(&error, verbosity);
+            ExitCode::from(error.exit_code())
         }
     }
 }
@@ -59,7 +66,22 @@ fn log_to_stderr(args: Verbosity) {
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     // A second call (a library used in a test) keeps the first.
-    drop(subscriber.try_init());
+    drop(match args.log_format {
+        LogFormat::Text => subscriber.try_init(),
+        LogFormat::Json => subscriber.event_format(JsonLines).try_init(),
+    });
+}
+
+/// The error that ends a program: text, or one JSON object a cause chain where a program reads.
+fn report(error: &dyn std::error::Error, verbosity: Verbosity) {
+    match verbosity.log_format {
+        LogFormat::Text => print_error(error),
+        LogFormat::Json => {
+            let causes = std::iter::successors(error.source(), |error| error.source());
+            let causes: Vec<String> = causes.map(ToString::to_string).collect();
+            tracing::error!(causes = causes.join("; "), "{error}");
+        }
+    }
 }
 
 /// Prints `error: MESSAGE` and its causes, a line each, to stderr.

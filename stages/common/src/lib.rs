@@ -3,12 +3,13 @@
 mod args;
 pub mod config;
 mod exit;
+mod json_log;
 mod parent;
 mod progress;
 pub mod random;
 mod timings;
 
-pub use args::{CommonArgs, Verbosity};
+pub use args::{CommonArgs, LogFormat, Verbosity};
 pub use config::{
     Augment, Cluster, Compute, Config, ConfigError, Embed, FeatureLayer, Final, Frames, Ingest, Input, LastLayer,
     Network, Pipeline, Precision, Retention, Run, Sample, Schedule, Start, Train,

@@ -37,19 +37,22 @@ pub struct Features {
 /// When the configuration, the data set or the checkpoint is wrong, arithmetic fails, or the table cannot be written.
 pub fn run(args: Args) -> Result<(), Error> {
     let mut timings = Timings::new();
-    let config = args.common.config()?;
+    let mut config = args.common.config()?;
+    // Into the configuration, so that the table's stamp covers it.
+    config.embed.augment &= !args.clean;
     let compute = Compute::start(&config.compute)?;
-    let (ids, paths) = images_of(&args.dataset, args.shard)?;
+    let (ids, paths) = images_of(&args.dataset, args.shard, network::batch(&config, compute))?;
     let features = match &args.weights {
         None => raw(&args.dataset, &paths, &mut timings)?,
         Some(weights) => {
-            let views = views(&config, args.epoch, args.clean);
+            let views = views(&config, args.epoch);
             let job = Job { dataset: &args.dataset, paths: &paths, ids: &ids, weights, views };
             embed(job, &config, compute, &mut timings)?
         }
     };
     timings.lap("compute");
-    let stamp = config.stamp("embed", env!("CARGO_PKG_VERSION"));
+    let job = if args.raw { "raw" } else { "embed" };
+    let stamp = Stamp { stage: "embed".to_owned(), ..config.stamp(job, env!("CARGO_PKG_VERSION")) };
     write(&args.out.join(args.shard.file()), &ids, &features, config.embed.float16, &stamp)?;
     timings.lap("write");
     timings.log();
@@ -57,8 +60,8 @@ pub fn run(args: Args) -> Result<(), Error> {
 }
 
 /// What the network sees of an image at this epoch.
-fn views(config: &Config, epoch: Epoch, clean: bool) -> Vec<View> {
-    if clean || !config.embed.augment {
+fn views(config: &Config, epoch: Epoch) -> Vec<View> {
+    if !config.embed.augment {
         return vec![View::Clean];
     }
     let view = |number| View::Augmented {
@@ -71,12 +74,12 @@ fn views(config: &Config, epoch: Epoch, clean: bool) -> Vec<View> {
     (0..config.embed.views).map(view).collect()
 }
 
-/// Ids and paths of a part of a data set's images.
-fn images_of(dataset: &Path, shard: Shard) -> Result<(Vec<ImageId>, Vec<String>), Error> {
+/// Ids and paths of a part of a data set's images: none where there are more parts than batches.
+fn images_of(dataset: &Path, shard: Shard, batch: usize) -> Result<(Vec<ImageId>, Vec<String>), Error> {
     let path = dataset.join(layout::MANIFEST);
     let mut manifest: Manifest = read_table(&path)?;
-    let rows = shard.rows(manifest.image_id.len());
-    if rows.is_empty() {
+    let rows = shard.rows(manifest.image_id.len(), batch);
+    if manifest.image_id.is_empty() {
         return Err(deepmcat_nn::Error::Empty { path }.into());
     }
     Ok((manifest.image_id[rows.clone()].to_vec(), manifest.path.drain(rows).collect()))

@@ -45,20 +45,26 @@ pub fn embed(job: Job, config: &Config, compute: Compute, timings: &mut Timings)
     let mut values = vec![0.0; job.ids.len() * dimensions];
     let progress = Progress::new((job.ids.len() * job.views.len()) as u64, "images embedded");
     let run = Run { side: config.network.input as usize, dimensions, compute, progress: &progress };
-    let batch = config.embed.batch as usize;
+    let batch = batch(config, compute);
     if compute.device.is_cuda() {
         let images = Arc::new(images);
         for view in &job.views {
             run.on_card(&network, &images, &job, view, batch, &mut values)?;
         }
     } else {
-        run.on_threads(&network, &images, &job, batch.min(THREAD_BATCH), &mut values)?;
+        run.on_threads(&network, &images, &job, batch, &mut values)?;
     }
     progress.finish();
     if job.views.len() > 1 {
         normalise(&mut values, dimensions, 0)?;
     }
     Ok(Features { dimensions, values })
+}
+
+/// Images that are embedded at once.
+pub(crate) fn batch(config: &Config, compute: Compute) -> usize {
+    let batch = config.embed.batch as usize;
+    if compute.device.is_cuda() { batch } else { batch.min(THREAD_BATCH) }
 }
 
 struct Run<'a> {

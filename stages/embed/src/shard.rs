@@ -23,13 +23,18 @@ impl FromStr for Shard {
 }
 
 impl Shard {
-    /// The rows of `rows` that are this part's: all parts together are all rows, sizes differ by at most one.
+    /// The rows of `rows` that are this part's: all parts together are all rows.
+    ///
+    /// Parts are whole batches, sizes differ by at most one: an image is in the same batch however many parts there
+    /// are, since arithmetic in batches of other sizes rounds otherwise.
     #[must_use]
-    pub fn rows(self, rows: usize) -> Range<usize> {
-        // Not `index * rows / count`, which may overflow.
-        let (size, more) = (rows / self.count, rows % self.count);
+    pub fn rows(self, rows: usize, batch: usize) -> Range<usize> {
+        let batches = rows.div_ceil(batch);
+        // Not `index * batches / count`, which may overflow.
+        let (size, more) = (batches / self.count, batches % self.count);
         let start = self.index * size + self.index.min(more);
-        start..start + size + usize::from(self.index < more)
+        let end = start + size + usize::from(self.index < more);
+        (start * batch).min(rows)..(end * batch).min(rows)
     }
 
     /// Name of the part's file.
@@ -46,10 +51,10 @@ mod tests {
 
     #[test]
     fn parts_cover_all_rows_once() {
-        for count in 1..9 {
-            let shards = (0..count).map(|index| Shard { index, count });
-            let rows: Vec<usize> = shards.flat_map(|shard| shard.rows(13)).collect();
-            assert_eq!(rows, (0..13).collect::<Vec<_>>(), "{count}");
+        for (count, batch) in (1..9).flat_map(|count| [1, 2, 5, 20].map(|batch| (count, batch))) {
+            let parts = (0..count).map(|index| Shard { index, count }.rows(13, batch));
+            assert!(parts.clone().all(|part| part.start % batch == 0 || part.is_empty()), "{count} {batch}");
+            assert_eq!(parts.flatten().collect::<Vec<_>>(), (0..13).collect::<Vec<_>>(), "{count} {batch}");
         }
     }
 

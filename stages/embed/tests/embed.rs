@@ -149,6 +149,12 @@ fn errors_name_what_is_wrong() {
     assert!(error.is_usage() && error.to_string().contains("model.safetensors"), "{error}");
     let error = embed(folder.path(), "x", &["--set", "compute.device=cuda:77"]).unwrap_err();
     assert!(error.is_usage() && error.to_string().contains("cuda:77"), "{error}");
-    let error = embed(folder.path(), "x", &["--shard", "30/31"]).unwrap_err();
-    assert!(error.to_string().contains("manifest.parquet"), "{error}");
+}
+
+#[test]
+fn a_part_without_images_is_an_empty_table() {
+    let folder = run_folder();
+    embed(folder.path(), "x", &["--shard", "30/31"]).unwrap();
+    let (ids, values, _) = table(folder.path(), "x/part-30.arrow");
+    assert!(ids.is_empty() && values.is_empty());
 }

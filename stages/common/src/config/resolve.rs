@@ -176,4 +176,83 @@ mod tests {
         assert_eq!(hash("embed", &[]), hash("embed", &["compute.threads=1"]));
         assert_ne!(hash("embed", &[]), hash("embed", &["run.seed=2"]));
     }
+
+    /// Every setting, with another value that the check lets through, and the stages whose results it changes.
+    #[test]
+    fn each_setting_changes_the_results_of_those_who_read_it() {
+        const STAGES: [&str; 8] = ["ingest", "init", "embed", "raw", "cluster", "sample", "train", "evaluate"];
+        let cases = [
+            ("input.paths", "[\"elsewhere\"]", ""), // the archive's content counts, not its place
+            ("run.seed", "2", "ingest init embed raw cluster sample train evaluate"),
+            ("run.epochs", "3", ""),
+            ("ingest.rules", "ukbb", "ingest"),
+            ("ingest.frames", "all", "ingest"),
+            ("ingest.bits", "16", "ingest"),
+            ("ingest.window", "[1.0, 99.0]", "ingest"),
+            ("ingest.own_window", "true", "ingest"),
+            ("network.width", "0.5", "init embed train"),
+            ("network.input", "256", "init embed train"),
+            ("network.pool", "3", "init embed train"),
+            ("network.features", "pool", "init embed train"),
+            ("network.fc", "64", "init embed train"),
+            ("network.dropout", "0.1", "train"),
+            ("augment.area", "[0.5, 1.0]", "embed train"),
+            ("augment.ratio", "[1.0, 1.0]", "embed train"),
+            ("augment.rotation", "5", "embed train"),
+            ("augment.bias", "0.1", "embed train"),
+            ("augment.gamma", "0.1", "embed train"),
+            ("augment.noise", "0.1", "embed train"),
+            ("embed.augment", "false", "embed"),
+            ("embed.views", "2", "embed"),
+            ("embed.batch", "128", "embed"),
+            ("embed.float16", "true", "embed raw"),
+            ("cluster.k", "24", "cluster"),
+            ("cluster.start", "spread", "cluster"),
+            ("cluster.iterations", "5", "cluster"),
+            ("cluster.redo", "2", "cluster"),
+            ("cluster.tolerance", "0.1", "cluster"),
+            ("sample.uniform", "false", "sample"),
+            ("train.batch", "32", "train"),
+            ("train.rate", "0.1", "train"),
+            ("train.schedule", "cosine", "train"),
+            ("train.momentum", "0.5", "train"),
+            ("train.weight_decay", "0.1", "train"),
+            ("train.head", "kept", "train"),
+            ("train.head_rate", "0.1", "train"),
+            ("final.augment", "true", ""), // a flag of one node
+            ("final.k", "24", ""),
+            ("final.merge", "true", ""),
+            ("final.redo", "2", ""),
+            ("compute.device", "cuda", "embed cluster train"),
+            ("compute.precision", "bfloat16", "embed cluster train"),
+            ("compute.threads", "3", ""),
+            ("retention.features", "5", ""),
+            ("retention.checkpoints", "5", ""),
+            ("retention.checkpoint_every", "5", ""),
+            ("pipeline.jobs", "5", ""),
+            ("pipeline.retries", "5", ""),
+            ("pipeline.shards", "5", ""),
+            ("pipeline.gpus", "5", ""),
+        ];
+        let (plain, document) = set(&[]).unwrap();
+        for (name, value, expected) in cases {
+            let changed = set(&[&format!("{name}={value}")]).unwrap().0;
+            assert_ne!(changed, plain, "{name}");
+            let rerun = STAGES.iter().filter(|stage| plain.settings_of(stage) != changed.settings_of(stage));
+            assert_eq!(rerun.copied().collect::<Vec<_>>().join(" "), expected, "{name}");
+        }
+        let all = document.iter().flat_map(|(section, item)| {
+            item.as_table().unwrap().iter().map(move |(key, _)| format!("{section}.{key}"))
+        });
+        assert_eq!(all.collect::<Vec<_>>(), cases.map(|(name, ..)| name.to_owned()), "a case for every setting");
+    }
+
+    #[test]
+    fn settings_without_effect_are_not_read() {
+        let settings = |stage: &str, sets: &[&str]| set(sets).unwrap().0.settings_of(stage);
+        let clean = |more: &str| settings("embed", &["embed.augment=false", more]);
+        assert_eq!(clean("augment.noise=1"), clean("embed.views=4"));
+        let pool = |more: &str| settings("train", &["network.features=pool", more]);
+        assert_eq!(pool("network.fc=7"), pool("network.dropout=0.1"));
+    }
 }

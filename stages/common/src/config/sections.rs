@@ -166,6 +166,8 @@ section! {
         features: u32,
         /// Checkpoints of the last so many epochs; 0: all.
         checkpoints: u32,
+        /// Besides these the checkpoint of every so many epochs; 0: none.
+        checkpoint_every: u32,
     }
 }
 section! {
@@ -175,6 +177,10 @@ section! {
         jobs: u32,
         /// Times a failed node is tried again.
         retries: u32,
+        /// Processes that share the embedding of an epoch.
+        shards: u32,
+        /// Graphics cards: nodes that compute on one wait for a free one.
+        gpus: u32,
     }
 }
 
@@ -279,6 +285,7 @@ fn sections(stage: &str) -> &'static [&'static str] {
         "ingest" => &["ingest"],
         "init" => &["network"],
         "embed" => &["network", "augment", "embed", "compute"],
+        "raw" => &["embed"],
         "cluster" => &["cluster", "compute"],
         "sample" => &["sample"],
         "train" => &["network", "augment", "train", "compute"],
@@ -286,11 +293,8 @@ fn sections(stage: &str) -> &'static [&'static str] {
     }
 }
 
-/// Settings that change how fast a result comes, not which.
-const WITHOUT_EFFECT: [&str; 1] = ["compute.threads"];
-
 impl Config {
-    /// The settings that a stage's output depends on, as `section.key` and value, in order.
+    /// The settings that a stage's output depends on, as `section.key` and value, in order. `raw` is `embed --raw`.
     ///
     /// Part of a node's fingerprint, so a change of another setting reruns nothing.
     #[must_use]
@@ -302,7 +306,7 @@ impl Config {
                 document.get(section).and_then(|item| item.as_table_like()).into_iter().flat_map(|t| t.iter())
             {
                 let name = format!("{section}.{key}");
-                if !WITHOUT_EFFECT.contains(&name.as_str()) {
+                if self.reads(stage, section, &name) {
                     settings.push((name, value.to_string().trim().to_owned()));
                 }
             }
@@ -312,6 +316,21 @@ impl Config {
             settings.push(("run.epochs".to_owned(), self.run.epochs.to_string()));
         }
         settings
+    }
+
+    /// Whether a stage's output depends on a setting of its sections, the others being what they are.
+    fn reads(&self, stage: &str, section: &str, name: &str) -> bool {
+        let connected = self.network.features == FeatureLayer::Fc;
+        match name {
+            // How fast, not which.
+            "compute.threads" => false,
+            "network.fc" => connected,
+            "network.dropout" => connected && stage == "train",
+            "embed.views" if stage == "embed" => self.embed.augment,
+            _ if section == "augment" && stage == "embed" => self.embed.augment,
+            _ if stage == "raw" => name == "embed.float16",
+            _ => true,
+        }
     }
 
     /// The stamp that a stage puts into its tables: its configuration hash covers what the stage reads.
@@ -379,7 +398,10 @@ impl Config {
         must((0.0..1.0).contains(&t.momentum), "train.momentum", "0 to below 1", t.momentum.to_string())?;
         must((0.0..1.0).contains(&t.weight_decay), "train.weight_decay", "0 to below 1", t.weight_decay.to_string())?;
         must(self.run.epochs > 0, "run.epochs", "at least 1", self.run.epochs.to_string())?;
-        must(self.pipeline.jobs > 0, "pipeline.jobs", "at least 1", self.pipeline.jobs.to_string())?;
+        let p = &self.pipeline;
+        must(p.jobs > 0, "pipeline.jobs", "at least 1", p.jobs.to_string())?;
+        must((1..=1024).contains(&p.shards), "pipeline.shards", "1 to 1024", p.shards.to_string())?;
+        must(p.gpus > 0, "pipeline.gpus", "at least 1", p.gpus.to_string())?;
         let device = &self.compute.device;
         let known = device == "cpu"
             || device == "cuda"

@@ -1,0 +1,45 @@
+//! `deepmcat gc`: what retention does not keep. A dry run unless told otherwise.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::explain::{print, print_json};
+use crate::hashes::Hashes;
+use crate::lock::Lock;
+use crate::plan::Plan;
+use crate::retention::{removable, remove, size};
+use crate::select::Selection;
+use crate::{Error, RunFolder};
+
+/// Lists, and with `delete` removes, what no policy keeps and no node still to be run reads.
+pub(super) fn gc(path: &Path, delete: bool, as_json: bool) -> Result<(), Error> {
+    let run = RunFolder::open(path)?;
+    // A runner at work decides for itself.
+    let _lock = if delete { Some(Lock::take(&run.path)?) } else { None };
+    let plan = Plan::of(&run, &Hashes::open(&run.path, false), &Selection::default())?;
+    let folders: Vec<_> =
+        removable(&run, &plan).into_iter().map(|folder| (size(&run.path.join(&folder)), folder)).collect();
+    let bytes: u64 = folders.iter().map(|(bytes, _)| bytes).sum();
+    if delete {
+        for (_, folder) in &folders {
+            remove(&run, folder)?;
+        }
+        run.sweep()?;
+    }
+    if as_json {
+        let list: Vec<_> = folders.iter().map(|(bytes, path)| json!({"path": path, "bytes": bytes})).collect();
+        print_json(&json!({"deleted": delete, "bytes": bytes, "folders": list}));
+        return Ok(());
+    }
+    for (bytes, folder) in &folders {
+        print(&format!("{:>10.1} MB  {}", *bytes as f64 / 1e6, folder.display()));
+    }
+    let megabytes = bytes as f64 / 1e6;
+    match (folders.len(), delete) {
+        (0, _) => tracing::info!("nothing to remove"),
+        (n, true) => tracing::info!("removed {n} folders, {megabytes:.1} MB"),
+        (n, false) => tracing::info!("{n} folders, {megabytes:.1} MB may go: deepmcat gc {} --delete", path.display()),
+    }
+    Ok(())
+}

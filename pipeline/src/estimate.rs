@@ -1,0 +1,124 @@
+//! The disk space of a whole run, from its settings and the number of its images.
+
+use std::fmt;
+
+use deepmcat_common::{Config, FeatureLayer};
+use deepmcat_schemas::layout::MANIFEST;
+use deepmcat_schemas::{Manifest, read_table};
+
+use crate::RunFolder;
+
+/// Channels of VGG-16's convolutions at full width (`deepmcat-nn`, architecture).
+const CHANNELS: [f64; 13] = [64., 64., 128., 128., 256., 256., 256., 512., 512., 512., 512., 512., 512.];
+/// The least channels of a convolution.
+const LEAST_CHANNELS: f64 = 8.0;
+/// Side of the raw-pixel baseline's images.
+const RAW: f64 = 32.0;
+/// Bytes an image in the Parquet tables of one epoch, as measured: ids and clusters pack, distances do not.
+const ASSIGNMENTS: f64 = 12.0;
+const SAMPLES: f64 = 5.0;
+/// Images that are reckoned with until ingest has counted them.
+const UNKNOWN: f64 = 100_000.0;
+
+/// Bytes by kind, at the run's largest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Estimate {
+    /// Images; `None` before ingest, where 100,000 are reckoned with.
+    pub images: Option<usize>,
+    /// Feature tables that stand at the same time, the baseline's among them.
+    pub features: f64,
+    /// Checkpoints that stand at the same time.
+    pub checkpoints: f64,
+    /// Assignments, clusters, samples of all epochs.
+    pub history: f64,
+}
+
+impl Estimate {
+    /// Reckons a run's disk space; PNG slices come on top.
+    #[must_use]
+    pub fn of(run: &RunFolder) -> Self {
+        let manifest = run.path.join("dataset").join(MANIFEST);
+        let images = read_table::<Manifest>(&manifest).ok().map(|manifest| manifest.image_id.len());
+        Self::new(&run.config, images)
+    }
+
+    /// As [`Self::of`], for a number of images.
+    #[must_use]
+    pub fn new(config: &Config, images: Option<usize>) -> Self {
+        let n = images.map_or(UNKNOWN, |images| images as f64);
+        let epochs = f64::from(config.run.epochs);
+        let kept = |last: u32| if last == 0 { epochs + 1.0 } else { f64::from(last).min(epochs) + 1.0 };
+        let (d, parameters) = network(config);
+        let value = if config.embed.float16 { 2.0 } else { 4.0 };
+        let marked = match config.retention.checkpoint_every {
+            0 => 0.0,
+            every => (epochs / f64::from(every)).ceil(),
+        };
+        let checkpoints = (kept(config.retention.checkpoints) + marked).min(epochs) + 1.0;
+        // Centroids of every epoch are history too.
+        let centroids = f64::from(config.cluster.k) * d * 4.0;
+        Self {
+            images,
+            features: n * (kept(config.retention.features) * (d * value + 4.0) + RAW * RAW * value + 4.0),
+            // Weights and momentum.
+            checkpoints: checkpoints * parameters * 8.0,
+            history: (epochs + 1.0) * (n * (ASSIGNMENTS + SAMPLES) + centroids),
+        }
+    }
+
+    /// Bytes in all.
+    #[must_use]
+    pub fn total(&self) -> f64 {
+        self.features + self.checkpoints + self.history
+    }
+}
+
+/// Width of the features, and parameters of the network.
+fn network(config: &Config) -> (f64, f64) {
+    let network = &config.network;
+    let channels = CHANNELS.map(|full| (full * network.width).round().max(LEAST_CHANNELS));
+    let inputs = std::iter::once(1.0).chain(channels);
+    // 3 x 3 weights, a bias, and four numbers of the batch norm.
+    let convolutions: f64 = channels.iter().zip(inputs).map(|(out, input)| out * (9.0 * input + 5.0)).sum();
+    let pooled = channels[12] * f64::from(network.pool).powi(2);
+    match network.features {
+        FeatureLayer::Pool => (pooled, convolutions),
+        FeatureLayer::Fc => {
+            let fc = f64::from(network.fc);
+            (fc, convolutions + fc * (pooled + 1.0) + fc * (fc + 1.0))
+        }
+    }
+}
+
+impl fmt::Display for Estimate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [total, features, checkpoints, history] =
+            [self.total(), self.features, self.checkpoints, self.history].map(|bytes| bytes / 1e9);
+        let images = match self.images {
+            Some(images) => format!("{images} images"),
+            None => format!("{UNKNOWN} images (not counted yet)"),
+        };
+        write!(
+            f,
+            "disk space of the whole run with {images}: {total:.1} GB besides the PNG slices \
+             (features {features:.1}, checkpoints {checkpoints:.1}, history {history:.1})"
+        )
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_papers_large_run_with_half_precision_fits_in_100_gb() {
+        let sets = ["embed.float16=true".to_owned()];
+        let config = deepmcat_common::config::resolve(Some("large"), None, &sets).unwrap().0;
+        let estimate = Estimate::new(&config, Some(192_272));
+        // VGG-16 of one input channel without its last layer: 134.3 million, and running statistics.
+        assert!((network(&config).1 / 134.3e6 - 1.0).abs() < 0.001, "{}", network(&config).1);
+        assert!(estimate.total() < 100e9, "{estimate}");
+        assert!(estimate.features > 192_272.0 * 4096.0 * 2.0, "{estimate}");
+    }
+}

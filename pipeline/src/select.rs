@@ -1,0 +1,89 @@
+//! Which nodes a run may do and must do: `--from`, `--only`, `--until`, `--force`.
+
+use std::str::FromStr;
+
+use crate::Error;
+use crate::dag::{Node, NodeId, Pass, Stage};
+
+/// `STAGE@EPOCH`, one node, or `STAGE`, every node of a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pattern {
+    stage: Stage,
+    pass: Option<Pass>,
+}
+
+impl FromStr for Pattern {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let NodeId { stage, pass } = text.parse()?;
+        Ok(Self { stage, pass: text.contains('@').then_some(pass) })
+    }
+}
+
+impl Pattern {
+    fn matches(&self, id: NodeId) -> bool {
+        self.stage == id.stage && self.pass.is_none_or(|pass| pass == id.pass)
+    }
+}
+
+/// What the user asked for.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Selection {
+    /// Run again, though done: this node and all that depend on it; STAGE alone: all its epochs (may be repeated)
+    #[arg(long, value_name = "STAGE[@EPOCH]")]
+    pub from: Vec<Pattern>,
+    /// Run again, though done: this node; what depends on it runs again where its tables change (may be repeated)
+    #[arg(long, value_name = "STAGE[@EPOCH]")]
+    pub force: Vec<Pattern>,
+    /// Do nothing but this, where it is not done (may be repeated)
+    #[arg(long, value_name = "STAGE[@EPOCH]")]
+    pub only: Vec<Pattern>,
+    /// Do nothing but this and what it needs (may be repeated)
+    #[arg(long, value_name = "STAGE[@EPOCH]")]
+    pub until: Vec<Pattern>,
+}
+
+impl Selection {
+    /// For each node, whether it runs though it is done.
+    ///
+    /// # Errors
+    /// When the run has no such node.
+    pub fn forced(&self, nodes: &[Node], dependencies: &[Vec<usize>]) -> Result<Vec<bool>, Error> {
+        let mut forced = matching(&self.from, nodes)?;
+        for place in 0..nodes.len() {
+            forced[place] |= dependencies[place].iter().any(|&before| forced[before]);
+        }
+        let alone = matching(&self.force, nodes)?;
+        Ok(forced.into_iter().zip(alone).map(|(from, alone)| from || alone).collect())
+    }
+
+    /// For each node, whether this run may do it.
+    ///
+    /// # Errors
+    /// When the run has no such node.
+    pub fn allowed(&self, nodes: &[Node], dependencies: &[Vec<usize>]) -> Result<Vec<bool>, Error> {
+        let mut until = matching(&self.until, nodes)?;
+        for place in (0..nodes.len()).rev().filter(|_| !self.until.is_empty()) {
+            if until[place] {
+                dependencies[place].iter().for_each(|&before| until[before] = true);
+            }
+        }
+        let only = matching(&self.only, nodes)?;
+        let may = |place: usize| (self.only.is_empty() || only[place]) && (self.until.is_empty() || until[place]);
+        Ok((0..nodes.len()).map(may).collect())
+    }
+}
+
+fn matching(patterns: &[Pattern], nodes: &[Node]) -> Result<Vec<bool>, Error> {
+    let mut found = vec![false; nodes.len()];
+    for pattern in patterns {
+        let mut places = (0..nodes.len()).filter(|&place| pattern.matches(nodes[place].id)).peekable();
+        if places.peek().is_none() {
+            let pass = pattern.pass.unwrap_or(Pass::Once);
+            return Err(Error::NoNode { node: NodeId { stage: pattern.stage, pass }.to_string() });
+        }
+        places.for_each(|place| found[place] = true);
+    }
+    Ok(found)
+}
