@@ -7,7 +7,7 @@ RUN ?= runs/demo
 ARCHIVE ?= runs/demo-archive
 SUBJECTS ?= 97
 
-# Python with DuckDB, polars and Snakemake, for the tests that run the README's queries and the exported workflow.
+# Python with the packages of tests/requirements.txt, for what users do with our tables and files.
 QUERY_PYTHON := target/query-python
 export DEEPMCAT_TEST_PYTHONPATH := $(CURDIR)/$(QUERY_PYTHON)
 export DEEPMCAT_TEST_PYTHON := $(PYTHON)
@@ -48,7 +48,7 @@ test: setup $(QUERY_PYTHON)/.done
 
 $(QUERY_PYTHON)/.done: tests/requirements.txt
 	rm -rf $(QUERY_PYTHON)
-	$(PYTHON) -m pip install --quiet --target $(QUERY_PYTHON) -r $< || echo "skipped: DuckDB, polars and Snakemake could not be installed; their tests will say so"
+	$(PYTHON) -m pip install --quiet --target $(QUERY_PYTHON) -r $< || echo "skipped: the packages of tests/requirements.txt could not be installed; their tests will say so"
 	mkdir -p $(QUERY_PYTHON) && touch $@
 
 lint: setup

@@ -24,6 +24,7 @@ pub mod schedule;
 pub mod select;
 pub mod stop;
 pub mod summary;
+pub mod tensorboard;
 
 pub use error::Error;
 pub use run_folder::RunFolder;

@@ -45,7 +45,7 @@ impl Drop for Lock {
 }
 
 /// This machine's name: a run folder may be shared.
-fn host() -> String {
+pub(crate) fn host() -> String {
     let name = fs_err::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     if name.trim().is_empty() { "unknown host".to_owned() } else { name.trim().to_owned() }
 }

@@ -16,6 +16,7 @@ use crate::receipt::Receipt;
 use crate::retention::prune;
 use crate::select::Selection;
 use crate::stop::Stop;
+use crate::tensorboard::TensorBoard;
 use crate::{Error, RunFolder};
 use node::Around;
 use report::Report;
@@ -69,6 +70,7 @@ struct Scheduler<'a> {
     failed: BTreeSet<usize>,
     first_failure: Option<Error>,
     ran: usize,
+    board: TensorBoard,
 }
 
 impl<'a> Scheduler<'a> {
@@ -93,6 +95,7 @@ impl<'a> Scheduler<'a> {
             failed: BTreeSet::new(),
             first_failure: None,
             ran: 0,
+            board: TensorBoard::new(&run.path),
         }
     }
 
@@ -131,6 +134,7 @@ impl<'a> Scheduler<'a> {
                         self.plan.receipts[place] = Some(receipt);
                         self.plan.states[place] = State::Done;
                         report.finished(self.run, self.plan, place);
+                        self.board.add(self.run, self.plan, &self.plan.nodes[place])?;
                         prune(self.run, self.plan)?;
                         if saved.elapsed() > SAVE_EVERY {
                             hashes.save()?;

@@ -3,26 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::python::python;
 use crate::world::{World, assert_same, tables};
-
-/// Snakemake for Python (make test fetches it); `None`, with a line that says so, without.
-fn snakemake(world: &World, words: &[&str]) -> Option<String> {
-    let python = std::env::var("DEEPMCAT_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let packages = std::env::var("DEEPMCAT_TEST_PYTHONPATH").unwrap_or_default();
-    let command = |words: &[&str]| {
-        let mut command = Command::new(&python);
-        command.args(words).env("PYTHONPATH", &packages).env("HOME", world.path("")).current_dir(world.path(""));
-        command.output()
-    };
-    if !command(&["-c", "import snakemake.cli"]).is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: Snakemake for Python is not there (make test fetches it)");
-        return None;
-    }
-    let output = command(&[&["-m", "snakemake"], words].concat()).unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{text}");
-    Some(text)
-}
 
 #[test]
 fn snakemake_gives_the_tables_of_a_run() {
@@ -41,7 +23,8 @@ fn snakemake_gives_the_tables_of_a_run() {
     assert!(text.contains("sys.setrecursionlimit(") && text.contains("rule embed_1_1:"), "{text}");
     let file = world.path("Snakefile");
     fs_err::write(&file, text).unwrap();
-    if snakemake(&world, &["--snakefile", "Snakefile", "--cores", "2"]).is_none() {
+    let code = "from snakemake.cli import main; main(['--snakefile', 'Snakefile', '--cores', '2'])";
+    if python(&world, "snakemake.cli", code).is_none() {
         return;
     }
     world.deepmcat(&["run", "run"]);
