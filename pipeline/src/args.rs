@@ -132,6 +132,15 @@ pub enum Command {
         /// The run folder
         run: PathBuf,
     },
+    /// Say whether this machine has what a run needs: programs, libtorch, memory, disk
+    #[command(after_help = "Example: deepmcat doctor runs/study")]
+    Doctor {
+        /// A run folder, to see whether there is room for the rest of it
+        run: Option<PathBuf>,
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the completions of a shell
     #[command(after_help = "Example: deepmcat completions bash > ~/.local/share/bash-completion/completions/deepmcat")]
     Completions {

@@ -33,6 +33,7 @@ pub fn run(args: Args) -> Result<(), Error> {
             explain::print(&export::export(engine, &run)?);
             Ok(())
         }
+        Command::Doctor { run, json } => explain::doctor(run.as_deref(), json),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "deepmcat", &mut std::io::stdout());
             Ok(())

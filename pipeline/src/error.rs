@@ -17,6 +17,12 @@ pub enum Error {
     /// The file system; the source names the file.
     #[error("the run folder could not be read or written{}", hint(.0))]
     Io(#[from] std::io::Error),
+    /// A machine that no run works on.
+    #[error("{bad} of what a run needs is not there\nhint: the lines marked BAD say what to do")]
+    Unwell {
+        /// How many findings are bad.
+        bad: usize,
+    },
     /// A signal ended the run.
     #[error("stopped; what was finished is kept\nhint: go on with: deepmcat run {}", path.display())]
     Stopped {
@@ -135,9 +141,12 @@ impl Failure for Error {
             | Self::LeftOut { .. } => true,
             Self::Schema(error) => error.is_usage(),
             Self::NodeFailed { usage, .. } => *usage,
-            Self::Io(_) | Self::Stopped { .. } | Self::Locked { .. } | Self::Start { .. } | Self::BadReceipt { .. } => {
-                false
-            }
+            Self::Unwell { .. }
+            | Self::Io(_)
+            | Self::Stopped { .. }
+            | Self::Locked { .. }
+            | Self::Start { .. }
+            | Self::BadReceipt { .. } => false,
         }
     }
 

@@ -7,6 +7,7 @@ pub mod args;
 pub mod commands;
 pub mod dag;
 pub mod dispatch;
+pub mod doctor;
 pub mod error;
 pub mod estimate;
 pub mod events;

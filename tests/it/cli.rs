@@ -1,5 +1,7 @@
 //! The command line: help, errors that say what to do, exit codes.
 
+use serde_json::Value;
+
 use crate::world::{World, program};
 
 #[test]
@@ -94,4 +96,32 @@ fn a_table_of_another_kind_is_refused_by_name() {
     );
     assert!(message.contains("expected table `assignments v1`, found `clusters v1`"), "{message}");
     assert!(!world.path("run/samples/epoch=9").exists());
+}
+
+#[test]
+fn the_doctor_finds_what_is_missing() {
+    let world = World::new();
+    world.small_run();
+    let findings: Value = serde_json::from_str(&world.deepmcat(&["doctor", "run", "--json"])).unwrap();
+    let verdict = |findings: &Value, what: &str| {
+        let all = findings.as_array().unwrap();
+        all.iter().find(|finding| finding["what"] == what).unwrap()["verdict"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(["stages", "libtorch", "memory", "disk"].map(|what| verdict(&findings, what)), ["ok"; 4]);
+
+    // deepmcat alone, and a run that wants a graphics card and more room than any disk has.
+    world.init("large");
+    let toml = world.path("large/run.toml");
+    let text = fs_err::read_to_string(&toml).unwrap().replace("epochs = 2", "epochs = 4000000000");
+    fs_err::write(&toml, text).unwrap();
+    let alone = world.path("alone");
+    fs_err::create_dir_all(&alone).unwrap();
+    fs_err::copy(program("deepmcat"), alone.join("deepmcat")).unwrap();
+    let mut doctor = std::process::Command::new(alone.join("deepmcat"));
+    let output = doctor.args(["doctor", "large"]).env("PATH", "").current_dir(world.path("")).output().unwrap();
+    let (said, hint) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(1), "{said}{hint}");
+    assert!(said.contains("BAD  stages     deepmcat-ingest is neither beside deepmcat nor on PATH"), "{said}");
+    assert!(said.contains("BAD  libtorch ") && said.contains("BAD  disk "), "{said}");
+    assert!(hint.contains("3 of what a run needs"), "{hint}");
 }

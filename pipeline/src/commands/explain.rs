@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::args::GraphFormat;
 use crate::dag::{NodeId, dependencies, nodes};
+use crate::doctor::{self, Finding, Verdict};
 use crate::estimate::Estimate;
 use crate::hashes::Hashes;
 use crate::plan::{Plan, State};
@@ -141,6 +142,27 @@ pub(super) fn why(path: &Path, node: &str, as_json: bool) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// `deepmcat doctor`: what a run needs, and whether it is there.
+pub(super) fn doctor(run: Option<&Path>, as_json: bool) -> Result<(), Error> {
+    let findings = doctor::examine(run)?;
+    if as_json {
+        print_json(&findings);
+    } else {
+        for Finding { what, verdict, text } in &findings {
+            let verdict = match verdict {
+                Verdict::Ok => "ok",
+                Verdict::Note => "note",
+                Verdict::Bad => "BAD",
+            };
+            print(&format!("{verdict:<5}{what:<11}{text}"));
+        }
+    }
+    match findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count() {
+        0 => Ok(()),
+        bad => Err(Error::Unwell { bad }),
+    }
 }
 
 /// `deepmcat dag`: the graph.

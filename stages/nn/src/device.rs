@@ -64,7 +64,8 @@ fn keep_freed_memory() {
 }
 
 /// Whether the processor computes in bfloat16; without, libtorch leaves oneDNN for loops of its own.
-fn has_bfloat16() -> bool {
+#[must_use]
+pub fn has_bfloat16() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::arch::is_x86_feature_detected!("avx512bf16");
     #[cfg(not(target_arch = "x86_64"))]
