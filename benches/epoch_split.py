@@ -42,8 +42,9 @@ def main():
         print(f"{stage:<10}{wall / n:>8.2f}{compute / n:>9.2f}{(wall - compute) / n:>8.2f}  {parts}")
         total_wall += wall / n
         total_compute += compute / n
-    ends = [(run / "receipts" / f"train@{epoch}.json").stat().st_mtime for epoch in epochs]
-    elapsed = (ends[-1] - ends[0]) / (len(ends) - 1) if len(ends) > 1 else total_wall
+    # From the end of the epoch before the first to the end of the last.
+    ends = [(run / "receipts" / f"train@{epoch}.json").stat().st_mtime for epoch in (epochs[0] - 1, epochs[-1])]
+    elapsed = (ends[1] - ends[0]) / len(epochs)
     print(f"{'gap':<10}{elapsed - total_wall:>8.2f}{0:>9.2f}{elapsed - total_wall:>8.2f}  the runner, and evaluate beside")
     print(f"{'epoch':<10}{elapsed:>8.2f}{total_compute:>9.2f}{elapsed - total_compute:>8.2f}")
     print(f"share that is not computation: {100 * (1 - total_compute / elapsed):.1f} %")

@@ -166,6 +166,12 @@ impl Node {
         if self.id.stage == Stage::Embed { config.pipeline.shards as usize } else { 1 }
     }
 
+    /// True for what takes long to start.
+    #[must_use]
+    pub fn loads_libtorch(&self) -> bool {
+        matches!(self.id.stage, Stage::Init | Stage::Embed | Stage::Cluster | Stage::Train)
+    }
+
     /// True for what computes on a graphics card.
     #[must_use]
     pub fn uses_card(&self, config: &Config) -> bool {

@@ -1,6 +1,7 @@
 //! Runs what is not done, several nodes at a time, each as soon as its inputs are there.
 
 mod node;
+mod process;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use crate::stop::Stop;
 use crate::tensorboard::TensorBoard;
 use crate::{Error, RunFolder};
 use node::Around;
+use process::Early;
 use report::Report;
 
 /// How to run.
@@ -103,7 +105,8 @@ impl<'a> Scheduler<'a> {
         let mut report = Report::new(self.run, self.plan);
         let (sender, finished) = unbounded::<(usize, Result<Receipt, Error>)>();
         let (run, hashes) = (self.run, self.hashes);
-        let around = Around { run, hashes, events: self.events, stop: self.stop };
+        let early = Early::new(self.stop);
+        let around = Around { run, hashes, events: self.events, stop: self.stop, early: &early };
         let mut saved = Instant::now();
         std::thread::scope(|scope| -> Result<(), Error> {
             loop {
@@ -119,6 +122,9 @@ impl<'a> Scheduler<'a> {
                         // The receiver outlives every sender.
                         let _ = sender.send((place, receipt));
                     });
+                }
+                for place in self.worth_an_early_start(&early) {
+                    around.start_early(&self.plan.nodes[place])?;
                 }
                 if self.running.is_empty() {
                     // Nodes found unchanged on the way may have freed what nodes that ran had to bring back.
@@ -189,6 +195,26 @@ impl<'a> Scheduler<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// The nodes after those that run whose processes can be started and wait: they will surely run, since they never
+    /// did, and libtorch takes longer to load than some of them compute.
+    fn worth_an_early_start(&self, early: &Early<'_>) -> Vec<usize> {
+        const AHEAD: usize = 2;
+        if self.running.is_empty() || self.stop.signal().is_some() || self.first_failure.is_some() {
+            return Vec::new();
+        }
+        let next = |&place: &usize| {
+            self.plan.is_open(place)
+                && self.plan.nodes[place].loads_libtorch()
+                && !self.running.contains_key(&place)
+                && !self.failed.contains(&place)
+        };
+        let surely = |&place: &usize| {
+            let node = &self.plan.nodes[place];
+            self.plan.receipts[place].is_none() && node.shards(&self.run.config) == 1 && !early.has(node.id)
+        };
+        (0..self.plan.nodes.len()).filter(next).take(AHEAD).filter(surely).collect()
     }
 
     /// Processes that a node takes at the same time.

@@ -1,6 +1,7 @@
 //! Ctrl-C, SIGTERM and a closed terminal: the first ends a run tidily, the second at once.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::process::ChildStdin;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -63,7 +64,13 @@ impl Stop {
         }
     }
 
-    /// Forgets a stage that has ended.
+    /// Tells a stage that waits to begin; false where a signal came or it is gone.
+    #[must_use]
+    pub fn tell(&self, process: u32) -> bool {
+        self.lock().stages.get_mut(&process).is_some_and(|stdin| stdin.write_all(b"\n").is_ok())
+    }
+
+    /// Closes the stdin of a stage: one that has ended is forgotten, one that waits ends.
     pub fn ended(&self, process: u32) {
         self.lock().stages.remove(&process);
     }

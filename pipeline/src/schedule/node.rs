@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
-use wait4::Wait4;
-
+use super::process::{Early, Process};
 use crate::dag::{Node, Stage};
-use crate::dispatch::stage_program;
 use crate::events::{Event, Events};
 use crate::fingerprint::Components;
 use crate::hashes::Hashes;
@@ -31,6 +29,7 @@ pub(super) struct Around<'a> {
     pub(super) hashes: &'a Hashes,
     pub(super) events: &'a Events,
     pub(super) stop: &'a Stop,
+    pub(super) early: &'a Early<'a>,
 }
 
 impl Around<'_> {
@@ -70,7 +69,12 @@ impl Around<'_> {
 
     /// Starts the stage, or all its shards, and waits: how the first to fail ended, if one did.
     fn attempt(&self, node: &Node, attempt: u32, processes: usize) -> Result<Option<ExitStatus>, Error> {
-        let log = self.open_log(node)?;
+        let waiting = self.early.take(node.id);
+        let log = match &waiting {
+            Some(process) => process.log.try_clone()?,
+            None => self.open_log(node)?,
+        };
+        let waiting = Mutex::new(waiting);
         if node.id.stage == Stage::Embed {
             // Parts of another number of shards would be read with the new ones.
             for path in node.outputs.iter().filter(|path| self.run.path.join(path).exists()) {
@@ -85,7 +89,8 @@ impl Around<'_> {
                 if shard >= shards {
                     return Ok(None);
                 }
-                let status = self.stage(node, attempt, (shard, shards), &log)?;
+                let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let status = self.stage(node, attempt, (shard, shards), &log, waiting)?;
                 if !status.success() {
                     next.store(shards, Ordering::Relaxed);
                     return Ok(Some(status));
@@ -113,39 +118,31 @@ impl Around<'_> {
         Ok(log.into_parts().0)
     }
 
-    /// Runs one process of a node.
-    fn stage(&self, node: &Node, attempt: u32, shard: (usize, usize), log: &File) -> Result<ExitStatus, Error> {
-        let stage = node.id.stage.binary();
-        let program = stage_program(stage)?;
-        let line = node.command_line(&self.run.path, shard);
-        let words: Vec<_> = line.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        let mut log = log.try_clone()?;
-        writeln!(log, "$ deepmcat-{stage} {}", words.join(" "))?;
-        let mut command = Command::new(&program);
-        command.args(&line).env(deepmcat_common::PARENT_WATCH, "1").envs(waiting());
-        command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
-        // Ctrl-C on a terminal reaches the runner alone, which then tells the stages.
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        let clock = Instant::now();
-        let mut child = command.spawn().map_err(|source| Error::Start { program, source })?;
-        // Waiting would close stdin first, which tells the stage that its runner is gone.
-        let stdin = child.stdin.take();
-        self.stop.hold(child.id(), stdin);
-        let ended = child.wait4();
-        self.stop.ended(child.id());
-        let ended = ended?;
-        self.events.add(&Event::new(node.id, shard.0, attempt, start, clock.elapsed().as_secs_f64(), &ended))?;
+    /// Runs one process of a node, the one that waits for it if there is one.
+    fn stage(
+        &self,
+        node: &Node,
+        attempt: u32,
+        shard: (usize, usize),
+        log: &File,
+        waiting: Option<Process>,
+    ) -> Result<ExitStatus, Error> {
+        let process = match waiting {
+            Some(process) => process,
+            None => Process::spawn(self.run, self.stop, node, shard, log, false)?,
+        };
+        let start = process.start;
+        let (ended, seconds) = process.wait(self.stop)?;
+        self.events.add(&Event::new(node.id, shard.0, attempt, start, seconds, &ended))?;
         Ok(ended.status)
     }
-}
 
-/// Threads of a stage wait asleep unless the user says otherwise: libgomp's spin, and what runs beside them (another
-/// node, another program) then slows every step many times.
-fn waiting() -> Option<(&'static str, &'static str)> {
-    const POLICY: &str = "OMP_WAIT_POLICY";
-    std::env::var_os(POLICY).is_none().then_some((POLICY, "PASSIVE"))
+    /// Starts a node's process before its inputs are there. Only what has never run is worth it: it will surely run.
+    pub(super) fn start_early(&self, node: &Node) -> Result<(), Error> {
+        let log = self.open_log(node)?;
+        self.early.add(node.id, Process::spawn(self.run, self.stop, node, (0, 1), &log, true)?);
+        Ok(())
+    }
 }
 
 fn failure(run: &RunFolder, node: &Node, status: ExitStatus, usage: bool) -> Error {
