@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 
-KEPT = ["dataset", "baseline", "features", "assignments", "clusters", "samples", "metrics", "checkpoints"]
+KEPT = ["dataset", "pixels", "baseline", "features", "assignments", "clusters", "samples", "metrics", "checkpoints"]
 
 
 def tables(run):

@@ -15,6 +15,7 @@ use crate::Error;
 #[allow(missing_docs)]
 pub enum Stage {
     Ingest,
+    Pack,
     Init,
     Embed,
     Cluster,
@@ -24,14 +25,15 @@ pub enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 7] =
-        [Self::Ingest, Self::Init, Self::Embed, Self::Cluster, Self::Sample, Self::Train, Self::Evaluate];
+    const ALL: [Self; 8] =
+        [Self::Ingest, Self::Pack, Self::Init, Self::Embed, Self::Cluster, Self::Sample, Self::Train, Self::Evaluate];
 
     /// Its name in commands and file names.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Ingest => "ingest",
+            Self::Pack => "pack",
             Self::Init => "init",
             Self::Embed => "embed",
             Self::Cluster => "cluster",
@@ -230,8 +232,12 @@ fn checkpoint_before(epoch: Epoch) -> PathBuf {
 /// All nodes of a run: each stands after the nodes whose outputs it reads.
 #[must_use]
 pub fn nodes(config: &Config) -> Vec<Node> {
-    let mut nodes =
-        vec![ingest(config), Node::new(Stage::Init, Pass::Once).flag("--init").writes("--out", "checkpoints/initial")];
+    let once = |stage| Node::new(stage, Pass::Once);
+    let mut nodes = vec![
+        ingest(config),
+        once(Stage::Pack).reads_dataset().writes("--out", "pixels"),
+        once(Stage::Init).flag("--init").writes("--out", "checkpoints/initial"),
+    ];
     nodes.extend(baseline(config));
     for epoch in (0..config.run.epochs).map(Epoch) {
         nodes.extend(assign(epoch));
@@ -300,7 +306,11 @@ fn as_last(config: &Config, mut node: Node) -> Node {
 /// embed -> cluster -> evaluate of one epoch.
 fn assign(epoch: Epoch) -> [Node; 3] {
     let node = |stage| Node::new(stage, Pass::Epoch(epoch));
-    let embed = node(Stage::Embed).reads_dataset().reads("--weights", checkpoint_before(epoch)).epoch(epoch);
+    let embed = node(Stage::Embed)
+        .reads_dataset()
+        .reads("--pixels", "pixels")
+        .reads("--weights", checkpoint_before(epoch))
+        .epoch(epoch);
     let mut cluster = node(Stage::Cluster).reads("--features", at("features", epoch)).epoch(epoch);
     let mut evaluate = node(Stage::Evaluate)
         .reads_dataset()
@@ -327,6 +337,7 @@ fn learn(epoch: Epoch) -> [Node; 2] {
             .writes("--out", at("samples", epoch)),
         node(Stage::Train)
             .reads_dataset()
+            .reads("--pixels", "pixels")
             .reads("--samples", at("samples", epoch))
             .reads("--weights", checkpoint_before(epoch))
             .epoch(epoch)
@@ -397,7 +408,7 @@ mod tests {
     #[test]
     fn the_chain_is_the_papers_with_a_final_clean_pass() {
         let names: Vec<String> = graph().iter().map(|node| node.id.to_string()).collect();
-        let expected = "ingest init embed@raw cluster@raw evaluate@raw \
+        let expected = "ingest pack init embed@raw cluster@raw evaluate@raw \
             embed@0 cluster@0 evaluate@0 sample@0 train@0 embed@1 cluster@1 evaluate@1 sample@1 train@1 \
             embed@2 cluster@2 evaluate@2";
         assert_eq!(names.join(" "), expected.split_whitespace().collect::<Vec<_>>().join(" "));

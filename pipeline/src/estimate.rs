@@ -25,6 +25,8 @@ const UNKNOWN: f64 = 100_000.0;
 pub struct Estimate {
     /// Images; `None` before ingest, where 100,000 are reckoned with.
     pub images: Option<usize>,
+    /// The pixel table.
+    pub pixels: f64,
     /// Feature tables that stand at the same time, the baseline's among them.
     pub features: f64,
     /// Checkpoints that stand at the same time.
@@ -59,6 +61,7 @@ impl Estimate {
         let centroids = f64::from(config.cluster.k) * d * 4.0;
         Self {
             images,
+            pixels: n * (f64::from(config.network.input) * 4.0 / 3.0).ceil().powi(2),
             features: n * (kept(config.retention.features) * (d * value + 4.0) + RAW * RAW * value + 4.0),
             // Weights and momentum.
             checkpoints: checkpoints * parameters * 8.0,
@@ -69,7 +72,7 @@ impl Estimate {
     /// Bytes in all.
     #[must_use]
     pub fn total(&self) -> f64 {
-        self.features + self.checkpoints + self.history
+        self.pixels + self.features + self.checkpoints + self.history
     }
 }
 
@@ -92,8 +95,8 @@ fn network(config: &Config) -> (f64, f64) {
 
 impl fmt::Display for Estimate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [total, features, checkpoints, history] =
-            [self.total(), self.features, self.checkpoints, self.history].map(|bytes| bytes / 1e9);
+        let [total, pixels, features, checkpoints, history] =
+            [self.total(), self.pixels, self.features, self.checkpoints, self.history].map(|bytes| bytes / 1e9);
         let images = match self.images {
             Some(images) => format!("{images} images"),
             None => format!("{UNKNOWN} images (not counted yet)"),
@@ -101,7 +104,7 @@ impl fmt::Display for Estimate {
         write!(
             f,
             "disk space of the whole run with {images}: {total:.1} GB besides the PNG slices \
-             (features {features:.1}, checkpoints {checkpoints:.1}, history {history:.1})"
+             (pixels {pixels:.1}, features {features:.1}, checkpoints {checkpoints:.1}, history {history:.1})"
         )
     }
 }

@@ -136,6 +136,6 @@ fn files(path: &Path, shard: usize, config: &Config) -> Vec<PathBuf> {
         let names = ["model", "optimizer", "head"].into_iter().take(if kept { 3 } else { 2 });
         return names.map(|name| path.join(format!("{name}.safetensors"))).collect();
     }
-    let features = path.starts_with("features") || path.ends_with("features");
-    vec![path.join(if features { FEATURES_PART_0.replace('0', &shard.to_string()) } else { PART_0.to_owned() })]
+    let arrow = path.starts_with("features") || path.ends_with("features") || path.starts_with("pixels");
+    vec![path.join(if arrow { FEATURES_PART_0.replace('0', &shard.to_string()) } else { PART_0.to_owned() })]
 }

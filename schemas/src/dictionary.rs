@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use crate::table::Table;
-use crate::{Assignments, Clusters, Events, Inputs, Manifest, Metrics, Rejects, Samples, Sources, Training, features};
+use crate::{
+    Assignments, Clusters, Events, Inputs, Manifest, Metrics, Rejects, Samples, Sources, Training, features, pixels,
+};
 
 const HEAD: &str = "# Tables\n\nMade from the code by `cargo run -p deepmcat-schemas --example dictionary`; a test keeps it true.\n\n\
 Every table's footer (Parquet key-value metadata, Arrow schema metadata) holds `deepmcat.table`, \
@@ -18,6 +20,7 @@ pub fn markdown() -> String {
     describe::<Sources>(&mut page, "dataset/sources.parquet");
     describe::<Rejects>(&mut page, "dataset/rejects.parquet");
     describe::<Inputs>(&mut page, "dataset/inputs.parquet");
+    pixels_page(&mut page);
     features_page(&mut page);
     describe::<Assignments>(&mut page, "assignments/epoch=T/part-0.parquet");
     describe::<Clusters>(&mut page, "clusters/epoch=T/part-0.parquet");
@@ -41,6 +44,12 @@ fn describe<T: Table>(page: &mut String, path: &str) {
         let null = if column.nullable { "yes" } else { "" };
         let _ = writeln!(page, "| `{}` | {} | {null} | {} |", column.name, column.data_type, column.doc);
     }
+}
+
+fn pixels_page(page: &mut String) {
+    head(page, pixels::NAME, pixels::VERSION, "pixels/part-0.arrow", pixels::DOC);
+    page.push_str("| `image_id` | UInt32 |  | The image. |\n");
+    page.push_str("| `pixels` | FixedSizeList(side * side x UInt8) |  | Grey levels, row by row. |\n");
 }
 
 fn features_page(page: &mut String) {

@@ -7,19 +7,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float16Type, Float32Type, UInt32Type};
-use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float16Array, Float32Array, RecordBatch, UInt32Array};
-use arrow_buffer::{Buffer, ScalarBuffer};
-use arrow_ipc::convert::try_fb_to_schema;
-use arrow_ipc::reader::{FileDecoder, read_footer_length};
-use arrow_ipc::writer::FileWriter;
-use arrow_ipc::{Block, root_as_footer};
-use arrow_schema::{DataType, Field, Schema};
-use fs_err::File;
+use arrow_array::types::{Float16Type, Float32Type};
+use arrow_array::{ArrayRef, Float16Array, Float32Array};
+use arrow_buffer::ScalarBuffer;
+use arrow_schema::DataType;
 use half::f16;
 
-use crate::stamp::{SCHEMA_VERSION, TABLE};
-use crate::{ImageId, SchemaError, Stamp, files};
+use crate::mapped::{self, Kind};
+use crate::{ImageId, SchemaError, Stamp};
+
+const KIND: Kind =
+    Kind { name: NAME, version: VERSION, column: "features", expected: "FixedSizeList(Float32 | Float16)" };
 
 /// The table's name: its folder in a run.
 pub const NAME: &str = "features";
@@ -65,35 +63,11 @@ pub fn write(
     values: Values<'_>,
     stamp: &Stamp,
 ) -> Result<(), SchemaError> {
-    let bad = |reason: String| SchemaError::BadRows { path: path.to_owned(), table: NAME, reason };
-    if values.len() != ids.len() * dimensions {
-        return Err(bad(format!("{} values for {} images of {dimensions} dimensions", values.len(), ids.len())));
-    }
     let (data_type, items): (DataType, ArrayRef) = match values {
         Values::F32(values) => (DataType::Float32, Arc::new(Float32Array::from(values.to_vec()))),
         Values::F16(values) => (DataType::Float16, Arc::new(Float16Array::from(values.to_vec()))),
     };
-    let item = Arc::new(Field::new("item", data_type, false));
-    let width = i32::try_from(dimensions).map_err(|e| bad(e.to_string()))?;
-    let features =
-        FixedSizeListArray::try_new(Arc::clone(&item), width, items, None).map_err(|e| bad(e.to_string()))?;
-    let schema = Schema::new_with_metadata(
-        vec![
-            Field::new("image_id", DataType::UInt32, false),
-            Field::new("features", DataType::FixedSizeList(item, width), false),
-        ],
-        stamp.metadata(NAME, VERSION),
-    );
-    let schema = Arc::new(schema);
-    let ids: ArrayRef = Arc::new(UInt32Array::from_iter_values(ids.iter().map(|id| id.0)));
-    let batch =
-        RecordBatch::try_new(Arc::clone(&schema), vec![ids, Arc::new(features)]).map_err(|e| bad(e.to_string()))?;
-    files::write_atomic(path, |file| {
-        let buffered = std::io::BufWriter::with_capacity(1 << 20, file);
-        let mut writer = FileWriter::try_new(buffered, &schema).map_err(std::io::Error::other)?;
-        writer.write(&batch).map_err(std::io::Error::other)?;
-        writer.finish().map_err(std::io::Error::other)
-    })
+    mapped::write(path, KIND, (data_type, dimensions), [Ok((ids.to_vec(), items))], stamp)
 }
 
 /// A memory-mapped feature table `[n, d]`.
@@ -117,55 +91,19 @@ impl FeatureTable {
     /// # Errors
     /// When the file is absent, damaged, or not a feature table of this version.
     pub fn open(path: &Path) -> Result<Self, SchemaError> {
-        let file = File::open(path)?;
-        // SAFETY: tables are written under another name and renamed, and never changed in place, so the mapped
-        // file does not change under the map.
-        #[allow(unsafe_code)]
-        let map = unsafe { memmap2::Mmap::map(file.file()) }?;
-        let buffer = Buffer::from(bytes::Bytes::from_owner(map));
-        let (schema, batch) = decode(&buffer).map_err(|error| SchemaError::unreadable(path, "Arrow IPC", error))?;
-        let found = (schema.metadata.get(TABLE), schema.metadata.get(SCHEMA_VERSION));
-        if found != (Some(&NAME.to_owned()), Some(&VERSION.to_string())) {
-            let text = |part: Option<&String>| part.cloned().unwrap_or_else(|| "?".to_owned());
-            return Err(SchemaError::WrongTable {
-                path: path.to_owned(),
-                expected: format!("{NAME} v{VERSION}"),
-                found: format!("{} v{}", text(found.0), text(found.1)),
-            });
-        }
-        let column = |name: &str, expected: &str| {
-            batch.column_by_name(name).cloned().ok_or_else(|| SchemaError::MissingColumn {
-                path: path.to_owned(),
-                table: NAME,
-                column: name.to_owned(),
-                expected: expected.to_owned(),
-            })
+        let table = mapped::open(path, KIND)?;
+        let [(ids, list)] = &table.batches[..] else {
+            let reason = format!("{} record batches, expected one", table.batches.len());
+            return Err(SchemaError::unreadable(path, "Arrow IPC", reason));
         };
-        let wrong = |column: &str, array: &dyn Array, expected: &str| SchemaError::WrongType {
-            path: path.to_owned(),
-            table: NAME,
-            column: column.to_owned(),
-            expected: expected.to_owned(),
-            found: array.data_type().to_string(),
-        };
-        let ids = column("image_id", "UInt32")?;
-        let features = column("features", "FixedSizeList(Float32 | Float16)")?;
-        let ids = ids.as_primitive_opt::<UInt32Type>().ok_or_else(|| wrong("image_id", &ids, "UInt32"))?;
-        let expected = "FixedSizeList(Float32 | Float16)";
-        let list = features.as_fixed_size_list_opt().ok_or_else(|| wrong("features", &features, expected))?;
         let values = if let Some(values) = list.values().as_primitive_opt::<Float32Type>() {
             Mapped::F32(values.values().clone())
         } else if let Some(values) = list.values().as_primitive_opt::<Float16Type>() {
             Mapped::F16(values.values().clone())
         } else {
-            return Err(wrong("features", &features, expected));
+            return Err(mapped::wrong(path, KIND, KIND.column, KIND.expected, list));
         };
-        Ok(Self {
-            ids: ids.values().clone(),
-            values,
-            dimensions: usize::try_from(list.value_length()).unwrap_or_default(),
-            stamp: Stamp::from_metadata(|key| schema.metadata.get(key).map(ToString::to_string)),
-        })
+        Ok(Self { ids: ids.clone(), values, dimensions: table.width, stamp: table.stamp })
     }
 
     /// The number of images, n.
@@ -212,33 +150,6 @@ impl FeatureTable {
 #[must_use]
 pub fn part(folder: &Path) -> PathBuf {
     folder.join(crate::FEATURES_PART_0)
-}
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-/// Length of what ends an Arrow file: the footer's length (i32) and the magic `ARROW1`.
-const TRAILER: usize = 10;
-
-/// The schema and the one record batch of an Arrow file, as views into `buffer`.
-fn decode(buffer: &Buffer) -> Result<(Arc<Schema>, RecordBatch), Failure> {
-    let trailer_start = buffer.len().checked_sub(TRAILER).ok_or("shorter than an Arrow trailer")?;
-    let trailer: [u8; TRAILER] = buffer[trailer_start..].try_into()?;
-    let footer_start = trailer_start.checked_sub(read_footer_length(trailer)?).ok_or("the footer does not fit")?;
-    let footer = root_as_footer(&buffer[footer_start..trailer_start]).map_err(|error| error.to_string())?;
-    let schema = Arc::new(try_fb_to_schema(footer.schema().ok_or("no schema")?)?);
-    let blocks: Vec<Block> = footer.recordBatches().iter().flatten().copied().collect();
-    let [block] = blocks[..] else {
-        return Err(format!("{} record batches, expected one", blocks.len()).into());
-    };
-    let start = usize::try_from(block.offset())?;
-    let length = usize::try_from(block.bodyLength())? + usize::try_from(block.metaDataLength())?;
-    if start.checked_add(length).is_none_or(|end| end > buffer.len()) {
-        return Err("the record batch does not fit into the file".into());
-    }
-    // Alignment is required, so that the decoder fails rather than copies the map into memory.
-    let decoder = FileDecoder::new(Arc::clone(&schema), footer.version()).with_require_alignment(true);
-    let batch = decoder.read_record_batch(&block, &buffer.slice_with_length(start, length))?;
-    Ok((schema, batch.ok_or("an empty record batch")?))
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! A stage reads tables and writes tables; nothing else passes between stages. Each table is a struct of
 //! columns in [`tables`], from which its Arrow schema, its reader, its writer and its page in
-//! `docs/tables.md` follow. Features alone are too large to be read whole: see [`features`].
+//! `docs/tables.md` follow. Features and pixels alone are too large to be read whole: see
+//! [`features`] and [`pixels`].
 
 pub mod dictionary;
 mod error;
@@ -10,7 +11,9 @@ pub mod features;
 pub mod files;
 mod ids;
 pub mod layout;
+mod mapped;
 mod parquet_io;
+pub mod pixels;
 mod stamp;
 mod table;
 pub mod tables;

@@ -170,14 +170,14 @@ fn every_process_is_a_row_of_events() {
     let mut rows: Vec<_> =
         events.node.iter().zip(&events.shard).map(|(node, shard)| format!("{node} {shard}")).collect();
     rows.sort();
-    assert_eq!(rows, ["embed@0 0", "embed@0 1", "ingest 0", "init 0"]);
-    for row in 0..4 {
+    assert_eq!(rows, ["embed@0 0", "embed@0 1", "ingest 0", "init 0", "pack 0"]);
+    for row in 0..5 {
         assert_eq!((events.exit_code[row], events.signal[row], events.attempt[row]), (Some(0), None, 1));
         assert!(events.peak_memory[row] > 1e6 && events.end[row] >= events.start[row]);
     }
     world.deepmcat(&["run", "run", "--until", "cluster@0"]);
     let parts = fs_err::read_dir(world.path("run/events")).unwrap().count();
-    assert_eq!((parts, read().node.len()), (2, 5), "a part for each run");
+    assert_eq!((parts, read().node.len()), (2, 6), "a part for each run");
     world.deepmcat(&["run", "run", "--until", "cluster@0"]);
     assert_eq!(fs_err::read_dir(world.path("run/events")).unwrap().count(), 2, "none for nothing");
 }

@@ -77,7 +77,8 @@ pub fn shared(name: &str) -> Option<PathBuf> {
 ///
 /// `training` holds a wall-clock column and is left out; receipts and logs hold times.
 pub fn tables(run: &Path) -> BTreeMap<PathBuf, String> {
-    let kept = ["dataset", "baseline", "features", "assignments", "clusters", "samples", "metrics", "checkpoints"];
+    let kept =
+        ["dataset", "pixels", "baseline", "features", "assignments", "clusters", "samples", "metrics", "checkpoints"];
     let mut hashes = BTreeMap::new();
     for table in kept {
         for entry in walkdir::WalkDir::new(run.join(table)).into_iter().map(Result::unwrap) {

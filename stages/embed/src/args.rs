@@ -23,6 +23,9 @@ pub struct Args {
     /// Folder of the data set
     #[arg(long, value_name = "DATASET")]
     pub dataset: PathBuf,
+    /// Folder of the pixel table that deepmcat-pack wrote; without it, PNGs are decoded
+    #[arg(long, value_name = "FOLDER", conflicts_with = "raw")]
+    pub pixels: Option<PathBuf>,
     /// Checkpoint folder of the network
     #[arg(long, value_name = "CHECKPOINT", required_unless_present = "raw", conflicts_with = "raw")]
     pub weights: Option<PathBuf>,

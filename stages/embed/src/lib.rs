@@ -46,7 +46,8 @@ pub fn run(args: Args) -> Result<(), Error> {
         None => raw(&args.dataset, &paths, &mut timings)?,
         Some(weights) => {
             let views = views(&config, args.epoch);
-            let job = Job { dataset: &args.dataset, paths: &paths, ids: &ids, weights, views };
+            let pixels = args.pixels.as_deref();
+            let job = Job { dataset: &args.dataset, paths: &paths, pixels, ids: &ids, weights, views };
             embed(job, &config, compute, &mut timings)?
         }
     };

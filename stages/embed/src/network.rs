@@ -24,6 +24,8 @@ pub struct Job<'a> {
     pub dataset: &'a Path,
     /// The images, relative to it.
     pub paths: &'a [String],
+    /// Folder of their pixel table; none: PNGs are decoded.
+    pub pixels: Option<&'a Path>,
     /// Their ids, which also number their draws.
     pub ids: &'a [ImageId],
     /// Checkpoint folder of the network.
@@ -38,7 +40,11 @@ pub struct Job<'a> {
 /// When the checkpoint does not fit `[network]`, an image cannot be read, or a feature is not finite.
 pub fn embed(job: Job, config: &Config, compute: Compute, timings: &mut Timings) -> Result<Features, Error> {
     let network = Embedder::new(&checkpoint::read_model(job.weights, &config.network, compute)?)?;
-    let images = Images::open(job.dataset, job.paths, images::load_side(config.network.input))?;
+    let side = images::load_side(config.network.input);
+    let images = match job.pixels {
+        Some(pixels) => Images::map(pixels, job.ids, side)?,
+        None => Images::open(job.dataset, job.paths, side)?,
+    };
     timings.lap("read");
 
     let dimensions = usize::try_from(dimensions(&config.network)).unwrap_or_default();

@@ -25,6 +25,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A pixel table of another data set or network.
+    #[error("{}: {reason}\nhint: run pack again", path.display())]
+    OtherPixels {
+        /// The table.
+        path: PathBuf,
+        /// What it holds.
+        reason: String,
+    },
     /// A table names an image that the manifest does not hold.
     #[error(
         "image {id} is not in the manifest, which holds {images} images\nhint: the samples were drawn from another dataset; run embed, cluster and sample again"

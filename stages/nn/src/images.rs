@@ -1,13 +1,15 @@
 //! The images of a dataset, resized once to the side that batches are cut from: `[n, side, side]` in 8 bits.
 //!
-//! An image is squashed to a square, as the paper resizes it. A dataset that fits is held in memory; a larger one
-//! is read image by image as it is needed, which gives the same pixels.
+//! An image is squashed to a square, as the paper resizes it. The `pack` stage does so once for a run, and its table is
+//! mapped; without it a dataset that fits is held in memory, and a larger one is read image by image as it is needed.
+//! All three give the same pixels.
 
 use std::borrow::Cow;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use deepmcat_common::Progress;
+use deepmcat_schemas::pixels::PixelTable;
+use deepmcat_schemas::{FEATURES_PART_0, ImageId};
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8, U16};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
@@ -23,9 +25,25 @@ const HELD_IN_MEMORY: usize = 4 << 30;
 #[derive(Debug)]
 pub struct Images {
     side: usize,
-    paths: Vec<PathBuf>,
-    /// All pixels, or none where images are read as they are needed.
-    held: Option<Vec<u8>>,
+    count: usize,
+    source: Source,
+}
+
+/// Where the pixels are.
+#[derive(Debug)]
+enum Source {
+    /// In a pixel table, from this row on.
+    Mapped(PixelTable, usize),
+    /// In memory.
+    Held(Vec<u8>),
+    /// In PNGs that are read as they are needed.
+    Files(Vec<PathBuf>),
+}
+
+/// Sets the threads that decode images in this process; 0: as many as there are cores.
+pub fn set_threads(threads: u32) {
+    // A second call in one process (tests) keeps the pool of the first; rayon too takes 0 as all.
+    drop(rayon::ThreadPoolBuilder::new().num_threads(threads as usize).build_global());
 }
 
 /// The side from which crops of `input` pixels are sampled: a third more, so that a crop still has its detail.
@@ -44,20 +62,49 @@ impl Images {
     }
 
     fn open_within(dataset: &Path, paths: &[String], side: usize, memory: usize) -> Result<Self, Error> {
-        let paths: Vec<PathBuf> = paths.iter().map(|path| dataset.join(path)).collect();
+        let source = if paths.len().saturating_mul(side * side) > memory {
+            Source::Files(paths.iter().map(|path| dataset.join(path)).collect())
+        } else {
+            Source::Held(Self::decode(dataset, paths, side)?)
+        };
+        Ok(Self { side, count: paths.len(), source })
+    }
+
+    /// Decodes images in parallel: their pixels `[n, side, side]`.
+    ///
+    /// # Errors
+    /// When an image is absent or no grey PNG of 8 or 16 bits.
+    pub fn decode(dataset: &Path, paths: &[String], side: usize) -> Result<Vec<u8>, Error> {
         let size = side * side;
-        if paths.len().saturating_mul(size) > memory {
-            return Ok(Self { side, paths, held: None });
-        }
         let mut pixels = vec![0; paths.len() * size];
-        let progress = Progress::new(paths.len() as u64, "images read");
-        pixels.par_chunks_exact_mut(size).zip(&paths).try_for_each_init(Resizer::new, |resizer, (pixels, path)| {
-            pixels.copy_from_slice(&read(path, side, resizer)?);
-            progress.inc(1);
+        pixels.par_chunks_exact_mut(size).zip(paths).try_for_each_init(Resizer::new, |resizer, (pixels, path)| {
+            pixels.copy_from_slice(&read(&dataset.join(path), side, resizer)?);
             Ok::<(), Error>(())
         })?;
-        progress.finish();
-        Ok(Self { side, paths, held: Some(pixels) })
+        Ok(pixels)
+    }
+
+    /// The images `ids` of the pixel table in `folder`, where they are neighbours, `side` pixels square.
+    ///
+    /// # Errors
+    /// When the table is absent or damaged, of another size, or of other images.
+    pub fn map(folder: &Path, ids: &[ImageId], side: usize) -> Result<Self, Error> {
+        let path = folder.join(FEATURES_PART_0);
+        let table = PixelTable::open(&path)?;
+        let other = |reason: String| Error::OtherPixels { path: path.clone(), reason };
+        if table.side() != side {
+            return Err(other(format!(
+                "holds images of {0} x {0} pixels, network.input asks for {side}",
+                table.side()
+            )));
+        }
+        // Ids are dense from 0, in the manifest's order.
+        let first = ids.first().map_or(0, |id| id.0 as usize);
+        let same = ids.iter().enumerate().all(|(place, id)| table.image_id(first + place) == Some(*id));
+        if !same {
+            return Err(other("holds other images than the data set".to_owned()));
+        }
+        Ok(Self { side, count: ids.len(), source: Source::Mapped(table, first) })
     }
 
     /// The side of an image in pixels.
@@ -69,13 +116,13 @@ impl Images {
     /// The number of images.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.paths.len()
+        self.count
     }
 
     /// True where there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.paths.is_empty()
+        self.count == 0
     }
 
     /// The pixels `[side, side]` of row `row`, which must be below [`Images::len`].
@@ -84,9 +131,11 @@ impl Images {
     /// When the image has to be read and cannot be.
     pub fn pixels(&self, row: usize) -> Result<Cow<'_, [u8]>, Error> {
         let size = self.side * self.side;
-        match &self.held {
-            Some(pixels) => Ok(Cow::Borrowed(&pixels[row * size..(row + 1) * size])),
-            None => read(&self.paths[row], self.side, &mut Resizer::new()).map(Cow::Owned),
+        match &self.source {
+            // Rows were compared with the table when it was opened.
+            Source::Mapped(table, first) => Ok(Cow::Borrowed(table.pixels(first + row).unwrap_or_default())),
+            Source::Held(pixels) => Ok(Cow::Borrowed(&pixels[row * size..(row + 1) * size])),
+            Source::Files(paths) => read(&paths[row], self.side, &mut Resizer::new()).map(Cow::Owned),
         }
     }
 }
@@ -138,6 +187,7 @@ fn resized<P: PixelTrait + Default>(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use deepmcat_schemas::Stamp;
     use std::io::Write;
 
     /// A dataset of one PNG of `width` x `height` with the given bytes.
@@ -186,8 +236,16 @@ mod tests {
         let paths = dataset(folder.path(), (40, 40), BitDepth::Eight, ColorType::Grayscale, &bytes);
         let held = Images::open(folder.path(), &paths, 24).unwrap();
         let unheld = Images::open_within(folder.path(), &paths, 24, 10).unwrap();
-        assert!(held.held.is_some() && unheld.held.is_none());
+        assert!(matches!((&held.source, &unheld.source), (Source::Held(_), Source::Files(_))));
         assert_eq!(held.pixels(0).unwrap(), unheld.pixels(0).unwrap());
+        let batch = Ok::<_, Error>((vec![ImageId(0)], held.pixels(0).unwrap().into_owned()));
+        let table = folder.path().join("pixels");
+        deepmcat_schemas::pixels::write(&table.join(FEATURES_PART_0), 24, [batch], &Stamp::default()).unwrap();
+        let mapped = Images::map(&table, &[ImageId(0)], 24).unwrap();
+        assert_eq!((mapped.pixels(0).unwrap(), mapped.len()), (held.pixels(0).unwrap(), 1));
+        let error = Images::map(&table, &[ImageId(0)], 32).unwrap_err().to_string();
+        assert!(error.contains("24 x 24") && error.contains("hint:"), "{error}");
+        assert!(matches!(Images::map(&table, &[ImageId(1)], 24), Err(Error::OtherPixels { .. })));
     }
 
     #[test]

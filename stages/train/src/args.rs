@@ -24,6 +24,9 @@ pub struct Args {
     /// Folder of the data set
     #[arg(long, value_name = "DATASET", required_unless_present = "init")]
     pub dataset: Option<PathBuf>,
+    /// Folder of the pixel table that deepmcat-pack wrote; without it, PNGs are decoded
+    #[arg(long, value_name = "FOLDER", conflicts_with = "init")]
+    pub pixels: Option<PathBuf>,
     /// Folder of the samples: the training order and its pseudo-labels
     #[arg(long, value_name = "FOLDER", required_unless_present = "init")]
     pub samples: Option<PathBuf>,

@@ -34,7 +34,7 @@ pub fn run(args: Args) -> Result<(), Error> {
         // The parser lets none of them be missing without --init.
         return initial(&args.out, &config);
     };
-    let inputs = Inputs { dataset, samples, weights, epoch };
+    let inputs = Inputs { dataset, pixels: args.pixels.as_deref(), samples, weights, epoch };
     one_epoch(inputs, &args.out, training, &config, compute)
 }
 
@@ -49,6 +49,7 @@ fn initial(out: &Path, config: &Config) -> Result<(), Error> {
 
 struct Inputs<'a> {
     dataset: &'a Path,
+    pixels: Option<&'a Path>,
     samples: &'a Path,
     weights: &'a Path,
     epoch: Epoch,
@@ -56,14 +57,18 @@ struct Inputs<'a> {
 
 fn one_epoch(inputs: Inputs, out: &Path, training: &Path, config: &Config, compute: Compute) -> Result<(), Error> {
     let mut timings = Timings::new();
-    let Inputs { dataset, samples, weights, epoch } = inputs;
+    let Inputs { dataset, pixels, samples, weights, epoch } = inputs;
     let manifest: Manifest = read_table(&dataset.join(layout::MANIFEST))?;
     let order = Order::new(&read_folder::<Samples>(samples)?, &manifest, samples)?;
     let vgg = checkpoint::read_model(weights, &config.network, compute)?;
     let velocities = checkpoint::read_optimizer(weights, &config.network)?;
     let kept = config.train.head == LastLayer::Kept;
     let head = if kept { checkpoint::read_head(weights, dimensions(&config.network))? } else { None };
-    let images = Images::open(dataset, &manifest.path, images::load_side(config.network.input))?;
+    let side = images::load_side(config.network.input);
+    let images = match pixels {
+        Some(pixels) => Images::map(pixels, &manifest.image_id, side)?,
+        None => Images::open(dataset, &manifest.path, side)?,
+    };
     timings.lap("read");
     let state = State { vgg, velocities, head };
     let Trained { vgg, sgd, head, table } = train(state, images, order, config, epoch)?;

@@ -180,10 +180,10 @@ mod tests {
     /// Every setting, with another value that the check lets through, and the stages whose results it changes.
     #[test]
     fn each_setting_changes_the_results_of_those_who_read_it() {
-        const STAGES: [&str; 8] = ["ingest", "init", "embed", "raw", "cluster", "sample", "train", "evaluate"];
+        const STAGES: [&str; 9] = ["ingest", "pack", "init", "embed", "raw", "cluster", "sample", "train", "evaluate"];
         let cases = [
             ("input.paths", "[\"elsewhere\"]", ""), // the archive's content counts, not its place
-            ("run.seed", "2", "ingest init embed raw cluster sample train evaluate"),
+            ("run.seed", "2", "ingest pack init embed raw cluster sample train evaluate"),
             ("run.epochs", "3", ""),
             ("ingest.rules", "ukbb", "ingest"),
             ("ingest.frames", "all", "ingest"),
@@ -191,7 +191,7 @@ mod tests {
             ("ingest.window", "[1.0, 99.0]", "ingest"),
             ("ingest.own_window", "true", "ingest"),
             ("network.width", "0.5", "init embed train"),
-            ("network.input", "256", "init embed train"),
+            ("network.input", "256", "pack init embed train"),
             ("network.pool", "3", "init embed train"),
             ("network.features", "pool", "init embed train"),
             ("network.fc", "64", "init embed train"),

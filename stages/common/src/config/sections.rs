@@ -287,6 +287,7 @@ fn sections(stage: &str) -> &'static [&'static str] {
         "embed" => &["network", "augment", "embed", "compute"],
         "raw" => &["embed"],
         "cluster" => &["cluster", "compute"],
+        "pack" => &["network"],
         "sample" => &["sample"],
         "train" => &["network", "augment", "train", "compute"],
         _ => &[],
@@ -324,6 +325,7 @@ impl Config {
         match name {
             // How fast, not which.
             "compute.threads" => false,
+            _ if stage == "pack" => name == "network.input",
             "network.fc" => connected,
             "network.dropout" => connected && stage == "train",
             "embed.views" if stage == "embed" => self.embed.augment,
