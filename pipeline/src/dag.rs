@@ -417,7 +417,7 @@ mod tests {
             last.command_line(Path::new("r"), (0, 1)).into_iter().map(|a| a.into_string().unwrap()).collect();
         assert_eq!(
             line.join(" "),
-            "--config r/run.toml --dataset r/dataset --weights r/checkpoints/epoch=1 --epoch 2 --out r/features/epoch=2 --clean"
+            "--config r/run.toml --dataset r/dataset --pixels r/pixels --weights r/checkpoints/epoch=1 --epoch 2 --out r/features/epoch=2 --clean"
         );
     }
 

@@ -52,7 +52,6 @@ pub fn examine(run: Option<&Path>) -> Result<Vec<Finding>, Error> {
     findings.extend(libtorch(run.as_ref()));
     findings.push(memory());
     findings.push(disk(run.as_ref()));
-    findings.push(on_path("mpi", "mpirun", "training on several machines"));
     findings.push(on_path("slurm", "sbatch", "`deepmcat export slurm`"));
     findings.push(on_path("snakemake", "snakemake", "`deepmcat export snakemake`"));
     Ok(findings)
