@@ -72,7 +72,8 @@ impl RunFolder {
     /// # Errors
     /// When a temporary folder cannot be removed.
     pub fn sweep(&self) -> Result<(), Error> {
-        for folder in [self.path.join(TEMPORARY), self.path.join("baseline").join(TEMPORARY)] {
+        // Beside the folder that a table folder is in (`deepmcat_schemas::files`), unless that is a partition.
+        for folder in ["", "baseline", "checkpoints"].map(|above| self.path.join(above).join(TEMPORARY)) {
             if folder.exists() {
                 fs_err::remove_dir_all(folder)?;
             }

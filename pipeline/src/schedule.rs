@@ -52,8 +52,8 @@ pub fn run(run: &RunFolder, options: &Options) -> Result<(usize, Plan), Error> {
     let mut plan = Plan::of(run, &hashes, &options.selection)?;
     hashes.save()?;
     let outcome = Scheduler::new(run, &hashes, &events, &stop, &mut plan, options).work();
-    // The run's own outcome counts more than what fails after it.
-    let kept = hashes.save().and_then(|()| events.close()).and_then(|()| run.sweep());
+    // The run's own outcome counts more than what fails after it; on a full disk, sweeping makes room for the rest.
+    let kept = run.sweep().and_then(|()| hashes.save()).and_then(|()| events.close());
     let ran = outcome?;
     kept?;
     Ok((ran, plan))

@@ -1,5 +1,7 @@
-//! Stopped and killed runners: everything before is intact, and the next run goes on.
+//! Stopped and killed runners, full disks, folders that may not be written: a clear message, everything before is
+//! intact, and the next run goes on.
 
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
@@ -57,4 +59,54 @@ fn a_killed_runners_lock_is_no_hindrance() {
     let host = fs_err::read_to_string("/proc/sys/kernel/hostname").unwrap();
     let expected = format!("the runner before (process {} on {}) was killed", runner.id(), host.trim());
     assert!(message.contains(&expected), "{message}");
+}
+
+/// Runs `mount WORDS... FOLDER`; false, with a line that says so, where that is not allowed.
+fn mount(words: &[&str], folder: &Path) -> bool {
+    let mounted = Command::new("mount").args(words).arg(folder).output().is_ok_and(|output| output.status.success());
+    if !mounted {
+        eprintln!("skipped: no disk of its own without the right to mount");
+    }
+    mounted
+}
+
+/// A disk that is unmounted however the test ends.
+struct Disk(PathBuf);
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg("--lazy").arg(&self.0).status());
+    }
+}
+
+#[test]
+fn a_full_disk_and_one_that_may_not_be_written_lose_nothing() {
+    let world = World::new();
+    world.small_run();
+    world.deepmcat(&["run", "run"]);
+    let all = walkdir::WalkDir::new(world.path("run")).into_iter().flatten().filter_map(|entry| entry.metadata().ok());
+    let bytes: u64 = all.map(|metadata| metadata.len()).sum();
+    for percent in [25, 50, 75] {
+        let disk = Disk(world.path(&format!("disk{percent}")));
+        fs_err::create_dir_all(&disk.0).unwrap();
+        if !mount(&["-t", "tmpfs", "-o", &format!("size={}", bytes * percent / 100), "tmpfs"], &disk.0) {
+            return;
+        }
+        let run = format!("disk{percent}/run");
+        world.init(&run);
+        let message = world.fails(1, &["run", &run]);
+        assert!(message.contains("No space left on device"), "{percent} %: {message}");
+        for above in ["", "baseline", "checkpoints"] {
+            assert!(!world.path(&run).join(above).join(".tmp").exists(), "{percent} %: half-written files are swept");
+        }
+        assert!(mount(&["-o", "remount,size=1g"], &disk.0));
+        world.deepmcat(&["run", &run]);
+        assert_same(&tables(&world.path(&run)), &tables(&world.path("run")));
+        if percent == 75 {
+            assert!(mount(&["-o", "remount,ro"], &disk.0));
+            let message = world.fails(1, &["run", &run, "--force", "evaluate@1"]);
+            assert!(message.contains("Read-only file system") && message.contains("hint:"), "{message}");
+            assert!(world.deepmcat(&["status", &run]).contains("nodes done"), "it can still be looked at");
+        }
+    }
 }
