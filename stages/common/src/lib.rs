@@ -7,6 +7,7 @@ mod json_log;
 mod parent;
 mod progress;
 pub mod random;
+mod shard;
 mod timings;
 
 pub use args::{CommonArgs, LogFormat, Verbosity};
@@ -17,4 +18,5 @@ pub use config::{
 pub use exit::{Failure, main, main_with, print_error};
 pub use parent::PARENT_WATCH;
 pub use progress::Progress;
+pub use shard::Shard;
 pub use timings::Timings;

@@ -4,12 +4,11 @@ mod args;
 mod error;
 mod network;
 mod raw;
-mod shard;
 
 use std::path::Path;
 
 use deepmcat_common::random::Purpose;
-use deepmcat_common::{Config, Timings};
+use deepmcat_common::{Config, Shard, Timings};
 use deepmcat_nn::{Compute, View};
 use deepmcat_schemas::features::{self, Values};
 use deepmcat_schemas::{Epoch, ImageId, Manifest, Stamp, layout, read_table};
@@ -20,7 +19,6 @@ pub use args::Args;
 pub use error::Error;
 pub use network::{Job, embed};
 pub use raw::{RAW_SIDE, raw};
-pub use shard::Shard;
 
 /// Features `[n, d]`, row-major; each row has length 1.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +52,7 @@ pub fn run(args: Args) -> Result<(), Error> {
     timings.lap("compute");
     let job = if args.raw { "raw" } else { "embed" };
     let stamp = Stamp { stage: "embed".to_owned(), ..config.stamp(job, env!("CARGO_PKG_VERSION")) };
-    write(&args.out.join(args.shard.file()), &ids, &features, config.embed.float16, &stamp)?;
+    write(&args.out.join(format!("part-{}.arrow", args.shard.index())), &ids, &features, config.embed.float16, &stamp)?;
     timings.lap("write");
     timings.log();
     Ok(())

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use deepmcat_common::{CommonArgs, Frames};
+use deepmcat_common::{CommonArgs, Frames, Shard};
 
 use crate::settings::{DEFAULT_SECONDS, DEFAULT_ZIP};
 
@@ -52,6 +52,10 @@ pub struct Args {
     /// Read everything anew, also files that are as they were at the last ingest into the same folder
     #[arg(long)]
     pub fresh: bool,
+    /// Convert only this part of the files, counted from 0, and write no table; once all N have, an ingest without it
+    /// puts them together
+    #[arg(long, value_name = "I/N", conflicts_with_all = ["dry_run", "fresh"])]
+    pub shard: Option<Shard>,
     /// Only read the headers and say what would be made; writes nothing
     #[arg(long)]
     pub dry_run: bool,

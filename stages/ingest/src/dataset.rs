@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use deepmcat_common::Shard;
 use deepmcat_schemas::layout::{INPUTS, MANIFEST, REJECTS, SOURCES};
 use deepmcat_schemas::{ImageId, Inputs, Manifest, Rejects, Sources, Stamp, read_stamp, write_table};
 
@@ -80,30 +81,44 @@ pub(crate) struct Writer {
     settings: String,
     /// Batches of images that are written, with their tables; those of a killed ingest too.
     pub batches: Vec<PathBuf>,
+    /// How many of them are this process's own.
+    own: usize,
     /// Held as long as the data set is written.
-    _lock: std::fs::File,
+    _locks: Vec<std::fs::File>,
 }
 
 impl Writer {
-    /// Makes sure that `out` may be replaced and that nobody else is replacing it.
-    pub fn new(out: &Path, settings: String) -> Result<Self, Error> {
+    /// Makes sure that `out` may be replaced and that nobody else is replacing it, or writing the same part of it.
+    pub fn new(out: &Path, settings: String, shard: Option<Shard>) -> Result<Self, Error> {
         check(out)?;
-        let partial = out.join(PARTIAL);
+        let whole = out.join(PARTIAL);
+        let partial = shard.map_or_else(|| whole.clone(), |shard| whole.join(part_name(shard)));
         let open = || {
             fs_err::create_dir_all(partial.join(IMAGES))?;
+            let file =
+                |folder: &Path| Ok::<_, std::io::Error>(fs_err::File::create(folder.join("lock"))?.into_parts().0);
+            let (lock, own) = (file(&whole)?, file(&partial)?);
+            // Parts are written side by side, and put together alone.
+            let free = if shard.is_some() { lock.try_lock_shared() } else { lock.try_lock() }.is_ok();
+            if !free || (shard.is_some() && own.try_lock().is_err()) {
+                return Ok(None);
+            }
             // What an ingest that was killed at its very end was replacing.
             if partial.join(REPLACED).exists() {
                 fs_err::remove_dir_all(partial.join(REPLACED))?;
             }
-            let lock = fs_err::File::create(partial.join("lock"))?.into_parts().0;
-            Ok((lock.try_lock().is_ok(), lock))
+            Ok(Some(vec![lock, own]))
         };
-        let (free, lock) = open().map_err(|error| Error::io(&partial, "made", error))?;
-        if !free {
+        let Some(locks) = open().map_err(|error| Error::io(&partial, "made", error))? else {
             return Err(Error::Busy { out: out.to_owned() });
+        };
+        let mut batches = batches_in(&partial);
+        let own = batches.len();
+        if shard.is_none() {
+            let parts = parts_in(&partial).map_err(|error| Error::io(&partial, "read", error))?;
+            batches.extend(parts.iter().flat_map(|part| batches_in(part)));
         }
-        let batches = (0..).map(|number| batch(&partial, number)).take_while(|batch| batch.exists()).collect();
-        let mut writer = Self { out: out.to_owned(), partial, settings, batches, _lock: lock };
+        let mut writer = Self { out: out.to_owned(), partial, settings, batches, own, _locks: locks };
         let same = |batch: &PathBuf| {
             read_stamp(&batch.join(INPUTS)).is_ok_and(|stamp| stamp.config_hash == seal(batch, &writer.settings))
         };
@@ -115,9 +130,12 @@ impl Writer {
 
     /// Removes what another ingest left.
     fn clear(&mut self) -> std::io::Result<()> {
-        for batch in self.batches.drain(..) {
-            fs_err::remove_dir_all(batch)?;
+        for folder in self.batches.drain(..).chain(parts_in(&self.partial)?) {
+            if folder.exists() {
+                fs_err::remove_dir_all(folder)?;
+            }
         }
+        self.own = 0;
         fs_err::remove_dir_all(self.partial.join(IMAGES))?;
         fs_err::create_dir_all(self.partial.join(IMAGES))
     }
@@ -151,12 +169,13 @@ impl Writer {
 
     /// Writes the tables of a batch, so that a killed ingest goes on after it. The table of inputs is its last.
     pub fn batch(&mut self, content: &Content<'_>, stamp: &Stamp) -> Result<(), Error> {
-        let folder = batch(&self.partial, self.batches.len());
+        let folder = batch(&self.partial, self.own);
         write_table(&folder.join(REJECTS), &content.rejects_table(), stamp)?;
         write_table(&folder.join(SOURCES), &content.sources(), stamp)?;
         write_table(&folder.join(MANIFEST), &content.manifest(), stamp)?;
         self.write_inputs(&folder, content, stamp)?;
         self.batches.push(folder);
+        self.own += 1;
         Ok(())
     }
 
@@ -208,6 +227,29 @@ pub(crate) fn seal(folder: &Path, settings: &str) -> String {
         hasher.update(&(bytes.len() as u64).to_le_bytes()).update(&bytes);
     }
     hasher.finalize().to_hex()[..16].to_owned()
+}
+
+/// The folder of a part's batches and images.
+fn part_name(shard: Shard) -> String {
+    format!("shard-{}", shard.to_string().replace('/', "-of-"))
+}
+
+/// The folders of parts that other processes wrote.
+fn parts_in(partial: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut parts = Vec::new();
+    for entry in fs_err::read_dir(partial)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with("shard-") {
+            parts.push(entry.path());
+        }
+    }
+    parts.sort();
+    Ok(parts)
+}
+
+/// The batches of a folder, in the order that they were written in.
+fn batches_in(folder: &Path) -> Vec<PathBuf> {
+    (0..).map(|number| batch(folder, number)).take_while(|batch| batch.exists()).collect()
 }
 
 /// The folder of a batch.

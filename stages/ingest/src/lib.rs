@@ -72,6 +72,7 @@ pub fn run(args: Args) -> Result<(), Error> {
     settings.seconds = args.max_seconds;
     settings.threads = args.jobs.unwrap_or(settings.threads);
     settings.fresh = args.fresh;
+    settings.shard = args.shard;
     settings.zip = ZipLimits { members: args.max_members, ratio: args.max_ratio };
     let stamp = config.stamp("ingest", env!("CARGO_PKG_VERSION"));
     let summary = ingest(&args.inputs, &args.out, &settings, &stamp, args.dry_run)?;
@@ -139,7 +140,7 @@ pub fn ingest(
     let prepared = if dry_run {
         None
     } else {
-        let writer = dataset::Writer::new(out, hash.clone())?;
+        let writer = dataset::Writer::new(out, hash.clone(), settings.shard)?;
         let known = if settings.fresh { Known::default() } else { Known::load(out, &writer.batches, &hash) };
         if let Some(summary) = known.unchanged(&found) {
             tracing::info!("{}: no input has changed since it was made; --fresh makes it again", out.display());
@@ -161,6 +162,9 @@ pub fn ingest(
     };
     let mut rows = Vec::new();
     let (mut jobs, mut copies) = (std::mem::take(&mut scan.jobs), std::mem::take(&mut scan.copies));
+    if let Some(shard) = settings.shard {
+        jobs = jobs.drain(shard.rows(jobs.len(), 1)).collect();
+    }
     let mut work: Vec<u64> = vec![0; found.files.len()];
     let progress = Progress::new(jobs.len() as u64, "files converted");
     // Again for the copies of files that turned out to be damaged.
@@ -185,8 +189,8 @@ pub fn ingest(
                 let input = &found.files[job.input as usize];
                 told.push((input.origin(), input.stat, job.work()));
             }
-            // The last batch is followed by the whole.
-            if chunk.len() == settings.batch {
+            // The last batch is followed by the whole, unless that is another process's.
+            if chunk.len() == settings.batch || settings.shard.is_some() {
                 let (rows, rejects) = (&rows[from..], &rejects[rejected..]);
                 let batch = Content { inputs: &found.files, told, rows, rejects, bits: settings.bits };
                 writer.batch(&batch, stamp)?;
@@ -195,13 +199,20 @@ pub fn ingest(
         jobs = next;
     }
     progress.finish();
+    if let Some(shard) = settings.shard {
+        tracing::info!("part {shard} is done: {} images; once all are, run ingest without --shard", rows.len());
+        let labels = rows.iter().map(|row| row.label.as_deref());
+        let (files, images) = (count_files(&rows), Some(rows.len() as u64));
+        let inputs = work.iter().filter(|&&work| work != 0).count() as u64;
+        return Ok(Summary { inputs, files, images, ..Summary::new(labels, &[], &rules, &scan) });
+    }
     rejects.extend(copies.into_values().flatten().map(|job| (of(job.input), scan::duplicate())));
     rejects.sort_by(|a, b| a.0.cmp(&b.0));
     known.order(&mut rows);
     check_keys(&rows, &found.files)?;
     flags::mark_duplicates(&mut rows);
     let labels = rows.iter().map(|row| row.label.as_deref());
-    let files = rows.iter().map(|row| row.input).collect::<BTreeSet<_>>().len() as u64;
+    let files = count_files(&rows);
     let summary = Summary {
         inputs: total,
         files,
@@ -217,6 +228,11 @@ pub fn ingest(
         return Err(Error::NoImages { inputs: total as usize, reasons: summary.reasons() });
     }
     Ok(summary)
+}
+
+/// The files that images came from.
+fn count_files(rows: &[dataset::Row]) -> u64 {
+    rows.iter().map(|row| row.input).collect::<BTreeSet<_>>().len() as u64
 }
 
 /// No two images may have one key: it names the PNG.

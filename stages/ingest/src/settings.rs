@@ -1,6 +1,6 @@
 //! What the job needs to know, as typed values.
 
-use deepmcat_common::{Config, Frames};
+use deepmcat_common::{Config, Frames, Shard};
 use deepmcat_schemas::Stamp;
 
 use crate::archive::ZipLimits;
@@ -32,6 +32,8 @@ pub struct Settings {
     pub threads: u32,
     /// Files converted between two batches: what a killed ingest has to convert again at most.
     pub batch: usize,
+    /// Convert only this part of the files, for an ingest without it to put together.
+    pub shard: Option<Shard>,
     /// Read everything anew, whatever an earlier ingest into the same folder knows.
     pub fresh: bool,
 }
@@ -62,6 +64,7 @@ impl Settings {
             seconds: DEFAULT_SECONDS,
             zip: DEFAULT_ZIP,
             batch: DEFAULT_BATCH,
+            shard: None,
             fresh: false,
             threads: config.compute.threads,
         }
@@ -74,6 +77,7 @@ impl Settings {
             rules: _,
             threads: _,
             batch: _,
+            shard: _,
             fresh: _,
             frames,
             bits,

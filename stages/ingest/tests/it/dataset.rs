@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use deepmcat_ingest::{Error, Keys, Settings};
+use deepmcat_ingest::{Error, Keys, Settings, ingest};
 
 use crate::support::{run, settings, try_run};
 
@@ -224,4 +224,30 @@ fn pairs_are_read_together_in_folders_and_in_zips() {
     // Other voxels under the same header are seen.
     file("a.img", &[0, 50, 255, 100]);
     assert_ne!(run(&input, &out, &settings()).manifest.pixels[0], pairs.manifest.pixels[0]);
+}
+
+#[test]
+fn parts_by_several_processes_give_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in");
+    archive(&input);
+    let stamp = deepmcat_common::CommonArgs::default().config().unwrap().stamp("ingest", "0");
+    run(&input, &folder.path().join("plain"), &settings());
+    for count in [1, 2, 3, 9] {
+        let out = folder.path().join(format!("parts-{count}"));
+        let mut images = 0;
+        for index in (0..count).rev() {
+            let shard = Some(format!("{index}/{count}").parse().unwrap());
+            let settings = Settings { shard, ..settings() };
+            images += ingest(std::slice::from_ref(&input), &out, &settings, &stamp, false).unwrap().images.unwrap();
+            assert!(!out.join("manifest.parquet").exists());
+        }
+        assert_eq!(images, 4);
+        // Put together without reading a file again.
+        change_unseen(&input.join("b/s2_1.png"), 8);
+        run(&input, &out, &settings());
+        change_unseen(&input.join("b/s2_1.png"), 7);
+        assert!(bytes(&out) == bytes(&folder.path().join("plain")), "{count}");
+        assert!(!out.join(".partial").exists());
+    }
 }

@@ -1,5 +1,6 @@
-//! Which part of a data set one process embeds.
+//! Which part of the work one of several processes does: `--shard I/N`.
 
+use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
@@ -22,6 +23,12 @@ impl FromStr for Shard {
     }
 }
 
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.count)
+    }
+}
+
 impl Shard {
     /// The rows of `rows` that are this part's: all parts together are all rows.
     ///
@@ -37,10 +44,10 @@ impl Shard {
         (start * batch).min(rows)..(end * batch).min(rows)
     }
 
-    /// Name of the part's file.
+    /// The number of this part.
     #[must_use]
-    pub fn file(self) -> String {
-        format!("part-{}.arrow", self.index)
+    pub fn index(self) -> usize {
+        self.index
     }
 }
 
@@ -61,8 +68,7 @@ mod tests {
     #[test]
     fn a_part_is_written_as_i_of_n() {
         let shard: Shard = "2/8".parse().unwrap();
-        assert_eq!(shard.file(), "part-2.arrow");
-        assert_eq!("0/1".parse::<Shard>().unwrap().file(), deepmcat_schemas::FEATURES_PART_0);
+        assert_eq!((shard.index(), shard.to_string()), (2, "2/8".to_owned()));
         for bad in ["8/8", "1", "a/2", "-1/2", "0/0"] {
             assert!(bad.parse::<Shard>().is_err(), "{bad}");
         }
