@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use deepmcat_common::{ConfigError, Failure};
-use deepmcat_schemas::SchemaError;
+use deepmcat_schemas::{Epoch, SchemaError};
 
 /// An error of the runner.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,19 @@ pub enum Error {
     Unwell {
         /// How many findings are bad.
         bad: usize,
+    },
+    /// Training has come to nothing.
+    #[error(
+        "epoch {epoch}: {why}; what was finished is kept\nhint: nothing can come of it from here; train more gently: \
+         deepmcat run {} --set train.rate=...", path.display()
+    )]
+    Collapsed {
+        /// The run folder.
+        path: PathBuf,
+        /// The epoch.
+        epoch: Epoch,
+        /// What is wrong with it.
+        why: String,
     },
     /// A signal ended the run.
     #[error("stopped; what was finished is kept\nhint: go on with: deepmcat run {}", path.display())]
@@ -142,6 +155,7 @@ impl Failure for Error {
             Self::Schema(error) => error.is_usage(),
             Self::NodeFailed { usage, .. } => *usage,
             Self::Unwell { .. }
+            | Self::Collapsed { .. }
             | Self::Io(_)
             | Self::Stopped { .. }
             | Self::Locked { .. }

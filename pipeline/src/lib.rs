@@ -14,6 +14,7 @@ pub mod events;
 pub mod export;
 pub mod fingerprint;
 pub mod hashes;
+pub mod health;
 pub mod init;
 pub mod lock;
 pub mod plan;

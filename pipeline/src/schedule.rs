@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::unbounded;
 
+use crate::dag::{NodeId, Pass, Stage};
 use crate::events::Events;
 use crate::hashes::Hashes;
 use crate::lock::Lock;
@@ -17,8 +18,9 @@ use crate::receipt::Receipt;
 use crate::retention::prune;
 use crate::select::Selection;
 use crate::stop::Stop;
+use crate::summary::Row;
 use crate::tensorboard::TensorBoard;
-use crate::{Error, RunFolder};
+use crate::{Error, RunFolder, health};
 use node::Around;
 use process::Early;
 use report::Report;
@@ -50,6 +52,7 @@ pub fn run(run: &RunFolder, options: &Options) -> Result<(usize, Plan), Error> {
     let hashes = Hashes::open(&run.path, options.verify);
     let events = Events::open(&run.path)?;
     let mut plan = Plan::of(run, &hashes, &options.selection)?;
+    not_collapsed(run, &plan)?;
     hashes.save()?;
     let outcome = Scheduler::new(run, &hashes, &events, &stop, &mut plan, options).work();
     // The run's own outcome counts more than what fails after it; on a full disk, sweeping makes room for the rest.
@@ -57,6 +60,20 @@ pub fn run(run: &RunFolder, options: &Options) -> Result<(usize, Plan), Error> {
     let ran = outcome?;
     kept?;
     Ok((ran, plan))
+}
+
+/// Refuses to go on from an epoch of which nothing can come: the last that is evaluated.
+fn not_collapsed(run: &RunFolder, plan: &Plan) -> Result<(), Error> {
+    let done = |place: &usize| plan.states[*place] == State::Done;
+    let evaluated = (0..plan.nodes.len()).rev().filter(done).find_map(|place| match plan.nodes[place].id {
+        NodeId { stage: Stage::Evaluate, pass: Pass::Epoch(epoch) } => Some(epoch),
+        _ => None,
+    });
+    let Some(epoch) = evaluated else { return Ok(()) };
+    match Row::read(run, plan, Pass::Epoch(epoch)).as_ref().and_then(health::collapsed) {
+        Some(why) => Err(Error::Collapsed { path: run.path.clone(), epoch, why }),
+        None => Ok(()),
+    }
 }
 
 struct Scheduler<'a> {
@@ -141,6 +158,9 @@ impl<'a> Scheduler<'a> {
                         self.plan.states[place] = State::Done;
                         report.finished(self.run, self.plan, place);
                         self.board.add(self.run, self.plan, &self.plan.nodes[place])?;
+                        if self.first_failure.is_none() {
+                            self.first_failure = not_collapsed(self.run, self.plan).err();
+                        }
                         prune(self.run, self.plan)?;
                         if saved.elapsed() > SAVE_EVERY {
                             hashes.save()?;

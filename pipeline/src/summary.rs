@@ -11,13 +11,15 @@ use crate::dag::{Pass, Stage};
 use crate::plan::Plan;
 
 /// The figures of one pass.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[allow(missing_docs)] // named as in the metrics table, which says what they are
 pub struct Row {
     /// `raw`, an epoch, or `final`.
     pub pass: String,
     pub clusters: u32,
     pub clusters_used: u32,
+    pub largest_share: f64,
+    pub spread: f64,
     pub purity: Option<f64>,
     pub balanced_purity: Option<f64>,
     pub nmi_labels: Option<f64>,
@@ -60,6 +62,8 @@ impl Row {
             pass: name,
             clusters: *metrics.clusters.first()?,
             clusters_used: *metrics.clusters_used.first()?,
+            largest_share: *metrics.largest_share.first()?,
+            spread: *metrics.spread.first()?,
             purity: *metrics.purity.first()?,
             balanced_purity: *metrics.balanced_purity.first()?,
             nmi_labels: *metrics.nmi_labels.first()?,

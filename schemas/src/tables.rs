@@ -188,7 +188,7 @@ table! {
 
 table! {
     /// One row: how good and how stable the assignments of this epoch are.
-    Metrics = "metrics" v 1 {
+    Metrics = "metrics" v 2 {
         /// Images assigned.
         images: u32,
         /// Clusters asked for (k).
@@ -217,5 +217,8 @@ table! {
         classes: u32,
         /// k-means objective: sum of squared distances to the centroids.
         inertia: f64,
+        /// Mean squared distance of the features to their mean: 0 where the network gives all images the same feature,
+        /// at most 1.
+        spread: f64,
     }
 }

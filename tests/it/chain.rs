@@ -118,3 +118,17 @@ fn more_epochs_go_on_from_the_last() {
     let path = std::path::Path::new("samples/epoch=1/part-0.parquet");
     assert_eq!(first.get(path), tables(&run).get(path));
 }
+
+#[test]
+fn a_run_that_collapses_ends_and_says_why() {
+    let world = World::new();
+    world.small_run();
+    let harsh = ["run", "run", "--set", "train.rate=0.5", "--set", "train.weight_decay=0.9"];
+    let message = world.fails(1, &harsh);
+    assert!(message.contains("error: epoch 1: the network gives all images the same feature"), "{message}");
+    assert!(message.contains("features are nearly alike") && message.contains("hint: "), "{message}");
+    let again = world.fails(1, &["run", "run"]);
+    assert!(again.contains("error: epoch 1: the network gives all images the same feature"), "{again}");
+    assert!(world.deepmcat(&["status", "run"]).contains("warning: epoch 1: features are nearly alike"));
+    world.deepmcat(&["run", "run", "--set", "train.rate=0.05", "--set", "train.weight_decay=1e-5"]);
+}

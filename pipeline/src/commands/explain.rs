@@ -11,7 +11,7 @@ use crate::estimate::Estimate;
 use crate::hashes::Hashes;
 use crate::plan::{Plan, State};
 use crate::select::Selection;
-use crate::{Error, RunFolder, summary};
+use crate::{Error, RunFolder, health, summary};
 
 /// stdout is data; this is where data is printed. A reader that has gone (`| head`) is no error.
 pub(super) fn print(text: &str) {
@@ -96,6 +96,11 @@ pub(super) fn status(path: &Path, as_json: bool) -> Result<(), Error> {
     print(&format!("{done} of {} nodes done", plan.nodes.len()));
     if !rows.is_empty() {
         print(&format!("\n{}", summary::table(&rows)));
+    }
+    for (place, row) in rows.iter().filter(|row| row.pass != "raw").enumerate() {
+        for warning in health::warnings(row, place == 0) {
+            print(&format!("\nwarning: epoch {}: {warning}", row.pass));
+        }
     }
     print("\ndisk use");
     for (name, bytes) in disk {

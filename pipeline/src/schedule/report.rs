@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::RunFolder;
 use crate::dag::{Node, Pass, Stage};
 use crate::plan::{Plan, State};
 use crate::summary::Row;
+use crate::{RunFolder, health};
 
 pub(super) struct Report {
     bar: ProgressBar,
@@ -57,6 +57,9 @@ impl Report {
             (Stage::Evaluate, Pass::Epoch(epoch)) => {
                 if let Some(row) = Row::read(run, plan, node.id.pass) {
                     tracing::info!("epoch {epoch}/{}: {}, {left}", run.config.run.epochs, row.line());
+                    for warning in health::warnings(&row, epoch.0 == 0) {
+                        tracing::warn!("epoch {epoch}: {warning}");
+                    }
                 }
             }
             _ => {}

@@ -30,6 +30,7 @@ fn object(metrics: &Metrics) -> String {
         ("labelled", count(&metrics.labelled)),
         ("classes", count(&metrics.classes)),
         ("inertia", figure(&metrics.inertia)),
+        ("spread", figure(&metrics.spread)),
     ];
     let text = |value: Option<f64>| match value {
         Some(value) if value.is_finite() => value.to_string(),
@@ -47,11 +48,11 @@ mod tests {
 
     #[test]
     fn the_object_has_the_tables_columns_in_order() {
-        let metrics = Metrics { images: vec![3000], purity: vec![None], inertia: vec![0.5], ..Metrics::default() };
+        let metrics = Metrics { images: vec![3000], purity: vec![None], spread: vec![0.5], ..Metrics::default() };
         let object = object(&metrics);
         let names: Vec<&str> = object.split('"').skip(1).step_by(2).collect();
         assert_eq!(names, Metrics::columns().iter().map(|column| column.name).collect::<Vec<_>>());
         assert!(object.starts_with("{\"images\": 3000, \"clusters\": null"), "{object}");
-        assert!(object.ends_with("\"inertia\": 0.5}"), "{object}");
+        assert!(object.ends_with("\"spread\": 0.5}"), "{object}");
     }
 }

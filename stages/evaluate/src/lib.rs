@@ -136,7 +136,23 @@ pub fn evaluate(
         labelled: vec![by_label.total as u32],
         classes: vec![by_label.rows.len() as u32],
         inertia: vec![clusters.inertia.iter().sum()],
+        spread: vec![spread(clusters)],
     })
+}
+
+/// Mean squared distance of the features to their mean: that within clusters and that of the centroids.
+fn spread(clusters: &Clusters) -> f64 {
+    let images: f64 = clusters.size.iter().copied().map(f64::from).sum();
+    let d = clusters.centroid.first().map_or(0, Vec::len);
+    let mut mean = vec![0.0; d];
+    for (centroid, &size) in clusters.centroid.iter().zip(&clusters.size) {
+        mean.iter_mut().zip(centroid).for_each(|(sum, &value)| *sum += f64::from(size) * f64::from(value) / images);
+    }
+    let distance = |centroid: &[f32]| -> f64 {
+        mean.iter().zip(centroid).map(|(mean, &value)| (f64::from(value) - mean).powi(2)).sum()
+    };
+    let weighted = clusters.centroid.iter().zip(&clusters.size).map(|(c, &size)| f64::from(size) * distance(c));
+    (clusters.inertia.iter().sum::<f64>() + weighted.sum::<f64>()) / images
 }
 
 fn frame_of(assignments: &Assignments) -> PolarsResult<LazyFrame> {
@@ -196,6 +212,15 @@ mod tests {
         before.image_id.iter_mut().for_each(|id| id.0 += 10);
         let metrics = evaluate(&manifest, &assignments, &clusters, Some(&before)).unwrap();
         assert_eq!((metrics.nmi_previous[0], metrics.changed_share[0]), (None, None));
+    }
+
+    #[test]
+    fn the_spread_is_that_of_the_features() {
+        // Features (1, 0), (0, 1), (0, 1): their mean is (1/3, 2/3), and numpy.var(axis=0).sum() is 4/9.
+        let (_, _, mut clusters) = tables(&[None; 3], &[0, 1, 1]);
+        clusters.centroid = vec![vec![1.0, 0.0], vec![0.0, 1.0], vec![9.0, 9.0]];
+        clusters.inertia = vec![0.0; 3];
+        assert!((spread(&clusters) - 4.0 / 9.0).abs() < 1e-9);
     }
 
     #[test]
