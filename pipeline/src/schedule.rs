@@ -158,7 +158,7 @@ impl<'a> Scheduler<'a> {
                         self.plan.states[place] = State::Done;
                         report.finished(self.run, self.plan, place);
                         self.board.add(self.run, self.plan, &self.plan.nodes[place])?;
-                        if self.first_failure.is_none() {
+                        if self.plan.nodes[place].id.stage == Stage::Evaluate && self.first_failure.is_none() {
                             self.first_failure = not_collapsed(self.run, self.plan).err();
                         }
                         prune(self.run, self.plan)?;

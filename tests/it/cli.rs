@@ -125,3 +125,22 @@ fn the_doctor_finds_what_is_missing() {
     assert!(said.contains("BAD  libtorch ") && said.contains("BAD  disk "), "{said}");
     assert!(hint.contains("3 of what a run needs"), "{hint}");
 }
+
+#[test]
+fn programs_can_read_the_log() {
+    let world = World::new();
+    world.small_run();
+    let lines = |words: &[&str]| -> Vec<Value> {
+        let output = world.command(words).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
+    };
+    let plan = lines(&["plan", "run", "--log-format", "json"]);
+    let estimate = plan.last().unwrap()["message"].as_str().unwrap();
+    assert!(estimate.starts_with("disk space of the whole run with 100000 images (not counted yet)"), "{estimate}");
+    let failed = lines(&["why", "run", "embed@99", "--log-format", "json"]);
+    assert_eq!(failed[0]["level"], "ERROR");
+    assert!(failed[0]["message"].as_str().unwrap().contains("no node `embed@99`"));
+    assert!(failed[0]["timestamp"].as_f64().unwrap() > 1.7e9);
+    assert!(world.deepmcat(&["completions", "bash"]).contains("complete -F _deepmcat"));
+}
