@@ -9,7 +9,8 @@ pub const PARENT_WATCH: &str = "DEEPMCAT_PARENT_WATCH";
 /// Exit code of a stage that ends because its runner did (128 + SIGTERM).
 const TERMINATED: i32 = 143;
 
-/// When started by the runner: waits for its word if it is to, and ends this process as soon as stdin closes, however the runner ended.
+/// When started by the runner: waits for its word if it is to, and ends this process as soon as stdin closes, however
+/// the runner ended.
 pub(crate) fn watch() {
     let Some(how) = std::env::var_os(PARENT_WATCH) else { return };
     if how == "wait" && !matches!(std::io::stdin().lock().read(&mut [0]), Ok(1)) {
