@@ -17,7 +17,7 @@ pids=()
 stop() {
   [[ ${#pids[@]} == 0 ]] || kill "${pids[@]}" 2>/dev/null || true
   [[ ${#pids[@]} == 0 ]] || wait "${pids[@]}" 2>/dev/null || true
-  rm -rf "$conf" "$state" /run/munge/deepmcat-test.socket*
+  rm -rf "$conf" "$state"
 }
 trap stop EXIT
 mkdir -p /run/munge "$state/ctld" "$state/slurmd" "$(dirname $conf)"
@@ -63,4 +63,6 @@ slurmd -D >"$state/slurmd.log" 2>&1 &
 pids+=($!)
 for _ in {1..100}; do [[ $(sinfo -h -o %T 2>/dev/null) == idle ]] && break; sleep 0.2; done
 [[ $(sinfo -h -o %T) == idle ]] || { tail -n 5 "$state"/*.log >&2; absent "its node does not come up"; }
-"$@"
+# A job that does nothing ends within seconds where jobs can run at all.
+timeout 60 sbatch --wait --output=/dev/null --wrap true >/dev/null 2>&1 || absent "its jobs do not run"
+timeout 900 "$@"
