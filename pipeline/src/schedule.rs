@@ -70,10 +70,14 @@ fn not_collapsed(run: &RunFolder, plan: &Plan) -> Result<(), Error> {
         _ => None,
     });
     let Some(epoch) = evaluated else { return Ok(()) };
-    match Row::read(run, plan, Pass::Epoch(epoch)).as_ref().and_then(health::collapsed) {
-        Some(why) => Err(Error::Collapsed { path: run.path.clone(), epoch, why }),
-        None => Ok(()),
-    }
+    let pass = Pass::Epoch(epoch);
+    collapsed(run, pass, Row::read(run, plan, pass).as_ref()).map_or(Ok(()), Err)
+}
+
+/// The error of an epoch of which nothing can come.
+fn collapsed(run: &RunFolder, pass: Pass, row: Option<&Row>) -> Option<Error> {
+    let Pass::Epoch(epoch) = pass else { return None };
+    Some(Error::Collapsed { path: run.path.clone(), epoch, why: health::collapsed(row?)? })
 }
 
 struct Scheduler<'a> {
@@ -156,10 +160,13 @@ impl<'a> Scheduler<'a> {
                         self.ran += 1;
                         self.plan.receipts[place] = Some(receipt);
                         self.plan.states[place] = State::Done;
-                        report.finished(self.run, self.plan, place);
-                        self.board.add(self.run, self.plan, &self.plan.nodes[place])?;
-                        if self.plan.nodes[place].id.stage == Stage::Evaluate && self.first_failure.is_none() {
-                            self.first_failure = not_collapsed(self.run, self.plan).err();
+                        let NodeId { stage, pass } = self.plan.nodes[place].id;
+                        let evaluated = stage == Stage::Evaluate;
+                        let row = if evaluated { Row::read(self.run, self.plan, pass) } else { None };
+                        report.finished(self.run, self.plan, place, row.as_ref());
+                        self.board.add(self.run, self.plan.nodes[place].id, row.as_ref())?;
+                        if self.first_failure.is_none() {
+                            self.first_failure = collapsed(self.run, pass, row.as_ref());
                         }
                         prune(self.run, self.plan)?;
                         if saved.elapsed() > SAVE_EVERY {

@@ -10,8 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use deepmcat_schemas::layout::partition;
 use deepmcat_schemas::{Epoch, Training, read_folder};
 
-use crate::dag::{Node, Pass, Stage};
-use crate::plan::Plan;
+use crate::dag::{NodeId, Pass, Stage};
 use crate::summary::Row;
 use crate::{Error, RunFolder, lock};
 
@@ -29,14 +28,14 @@ impl TensorBoard {
         Self { folder: run.join("tensorboard"), file: None }
     }
 
-    /// Adds the loss of a training node, or the metrics of an evaluation.
+    /// Adds the loss of a training node, or the figures `row` of an evaluation.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn add(&mut self, run: &RunFolder, plan: &Plan, node: &Node) -> Result<(), Error> {
-        match (node.id.stage, node.id.pass) {
-            (Stage::Train, Pass::Epoch(epoch)) => self.training(run, epoch),
-            (Stage::Evaluate, pass) => self.metrics(run, plan, pass),
+    pub fn add(&mut self, run: &RunFolder, node: NodeId, row: Option<&Row>) -> Result<(), Error> {
+        match (node.stage, node.pass, row) {
+            (Stage::Train, Pass::Epoch(epoch), _) => self.training(run, epoch),
+            (Stage::Evaluate, pass, Some(row)) => self.metrics(pass, row),
             _ => Ok(()),
         }
     }
@@ -58,8 +57,7 @@ impl TensorBoard {
     }
 
     /// Metrics by epoch; those of the raw-pixel baseline under names of their own.
-    fn metrics(&mut self, run: &RunFolder, plan: &Plan, pass: Pass) -> Result<(), Error> {
-        let Some(row) = Row::read(run, plan, pass) else { return Ok(()) };
+    fn metrics(&mut self, pass: Pass, row: &Row) -> Result<(), Error> {
         let (group, step) = match pass {
             Pass::Epoch(epoch) => ("clusters", epoch.0),
             _ => ("raw_pixels", 0),

@@ -38,7 +38,8 @@ impl Report {
         self.bar.set_message(self.running.join(", "));
     }
 
-    pub(super) fn finished(&mut self, run: &RunFolder, plan: &Plan, place: usize) {
+    /// A node has ended; `row`: the figures of its pass, where it has evaluated one.
+    pub(super) fn finished(&mut self, run: &RunFolder, plan: &Plan, place: usize, row: Option<&Row>) {
         let node = &plan.nodes[place];
         self.running.retain(|name| *name != node.id.to_string());
         let done = plan.states.iter().filter(|state| **state == State::Done).count();
@@ -50,14 +51,14 @@ impl Report {
         self.say(|| match (node.id.stage, node.id.pass) {
             (Stage::Ingest, _) => tracing::info!("ingest done in {seconds:.1} s"),
             (Stage::Evaluate, Pass::Raw) => {
-                if let Some(row) = Row::read(run, plan, node.id.pass) {
+                if let Some(row) = row {
                     tracing::info!("raw-pixel baseline: {}", row.line());
                 }
             }
             (Stage::Evaluate, Pass::Epoch(epoch)) => {
-                if let Some(row) = Row::read(run, plan, node.id.pass) {
+                if let Some(row) = row {
                     tracing::info!("epoch {epoch}/{}: {}, {left}", run.config.run.epochs, row.line());
-                    for warning in health::warnings(&row, epoch.0 == 0) {
+                    for warning in health::warnings(row, epoch.0 == 0) {
                         tracing::warn!("epoch {epoch}: {warning}");
                     }
                 }

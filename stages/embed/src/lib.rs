@@ -1,7 +1,6 @@
 //! Embed: the images of a data set to l2-normalised features `[n, d]`.
 
 mod args;
-mod error;
 mod network;
 mod raw;
 
@@ -16,7 +15,7 @@ use half::f16;
 use rayon::prelude::*;
 
 pub use args::Args;
-pub use error::Error;
+pub use deepmcat_nn::Error;
 pub use network::{Job, embed};
 pub use raw::{RAW_SIDE, raw};
 
@@ -79,7 +78,7 @@ fn images_of(dataset: &Path, shard: Shard, batch: usize) -> Result<(Vec<ImageId>
     let mut manifest: Manifest = read_table(&path)?;
     let rows = shard.rows(manifest.image_id.len(), batch);
     if manifest.image_id.is_empty() {
-        return Err(deepmcat_nn::Error::Empty { path }.into());
+        return Err(Error::Empty { path });
     }
     Ok((manifest.image_id[rows.clone()].to_vec(), manifest.path.drain(rows).collect()))
 }

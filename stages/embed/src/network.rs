@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use deepmcat_common::{Config, Progress, Timings};
 use deepmcat_nn::architecture::dimensions;
 use deepmcat_nn::inference::normalise;
-use deepmcat_nn::{Batches, Compute, Embedder, Images, Item, View, checkpoint, images, vgg};
+use deepmcat_nn::{Batches, Compute, Embedder, Images, Item, View, checkpoint, vgg};
 use deepmcat_schemas::ImageId;
 
 use crate::{Error, Features};
@@ -40,11 +40,7 @@ pub struct Job<'a> {
 /// When the checkpoint does not fit `[network]`, an image cannot be read, or a feature is not finite.
 pub fn embed(job: Job, config: &Config, compute: Compute, timings: &mut Timings) -> Result<Features, Error> {
     let network = Embedder::new(&checkpoint::read_model(job.weights, &config.network, compute)?)?;
-    let side = images::load_side(config.network.input);
-    let images = match job.pixels {
-        Some(pixels) => Images::map(pixels, job.ids, side)?,
-        None => Images::open(job.dataset, job.paths, side)?,
-    };
+    let images = Images::load(job.dataset, job.pixels, (job.ids, job.paths), config.network.input)?;
     timings.lap("read");
 
     let dimensions = usize::try_from(dimensions(&config.network)).unwrap_or_default();
@@ -111,7 +107,7 @@ impl Run<'_> {
         std::thread::scope(|scope| {
             let start = |network| scope.spawn(|| work(network));
             let threads: Vec<_> = (0..self.compute.threads).map(|_| start(network.share())).collect();
-            let results = threads.into_iter().map(|thread| thread.join().unwrap_or(Err(deepmcat_nn::Error::Producer)));
+            let results = threads.into_iter().map(|thread| thread.join().unwrap_or(Err(Error::Producer)));
             results.collect::<Result<(), _>>()
         })?;
         Ok(())
@@ -138,13 +134,7 @@ impl Run<'_> {
     }
 
     /// Adds the features of one batch, normalised, to their rows.
-    fn add_features(
-        &self,
-        network: &Embedder,
-        pixels: &[f32],
-        ids: &[ImageId],
-        rows: &mut [f32],
-    ) -> Result<(), deepmcat_nn::Error> {
+    fn add_features(&self, network: &Embedder, pixels: &[f32], ids: &[ImageId], rows: &mut [f32]) -> Result<(), Error> {
         let images = vgg::images(pixels, ids.len(), self.side, self.compute.device)?;
         let mut features = vec![0.0; rows.len()];
         network.embed(&images)?.f_copy_data(&mut features, rows.len())?;

@@ -1,13 +1,16 @@
-//! What can be wrong with images, weights and arithmetic, as something a person can mend.
+//! What ends the stages that work on images and weights, as something a person can mend.
 
 use std::path::PathBuf;
 
-use deepmcat_common::Failure;
+use deepmcat_common::{ConfigError, Failure};
 use deepmcat_schemas::{ImageId, SchemaError};
 
 /// An error of the network or of what feeds it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// A table, or a checkpoint that cannot be written.
     #[error(transparent)]
     Schema(#[from] SchemaError),

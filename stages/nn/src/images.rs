@@ -61,6 +61,24 @@ impl Images {
         Self::open_within(dataset, paths, side, HELD_IN_MEMORY)
     }
 
+    /// The images of a data set as stages read them, at the size for crops of `input` pixels: from the pixel table in
+    /// `pixels` where there is one, else from their PNGs.
+    ///
+    /// # Errors
+    /// As [`Self::map`] and [`Self::open`].
+    pub fn load(
+        dataset: &Path,
+        pixels: Option<&Path>,
+        (ids, paths): (&[ImageId], &[String]),
+        input: u32,
+    ) -> Result<Self, Error> {
+        let side = load_side(input);
+        match pixels {
+            Some(pixels) => Self::map(pixels, ids, side),
+            None => Self::open(dataset, paths, side),
+        }
+    }
+
     fn open_within(dataset: &Path, paths: &[String], side: usize, memory: usize) -> Result<Self, Error> {
         let source = if paths.len().saturating_mul(side * side) > memory {
             Source::Files(paths.iter().map(|path| dataset.join(path)).collect())

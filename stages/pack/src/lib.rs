@@ -1,7 +1,6 @@
 //! Pack: the PNGs of a data set to one table of pixels `[n, side, side]`.
 
 mod args;
-mod error;
 
 use deepmcat_common::Progress;
 use deepmcat_nn::{Images, images};
@@ -9,7 +8,7 @@ use deepmcat_schemas::pixels::{self, BATCH};
 use deepmcat_schemas::{FEATURES_PART_0, Manifest, layout, read_table};
 
 pub use args::Args;
-pub use error::Error;
+pub use deepmcat_nn::Error;
 
 /// Runs the stage as its command line says.
 ///

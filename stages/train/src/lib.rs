@@ -2,7 +2,6 @@
 
 mod args;
 mod epoch;
-mod error;
 mod order;
 mod rate;
 
@@ -10,12 +9,12 @@ use std::path::Path;
 
 use deepmcat_common::{Config, LastLayer, Timings};
 use deepmcat_nn::architecture::dimensions;
-use deepmcat_nn::{Compute, Images, Vgg, checkpoint, images};
+use deepmcat_nn::{Compute, Images, Vgg, checkpoint};
 use deepmcat_schemas::{Epoch, Manifest, PART_0, Samples, layout, read_folder, read_table, write_table};
 
 pub use args::Args;
+pub use deepmcat_nn::Error;
 pub use epoch::{State, Trained, train};
-pub use error::Error;
 pub use order::Order;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -64,11 +63,7 @@ fn one_epoch(inputs: Inputs, out: &Path, training: &Path, config: &Config, compu
     let velocities = checkpoint::read_optimizer(weights, &config.network)?;
     let kept = config.train.head == LastLayer::Kept;
     let head = if kept { checkpoint::read_head(weights, dimensions(&config.network))? } else { None };
-    let side = images::load_side(config.network.input);
-    let images = match pixels {
-        Some(pixels) => Images::map(pixels, &manifest.image_id, side)?,
-        None => Images::open(dataset, &manifest.path, side)?,
-    };
+    let images = Images::load(dataset, pixels, (&manifest.image_id, &manifest.path), config.network.input)?;
     timings.lap("read");
     let state = State { vgg, velocities, head };
     let Trained { vgg, sgd, head, table } = train(state, images, order, config, epoch)?;

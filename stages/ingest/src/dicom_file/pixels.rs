@@ -152,7 +152,7 @@ impl Pixels {
         if object.get(tags::PIXEL_DATA).is_none() {
             return Err(Reject::new(Reason::NotAnImage, "a DICOM object without pixels"));
         }
-        let voi = Voi::of(&object, layout.signed).filter(|_| own_window);
+        let voi = if own_window { Voi::of(&object, layout.signed) } else { None };
         // Display settings that the decoder would check and does not apply.
         for tag in [tags::WINDOW_CENTER, tags::WINDOW_WIDTH, tags::VOILUT_FUNCTION, tags::VOILUT_SEQUENCE] {
             object.remove_element(tag);
@@ -242,7 +242,10 @@ impl Pixels {
 
     /// The window of a frame: its own (Frame VOI LUT Sequence, 0028,9132), else the file's.
     fn voi(&self, frame: u32) -> Option<Voi> {
-        let own = functional_group(&self.object, frame, tags::FRAME_VOILUT_SEQUENCE).filter(|_| self.own_window);
+        if !self.own_window {
+            return None;
+        }
+        let own = functional_group(&self.object, frame, tags::FRAME_VOILUT_SEQUENCE);
         own.and_then(|group| Voi::of(group, self.layout.signed)).or_else(|| self.voi.clone())
     }
 
