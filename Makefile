@@ -15,13 +15,14 @@ export DEEPMCAT_TEST_PYTHON := $(PYTHON)
 FEATURES ?= deepmcat-ingest/jpeg-ls
 CMAKE_WHEEL := target/cmake
 export CMAKE := $(CURDIR)/$(CMAKE_WHEEL)/cmake/data/bin/cmake
-CARGO_FEATURES := $(if $(FEATURES),--features $(FEATURES))
+# MPI=1: several processes train and cluster together (compute.ranks); needs mpicc and libclang.
+CARGO_FEATURES := $(if $(FEATURES),--features $(FEATURES)) $(if $(MPI),--features deepmcat-nn/mpi)
 
 .PHONY: help setup build demo test lint doc bench study fuzz clean-demo
 
 help:
 	@sed -n '1,3s/^# //p' Makefile
-	@echo "also: setup [CUDA=1], build, lint, doc, bench, study, fuzz, clean-demo"
+	@echo "also: setup [CUDA=1], build [MPI=1], lint, doc, bench, study, fuzz, clean-demo"
 
 setup: $(if $(FEATURES),$(CMAKE_WHEEL)/.done)
 	$(PYTHON) scripts/setup_libtorch.py $(if $(CUDA),--cuda)

@@ -239,7 +239,8 @@ impl<'a> Scheduler<'a> {
         };
         let surely = |&place: &usize| {
             let node = &self.plan.nodes[place];
-            self.plan.receipts[place].is_none() && node.shards(&self.run.config) == 1 && !early.has(node.id)
+            let alone = node.shards(&self.run.config) == 1 && node.ranks(&self.run.config) == 1;
+            self.plan.receipts[place].is_none() && alone && !early.has(node.id)
         };
         (0..self.plan.nodes.len()).filter(next).take(AHEAD).filter(surely).collect()
     }

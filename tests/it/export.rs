@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::python::python;
+use crate::ranks::{TWO, has_mpi};
 use crate::world::{World, assert_same, tables};
 
 /// The tables that do not depend on the number of shards: features are in as many parts as there are shards.
@@ -82,6 +83,15 @@ fn both_exports_run_on_a_real_slurm() {
         change(&world, run, "\nepochs = 2", "\nepochs = 1"); // a job takes seconds to start
     }
     change(&world, "run", "\nepochs = 2", "\nepochs = 1");
+    // The batch script starts two processes by srun, where this build can; the run beside it by mpirun.
+    let together = has_mpi();
+    if together {
+        let mut words = vec!["init", "archive", "--run", "together", "--preset", "ci", "--set", "compute.threads=1"];
+        words.extend(["--set", "run.epochs=1"]);
+        words.extend(TWO);
+        world.deepmcat(&words);
+        change(&world, "batch", "\nranks = 1", "\nranks = 2");
+    }
     fs_err::write(world.path("submit.sh"), world.deepmcat(&["export", "slurm", "batch"])).unwrap();
     fs_err::write(world.path("Snakefile"), world.deepmcat(&["export", "snakemake", "flow"])).unwrap();
     let on_slurm = |command: &str| {
@@ -102,7 +112,11 @@ fn both_exports_run_on_a_real_slurm() {
         return;
     }
     world.deepmcat(&["run", "run"]);
-    assert_same(&unsharded(&world, "batch"), &unsharded(&world, "run"));
+    let beside = if together { "together" } else { "run" };
+    if together {
+        world.deepmcat(&["run", "together"]);
+    }
+    assert_same(&unsharded(&world, "batch"), &unsharded(&world, beside));
     if python(&world, "snakemake_executor_plugin_cluster_generic", "").is_none() {
         return;
     }

@@ -6,6 +6,7 @@ mod cli;
 mod export;
 mod history;
 mod python;
+mod ranks;
 mod real_scans;
 mod rerun;
 mod resume;

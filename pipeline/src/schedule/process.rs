@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -38,10 +39,17 @@ impl Process {
         let stage = node.id.stage.binary();
         let program = stage_program(stage)?;
         let line = node.command_line(&run.path, shard);
-        let words: Vec<_> = line.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let mut command = match node.launcher(&run.config).split_first() {
+            None => Command::new(&program),
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(&program);
+                command
+            }
+        };
+        let program = Path::new(command.get_program()).to_owned();
         let log = log.try_clone()?;
-        writeln!(&log, "$ deepmcat-{stage} {}", words.join(" "))?;
-        let mut command = Command::new(&program);
+        writeln!(&log, "$ {}", node.shown(&run.path, &run.config, shard))?;
         command.args(&line).env(deepmcat_common::PARENT_WATCH, if waits { "wait" } else { "1" }).envs(asleep());
         command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log.try_clone()?);
         // Ctrl-C on a terminal reaches the runner alone, which then tells the stages.

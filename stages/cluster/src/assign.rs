@@ -6,6 +6,7 @@
 
 use std::marker::PhantomData;
 
+use deepmcat_nn::Ranks;
 use deepmcat_schemas::features::Values;
 use rayon::prelude::*;
 use tch::{Device, Kind, Tensor};
@@ -25,11 +26,15 @@ pub struct Nearest {
     pub score: f32,
 }
 
-/// The rows of a feature table as blocks on a device; those on the processor borrow from the table.
+/// The rows of a feature table as blocks on a device; those on the processor borrow from the table. Of several
+/// processes each holds its share of the rows, and all learn what the others found.
 #[derive(Debug)]
 pub struct Blocks<'a> {
     blocks: Vec<Tensor>,
     device: Device,
+    /// Rows of the whole table, n.
+    rows: usize,
+    ranks: &'a Ranks,
     /// What the tensors borrow: libtorch does not know of it.
     features: PhantomData<Values<'a>>,
 }
@@ -39,18 +44,29 @@ impl<'a> Blocks<'a> {
     ///
     /// # Errors
     /// When the device has no room for them.
-    pub fn new(features: &Features<'a>, rows: usize, device: Device) -> Result<Self, Error> {
+    pub fn new(features: &Features<'a>, rows: usize, device: Device, ranks: &'a Ranks) -> Result<Self, Error> {
         // Threads share the blocks (see above), so a product gets one. It is a setting of the whole process.
         tch::set_num_threads(1);
         let mut blocks = Vec::new();
+        let share = ranks.share(features.len());
+        let mut before = 0;
         for part in features.parts() {
             let count = part.ids.len();
-            for start in (0..count).step_by(rows.max(1)) {
-                let block = view(part, start, rows.max(1).min(count - start))?;
+            let place = |row: usize| row.saturating_sub(before).min(count);
+            let end = place(share.end);
+            for start in (place(share.start)..end).step_by(rows.max(1)) {
+                let block = view(part, start, rows.max(1).min(end - start))?;
                 blocks.push(if device == Device::Cpu { block } else { block.f_to_device(device)? });
             }
+            before += count;
         }
-        Ok(Self { blocks, device, features: PhantomData })
+        Ok(Self { blocks, device, rows: features.len(), ranks, features: PhantomData })
+    }
+
+    /// The processes that share the rows.
+    #[must_use]
+    pub fn ranks(&self) -> &'a Ranks {
+        self.ranks
     }
 
     /// The nearest centroid of every row `[n]`.
@@ -58,12 +74,12 @@ impl<'a> Blocks<'a> {
     /// # Errors
     /// When memory runs out.
     pub fn nearest(&mut self, centroids: &Centroids) -> Result<Vec<Nearest>, Error> {
-        self.each(centroids, |scores| {
+        let found = self.each(centroids, |scores| {
             let (least, nearest) = scores.f_min_dim(1, false)?;
             let (least, nearest) = (Vec::<f32>::try_from(least)?, Vec::<i64>::try_from(nearest)?);
-            let pairs = nearest.into_iter().zip(least);
-            Ok(pairs.map(|(cluster, score)| Nearest { cluster: cluster as u32, score }).collect())
-        })
+            Ok(nearest.into_iter().zip(least).map(|(cluster, score)| [cluster as u32, score.to_bits()]).collect())
+        })?;
+        Ok(found.into_iter().map(|[cluster, score]| Nearest { cluster, score: f32::from_bits(score) }).collect())
     }
 
     /// The nearest and the second-nearest centroid of every row `[n]`. There are at least two centroids.
@@ -81,11 +97,11 @@ impl<'a> Blocks<'a> {
     }
 
     /// Applies `pick` to the scores `[rows, k]`, `|c|^2 - 2 x c^T`, of every block, in parallel, in order.
-    fn each<T: Send>(
+    fn each(
         &mut self,
         centroids: &Centroids,
-        pick: impl Fn(Tensor) -> Result<Vec<T>, tch::TchError> + Sync,
-    ) -> Result<Vec<T>, Error> {
+        pick: impl Fn(Tensor) -> Result<Vec<[u32; 2]>, tch::TchError> + Sync,
+    ) -> Result<Vec<[u32; 2]>, Error> {
         let (k, dimensions) = (centroids.k(), centroids.dimensions());
         let squares: Vec<f32> = (0..k).map(|cluster| squared_length(centroids.row(cluster))).collect();
         let squares = Tensor::f_from_slice(&squares)?.f_to_device(self.device)?;
@@ -95,7 +111,7 @@ impl<'a> Blocks<'a> {
         // A tensor may go to another thread but not be shared by two: every block gets handles of its own.
         let handles: Vec<_> =
             self.blocks.iter().map(|_| (squares.shallow_clone(), minus_two.shallow_clone())).collect();
-        let found: Vec<Vec<T>> = self
+        let found: Vec<Vec<[u32; 2]>> = self
             .blocks
             .par_iter_mut()
             .zip(handles)
@@ -104,7 +120,7 @@ impl<'a> Blocks<'a> {
                 pick(scores)
             })
             .collect::<Result<_, tch::TchError>>()?;
-        Ok(found.into_iter().flatten().collect())
+        Ok(self.ranks.gather(found.into_iter().flatten().collect(), self.rows))
     }
 }
 
@@ -144,8 +160,9 @@ mod tests {
         let values = [0.0, 0.0, 9.0, 9.0, 1.0, 0.0, 4.0, 4.0, 5.0, 6.0];
         let features = Features::from_values(&ids, 2, &values).unwrap();
         let centroids = centroids(&[0.0, 1.0, 10.0, 10.0, 4.0, 5.0], 2);
+        let alone = Ranks::alone();
         for rows in [1, 2, 3, 100] {
-            let mut blocks = Blocks::new(&features, rows, Device::Cpu).unwrap();
+            let mut blocks = Blocks::new(&features, rows, Device::Cpu, &alone).unwrap();
             let pairs = blocks.two_nearest(&centroids).unwrap();
             assert_eq!(pairs, [[0, 2], [1, 2], [0, 2], [2, 0], [2, 1]], "{rows}");
             let nearest = blocks.nearest(&centroids).unwrap();
@@ -158,7 +175,8 @@ mod tests {
     #[test]
     fn of_equal_centroids_the_first_is_nearest() {
         let features = Features::from_values(&[0], 2, &[1.0, 1.0]).unwrap();
-        let mut blocks = Blocks::new(&features, 8, Device::Cpu).unwrap();
+        let alone = Ranks::alone();
+        let mut blocks = Blocks::new(&features, 8, Device::Cpu, &alone).unwrap();
         assert_eq!(blocks.two_nearest(&centroids(&[2.0, 2.0, 0.0, 0.0, 2.0, 2.0], 2)).unwrap(), [[0, 1]]);
     }
 }

@@ -1,5 +1,6 @@
 //! Centroids `[k, d]` and how an iteration moves them: means of their images, and a new place for the empty ones.
 
+use deepmcat_nn::Ranks;
 use rayon::prelude::*;
 
 use crate::features::Features;
@@ -56,26 +57,30 @@ impl Centroids {
     ///
     /// `clusters` `[n]` names a centroid for each row. Sums are in double precision and in the order of the rows,
     /// a thread per cluster, so the result does not depend on the number of threads.
-    pub fn update(&mut self, features: &Features<'_>, clusters: &[u32]) -> usize {
-        let members = Members::new(clusters, self.k);
-        let dimensions = self.dimensions;
-        self.values.par_chunks_exact_mut(dimensions.max(1)).enumerate().for_each_init(
-            || (vec![0.0_f32; dimensions], vec![0.0_f64; dimensions]),
-            |(row, sums), (cluster, centroid)| {
-                let rows = members.of(cluster);
-                if rows.is_empty() {
-                    return;
-                }
-                sums.fill(0.0);
-                for &member in rows {
-                    features.read(member as usize, row);
+    pub fn update(&mut self, features: &Features<'_>, clusters: &[u32], ranks: &Ranks) -> usize {
+        let share = ranks.share(clusters.len());
+        let members = Members::new(&clusters[share.clone()], self.k);
+        let (k, dimensions) = (self.k, self.dimensions);
+        // The sums of every cluster, then its size.
+        let mut sums = vec![0.0_f64; k * dimensions];
+        sums.par_chunks_exact_mut(dimensions.max(1)).enumerate().for_each_init(
+            || vec![0.0_f32; dimensions],
+            |row, (cluster, sums)| {
+                for &member in members.of(cluster) {
+                    features.read(share.start + member as usize, row);
                     sums.iter_mut().zip(row.iter()).for_each(|(sum, &value)| *sum += f64::from(value));
                 }
-                let count = rows.len() as f64;
-                centroid.iter_mut().zip(sums.iter()).for_each(|(value, &sum)| *value = (sum / count) as f32);
             },
         );
-        let mut sizes: Vec<usize> = (0..self.k).map(|cluster| members.of(cluster).len()).collect();
+        sums.extend((0..k).map(|cluster| members.of(cluster).len() as f64));
+        ranks.sum(&mut sums);
+        let (sums, counts) = sums.split_at(k * dimensions);
+        for ((centroid, sums), &count) in self.rows_mut().zip(sums.chunks_exact(dimensions.max(1))).zip(counts) {
+            if count > 0.0 {
+                centroid.iter_mut().zip(sums).for_each(|(value, &sum)| *value = (sum / count) as f32);
+            }
+        }
+        let mut sizes: Vec<usize> = counts.iter().map(|&count| count as usize).collect();
         self.fill_empty(&mut sizes)
     }
 
@@ -144,7 +149,7 @@ mod tests {
         let values = [1.0, 0.0, 3.0, 0.0, 0.0, 5.0];
         let features = Features::from_values(&[0, 1, 2], 2, &values).unwrap();
         let mut centroids = Centroids::zeros(2, 2);
-        assert_eq!(centroids.update(&features, &[1, 1, 0]), 0);
+        assert_eq!(centroids.update(&features, &[1, 1, 0], &Ranks::alone()), 0);
         assert_eq!(centroids.values(), [0.0, 5.0, 2.0, 0.0]);
     }
 
@@ -153,7 +158,7 @@ mod tests {
         let values = [1.0, 2.0, 1.0, 2.0, 1.0, 2.0, 8.0, 8.0];
         let features = Features::from_values(&[0, 1, 2, 3], 2, &values).unwrap();
         let mut centroids = Centroids::zeros(3, 2);
-        assert_eq!(centroids.update(&features, &[2, 2, 2, 1]), 1);
+        assert_eq!(centroids.update(&features, &[2, 2, 2, 1], &Ranks::alone()), 1);
         let (more, less) = (1.0 + PERTURBATION, 1.0 - PERTURBATION);
         assert_eq!(centroids.row(0), [more, 2.0 * less]);
         assert_eq!(centroids.row(1), [8.0, 8.0]);
@@ -166,7 +171,7 @@ mod tests {
         let features = Features::from_values(&[0, 1, 2, 3, 4, 5], 1, &values).unwrap();
         let mut centroids = Centroids::zeros(4, 1);
         // 5 and 1: the empty ones take 2 of 5, then 1 of the 3 that are left.
-        assert_eq!(centroids.update(&features, &[3, 3, 3, 3, 3, 1]), 2);
+        assert_eq!(centroids.update(&features, &[3, 3, 3, 3, 3, 1], &Ranks::alone()), 2);
         let distinct: std::collections::BTreeSet<u32> =
             centroids.values().iter().map(|value| value.to_bits()).collect();
         assert_eq!(distinct.len(), 4, "{centroids:?}");

@@ -13,7 +13,7 @@ mod parameters;
 mod start;
 
 use deepmcat_common::Timings;
-use deepmcat_nn::Compute;
+use deepmcat_nn::{Compute, Ranks};
 use deepmcat_schemas::{Assignments, ClusterId, Clusters, PART_0, read_folder, write_table};
 use tch::Device;
 
@@ -40,6 +40,7 @@ pub fn run(args: Args) -> Result<(), Error> {
     config.cluster.redo = args.redo.unwrap_or(config.cluster.redo);
     config.last.merge = args.merge_from.is_some();
     let device = Compute::start(&config.compute)?.device;
+    let ranks = Ranks::join(&config.compute)?;
     let files = FeatureFiles::open(&args.features)?;
     let features = files.features()?;
     let previous: Option<Assignments> = args.previous.as_deref().map(read_folder).transpose()?;
@@ -52,13 +53,18 @@ pub fn run(args: Args) -> Result<(), Error> {
         parameters.groups = parameters.k;
         parameters.k = from as usize;
     }
-    let (assignments, clusters) = cluster(&features, previous.as_ref(), &parameters, device)?;
+    let (assignments, clusters) = cluster(&features, previous.as_ref(), &parameters, device, &ranks)?;
     timings.lap("compute");
+    if !ranks.is_first() {
+        ranks.leave();
+        return Ok(());
+    }
     let stamp = config.stamp("cluster", env!("CARGO_PKG_VERSION"));
     write_table(&args.assignments.join(PART_0), &assignments, &stamp)?;
     write_table(&args.clusters.join(PART_0), &clusters, &stamp)?;
     timings.lap("write");
     timings.log();
+    ranks.leave();
     Ok(())
 }
 
@@ -71,14 +77,15 @@ pub fn cluster(
     previous: Option<&Assignments>,
     parameters: &Parameters,
     device: Device,
+    ranks: &Ranks,
 ) -> Result<(Assignments, Clusters), Error> {
-    let mut blocks = Blocks::new(features, BLOCK_ROWS, device)?;
+    let mut blocks = Blocks::new(features, BLOCK_ROWS, device, ranks)?;
     let fit = fit(features, previous, &mut blocks, parameters)?;
     let merged = (parameters.groups < parameters.k).then(|| {
         let groups = merge(&fit.centroids, parameters.groups);
         let own: Vec<u32> = fit.clusters.iter().map(|&cluster| groups[cluster as usize]).collect();
         let mut means = Centroids::zeros(parameters.groups, features.dimensions());
-        means.update(features, &own);
+        means.update(features, &own, ranks);
         (means, own)
     });
     let (centroids, own) = match &merged {

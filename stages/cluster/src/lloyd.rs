@@ -54,7 +54,7 @@ pub fn fit(
     let progress = Progress::new(u64::from(parameters.redo) * parameters.iterations as u64, "iterations");
     let mut best: Option<Fit> = None;
     for attempt in 0..parameters.redo.max(1) {
-        let start = start::centroids(features, previous, parameters, attempt);
+        let start = start::centroids(features, previous, parameters, attempt, blocks.ranks());
         let found = descend(features, &lengths, blocks, start, parameters, &progress)?;
         tracing::debug!(
             "start {attempt}: objective {} after {} iterations",
@@ -86,7 +86,7 @@ pub(crate) fn descend(
     let mut clusters = clusters_of(&nearest);
     let mut history = vec![Iteration { objective: objective(&nearest, lengths), filled: 0 }];
     for iteration in 0..parameters.iterations {
-        let filled = centroids.update(features, &clusters);
+        let filled = centroids.update(features, &clusters, blocks.ranks());
         nearest = blocks.nearest(&centroids)?;
         let (next, now) = (clusters_of(&nearest), objective(&nearest, lengths));
         let before = history[iteration].objective;
@@ -116,6 +116,7 @@ fn objective(nearest: &[Nearest], lengths: &[f32]) -> f64 {
 mod tests {
     use super::*;
     use deepmcat_common::Start;
+    use deepmcat_nn::Ranks;
     use deepmcat_schemas::Epoch;
     use proptest::prelude::*;
     use tch::Device;
@@ -128,7 +129,8 @@ mod tests {
     fn fit_values(values: &[f32], dimensions: usize, rows: usize, parameters: &Parameters) -> Result<Fit, Error> {
         let ids: Vec<u32> = (0..(values.len() / dimensions) as u32).collect();
         let features = Features::from_values(&ids, dimensions, values)?;
-        fit(&features, None, &mut Blocks::new(&features, rows, Device::Cpu)?, parameters)
+        let alone = Ranks::alone();
+        fit(&features, None, &mut Blocks::new(&features, rows, Device::Cpu, &alone)?, parameters)
     }
 
     /// `fixtures/golden.csv`, made by `fixtures/make_golden.py` with scikit-learn.
@@ -145,7 +147,8 @@ mod tests {
         }
         let ids: Vec<u32> = (0..expected.len() as u32).collect();
         let features = Features::from_values(&ids, values.len() / expected.len(), &values).unwrap();
-        let mut blocks = Blocks::new(&features, 64, Device::Cpu).unwrap();
+        let alone = Ranks::alone();
+        let mut blocks = Blocks::new(&features, 64, Device::Cpu, &alone).unwrap();
         let lengths = features.squared_lengths().unwrap();
         let start = start::from_rows(&features, &rows);
         let progress = Progress::new(100, "iterations");

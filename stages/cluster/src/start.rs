@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use deepmcat_common::Start;
 use deepmcat_common::random::{Purpose, generator};
+use deepmcat_nn::Ranks;
 use deepmcat_schemas::{Assignments, ImageId};
 use rand::RngExt;
 use rayon::prelude::*;
@@ -21,9 +22,10 @@ pub fn centroids(
     previous: Option<&Assignments>,
     parameters: &Parameters,
     attempt: u32,
+    ranks: &Ranks,
 ) -> Centroids {
     let before = previous.filter(|_| parameters.start == Start::Previous && attempt == 0);
-    if let Some(centroids) = before.and_then(|before| means(features, before, parameters.k)) {
+    if let Some(centroids) = before.and_then(|before| means(features, before, parameters.k, ranks)) {
         return centroids;
     }
     match parameters.start {
@@ -33,14 +35,14 @@ pub fn centroids(
 }
 
 /// The means of the clusters of the epoch before; `None` where an image had none, or there were more clusters.
-fn means(features: &Features<'_>, previous: &Assignments, k: usize) -> Option<Centroids> {
+fn means(features: &Features<'_>, previous: &Assignments, k: usize, ranks: &Ranks) -> Option<Centroids> {
     let before: HashMap<ImageId, u32> =
         previous.image_id.iter().copied().zip(previous.cluster.iter().map(|cluster| cluster.0)).collect();
     let ids = features.image_ids();
     let clusters: Option<Vec<u32>> =
         ids.iter().map(|id| before.get(id).copied().filter(|&cluster| (cluster as usize) < k)).collect();
     let mut centroids = Centroids::zeros(k, features.dimensions());
-    centroids.update(features, &clusters?);
+    centroids.update(features, &clusters?, ranks);
     Some(centroids)
 }
 
@@ -199,7 +201,9 @@ mod tests {
             cluster: clusters.iter().copied().map(deepmcat_schemas::ClusterId).collect(),
             ..Assignments::default()
         };
-        let start = |previous: &[u32], attempt| centroids(&features, Some(&before(previous)), &parameters, attempt);
+        let start = |previous: &[u32], attempt| {
+            centroids(&features, Some(&before(previous)), &parameters, attempt, &Ranks::alone())
+        };
         assert_eq!(start(&[1, 1, 0, 0], 0).values(), [11.0, 0.5]);
         assert_ne!(start(&[1, 1, 0, 0], 1).values(), [11.0, 0.5]);
         // An image without a cluster, or one of more clusters, says that the epoch before was another run's.

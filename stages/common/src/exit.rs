@@ -55,7 +55,7 @@ where
 
 /// Logs go to stderr: stdout is data.
 fn log_to_stderr(args: Verbosity) {
-    let level = match (args.quiet, args.verbose) {
+    let level = match (args.quiet || parent::is_follower(), args.verbose) {
         (true, _) => LevelFilter::WARN,
         (_, true) => LevelFilter::DEBUG,
         _ => LevelFilter::INFO,

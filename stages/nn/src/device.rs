@@ -26,6 +26,7 @@ impl Compute {
         let all = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = match usize::try_from(settings.threads) {
             Ok(threads) if threads > 0 => threads,
+            _ if settings.ranks > 1 => (all / crate::ranks::local_count()).max(1),
             _ => all,
         };
         keep_freed_memory();
@@ -76,7 +77,8 @@ pub fn has_bfloat16() -> bool {
 fn device(name: &str) -> Result<Device, Error> {
     let number = match name {
         "cpu" => return Ok(Device::Cpu),
-        "cuda" => Some(0),
+        // One process of several on a machine takes the card of its number.
+        "cuda" => Some(crate::ranks::local_rank()),
         _ => name.strip_prefix("cuda:").and_then(|number| number.parse().ok()),
     };
     let refuse = |reason: String| Error::Device { asked: name.to_owned(), reason };

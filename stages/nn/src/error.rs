@@ -92,6 +92,21 @@ pub enum Error {
         /// What is missing.
         reason: String,
     },
+    /// The configuration and the launcher do not agree.
+    #[error(
+        "setting `compute.ranks` is {asked}, but {started} processes were started\nhint: start `mpirun -n {asked} deepmcat-...` (one alone without mpirun), or set compute.ranks to what was started"
+    )]
+    Ranks {
+        /// The setting.
+        asked: usize,
+        /// Processes that there are.
+        started: usize,
+    },
+    /// The configuration asks for several processes and this build knows one.
+    #[error(
+        "setting `compute.ranks` needs MPI, which this build was made without\nhint: build with `make build MPI=1`, or --set compute.ranks=1"
+    )]
+    NoMpi,
     /// Arithmetic left the finite numbers.
     #[error("{what} is not finite\nhint: lower train.rate or train.head_rate, or use compute.precision = \"float32\"")]
     NonFinite {

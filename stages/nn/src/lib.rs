@@ -13,8 +13,10 @@ pub mod fill;
 pub mod head;
 pub mod images;
 pub mod inference;
+pub mod ranks;
 pub mod sample;
 pub mod sgd;
+mod together;
 pub mod vgg;
 
 pub use augment::View;
@@ -24,5 +26,6 @@ pub use error::Error;
 pub use head::Head;
 pub use images::Images;
 pub use inference::Embedder;
+pub use ranks::{Ranks, mpi_version};
 pub use sgd::Sgd;
 pub use vgg::Vgg;

@@ -25,7 +25,7 @@ pub(crate) struct Block {
     pub shift: Tensor,
     pub mean: Tensor,
     pub variance: Tensor,
-    batches: Tensor,
+    pub batches: Tensor,
     pub pool: bool,
 }
 
@@ -125,12 +125,19 @@ impl Vgg {
             drop(tch::no_grad(|| block.batches.f_add_scalar_(1))?);
             x = pool(x.f_relu_()?, block.pool)?;
         }
-        x = flatten(&x, self.side)?;
+        self.tail(&x, dropout, (0, 1))
+    }
+
+    /// What follows the last block. `x` holds the images `first`, `first + each`, ... of the batch, which is what the
+    /// dropout mask goes by.
+    pub(crate) fn tail(&self, x: &Tensor, dropout: Dropout, part: (usize, usize)) -> Result<Tensor, Error> {
+        let kind = self.compute.kind;
+        let mut x = flatten(x, self.side)?;
         for (number, linear) in self.linears.iter().enumerate() {
             let (weight, bias) = (linear.weight.f_to_kind(kind)?, linear.bias.f_to_kind(kind)?);
             x = x.f_linear(&weight, Some(&bias))?.f_relu_()?;
             if number == 0 && self.dropout > 0.0 {
-                x = x.f_mul(&mask(&x, self.dropout, dropout)?)?;
+                x = x.f_mul(&mask(&x, self.dropout, dropout, part)?)?;
             }
         }
         Ok(x.f_to_kind(Kind::Float)?)
@@ -193,13 +200,26 @@ pub(crate) fn flatten(x: &Tensor, side: i64) -> Result<Tensor, Error> {
     Ok(x.f_adaptive_avg_pool2d([side, side])?.f_flatten(1, -1)?)
 }
 
-/// A dropout mask for `x`: 0, or 1 / (1 - rate). Drawn by counter, so alike on every device and thread count.
-fn mask(x: &Tensor, rate: f64, Dropout { seed, epoch, step }: Dropout) -> Result<Tensor, Error> {
+/// A dropout mask for `x` `[b, d]`: 0, or 1 / (1 - rate). Drawn by counter, so alike on every device and thread count.
+///
+/// `x` holds the rows `first`, `first + each`, ... of the batch that the mask is drawn for.
+fn mask(
+    x: &Tensor,
+    rate: f64,
+    Dropout { seed, epoch, step }: Dropout,
+    (first, each): (usize, usize),
+) -> Result<Tensor, Error> {
     let mut random = generator(seed, epoch, step, Purpose::Dropout);
     let shape = x.size();
+    let (rows, width) = (shape[0] as usize, shape[1] as usize);
     let keep = 1.0 / (1.0 - rate) as f32;
     let draw = |_| if random.random::<f32>() < rate as f32 { 0.0 } else { keep };
-    let values: Vec<f32> = (0..shape.iter().product::<i64>()).map(draw).collect();
+    let whole: Vec<f32> = (0..(first + rows.saturating_sub(1) * each + 1) * width).map(draw).collect();
+    let values = if each == 1 {
+        whole
+    } else {
+        whole.chunks_exact(width).skip(first).step_by(each).flatten().copied().collect()
+    };
     Ok(Tensor::f_from_slice(&values)?.f_view(&shape[..])?.f_to_device(x.device())?.f_to_kind(x.f_kind()?)?)
 }
 
@@ -212,9 +232,11 @@ mod tests {
     #[test]
     fn dropout_masks_are_reproducible_and_keep_the_mean() {
         let x = Tensor::ones([64, 1000], (Kind::Float, Device::Cpu));
-        let at = |step| mask(&x, 0.25, Dropout { seed: 1, epoch: 2, step }).unwrap();
+        let at = |step| mask(&x, 0.25, Dropout { seed: 1, epoch: 2, step }, (0, 1)).unwrap();
         assert!(at(3).equal(&at(3)));
         assert!(!at(3).equal(&at(4)));
+        let part = mask(&x.narrow(0, 0, 31), 0.25, Dropout { seed: 1, epoch: 2, step: 3 }, (1, 2)).unwrap();
+        assert!(part.equal(&at(3).slice(0, 1, 63, 2)));
         let mean = at(3).mean(Kind::Float).double_value(&[]);
         assert!((mean - 1.0).abs() < 0.01, "{mean}");
     }

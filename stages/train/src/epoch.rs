@@ -8,7 +8,7 @@ use deepmcat_common::{Config, Progress};
 use deepmcat_nn::architecture::dimensions;
 use deepmcat_nn::sgd::Rates;
 use deepmcat_nn::vgg::{self, Dropout};
-use deepmcat_nn::{Batches, Error, Head, Images, Sgd, Vgg, View};
+use deepmcat_nn::{Batches, Error, Head, Images, Ranks, Sgd, Vgg, View};
 use deepmcat_schemas::{Epoch, Training};
 use tch::Tensor;
 
@@ -39,7 +39,8 @@ pub struct State {
     pub head: Option<Head>,
 }
 
-/// Trains the network on the draws of `order`, under a new last layer or the one that was kept.
+/// Trains the network on the draws of `order`, under a new last layer or the one that was kept. Of several processes
+/// each takes its part of every batch, and all end with the same weights.
 ///
 /// # Errors
 /// When an image cannot be read, the loss is not finite, or libtorch fails.
@@ -49,6 +50,7 @@ pub fn train(
     mut order: Order,
     config: &Config,
     Epoch(epoch): Epoch,
+    ranks: &Ranks,
 ) -> Result<Trained, Error> {
     let (seed, settings) = (config.run.seed, &config.train);
     let device = vgg.device();
@@ -66,11 +68,16 @@ pub fn train(
 
     let view = View::Augmented { settings: config.augment.clone(), seed, epoch, purpose: Purpose::Augment, number: 0 };
     let side = config.network.input as usize;
-    order.without_single(settings.batch as usize);
+    let batch_size = settings.batch as usize;
+    order.without_rest(batch_size, ranks.count());
+    let draws = order.items.len();
+    let mine = order.part(batch_size, (ranks.rank(), ranks.count()));
+    // Of every whole batch; batches are then cut in the same places everywhere.
+    let part_size = (batch_size - ranks.rank()).div_ceil(ranks.count());
     let mut table = Training::default();
-    let progress = Progress::new(order.items.len() as u64, "images trained");
-    let schedule = Rate::new(config, epoch, order.items.len());
-    let batches = Batches::start(Arc::new(images), order.items, view, settings.batch as usize, side);
+    let progress = Progress::new(draws as u64, "images trained");
+    let schedule = Rate::new(config, epoch, draws);
+    let batches = Batches::start(Arc::new(images), mine.items, view, part_size, side);
     let mut start = Instant::now();
     for (step, batch) in (0..).zip(batches) {
         let batch = batch?;
@@ -78,14 +85,20 @@ pub fn train(
         sgd.set_rate(settings.rate * share);
         head_sgd.set_rate(settings.head_rate * share);
         let pixels = vgg::images(&batch.pixels, batch.count, side, device)?;
-        let labels = &order.labels[batch.start..batch.start + batch.count];
+        let whole = batch_size.min(draws - step as usize * batch_size);
+        let labels = &mine.labels[batch.start..batch.start + batch.count];
         let labels = Tensor::f_from_slice(labels)?.f_to_device(device)?;
 
-        let features = vgg.forward(&pixels, Dropout { seed, epoch, step })?;
-        let loss = head.loss(&features, &labels)?;
-        // Gradients as values: nothing accumulates, nothing has to be zeroed.
-        let gradients = Tensor::f_run_backward(&[&loss], &trained, false, false)?;
-        let loss = loss.f_double_value(&[])? as f32;
+        let dropout = Dropout { seed, epoch, step };
+        let (loss, gradients) = if ranks.count() > 1 {
+            vgg.gradients_together(&head, (&pixels, &labels), dropout, whole, ranks)?
+        } else {
+            let loss = head.loss(&vgg.forward(&pixels, dropout)?, &labels)?;
+            // Gradients as values: nothing accumulates, nothing has to be zeroed.
+            let gradients = Tensor::f_run_backward(&[&loss], &trained, false, false)?;
+            (loss.f_double_value(&[])?, gradients)
+        };
+        let loss = loss as f32;
         if !loss.is_finite() {
             return Err(Error::NonFinite { what: format!("the loss at step {step} of epoch {epoch}") });
         }
@@ -97,9 +110,9 @@ pub fn train(
         table.step.push(step);
         table.loss.push(loss);
         table.learning_rate.push((settings.rate * share) as f32);
-        table.images_per_second.push(batch.count as f32 / (now - start).as_secs_f32());
+        table.images_per_second.push(whole as f32 / (now - start).as_secs_f32());
         start = now;
-        progress.inc(batch.count as u64);
+        progress.inc(whole as u64);
     }
     progress.finish();
     vgg.check_finite()?;

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use deepmcat_common::{Config, LastLayer, Timings};
 use deepmcat_nn::architecture::dimensions;
-use deepmcat_nn::{Compute, Images, Vgg, checkpoint};
+use deepmcat_nn::{Compute, Images, Ranks, Vgg, checkpoint};
 use deepmcat_schemas::{Epoch, Manifest, PART_0, Samples, layout, read_folder, read_table, write_table};
 
 pub use args::Args;
@@ -55,6 +55,7 @@ struct Inputs<'a> {
 }
 
 fn one_epoch(inputs: Inputs, out: &Path, training: &Path, config: &Config, compute: Compute) -> Result<(), Error> {
+    let ranks = Ranks::join(&config.compute)?;
     let mut timings = Timings::new();
     let Inputs { dataset, pixels, samples, weights, epoch } = inputs;
     let manifest: Manifest = read_table(&dataset.join(layout::MANIFEST))?;
@@ -66,8 +67,12 @@ fn one_epoch(inputs: Inputs, out: &Path, training: &Path, config: &Config, compu
     let images = Images::load(dataset, pixels, (&manifest.image_id, &manifest.path), config.network.input)?;
     timings.lap("read");
     let state = State { vgg, velocities, head };
-    let Trained { vgg, sgd, head, table } = train(state, images, order, config, epoch)?;
+    let Trained { vgg, sgd, head, table } = train(state, images, order, config, epoch, &ranks)?;
     timings.lap("compute");
+    if !ranks.is_first() {
+        ranks.leave();
+        return Ok(());
+    }
     let stamp = config.stamp("train", VERSION);
     write_table(&training.join(PART_0), &table, &stamp)?;
     checkpoint::write_head(out, kept.then_some(&head), &stamp)?;
@@ -75,5 +80,6 @@ fn one_epoch(inputs: Inputs, out: &Path, training: &Path, config: &Config, compu
     checkpoint::write_model(out, &vgg, &stamp)?;
     timings.lap("write");
     timings.log();
+    ranks.leave();
     Ok(())
 }

@@ -212,6 +212,7 @@ mod tests {
             ("cluster.redo", "2", "cluster"),
             ("cluster.tolerance", "0.1", "cluster"),
             ("sample.uniform", "false", "sample"),
+            ("sample.nearest", "0.5", "sample"),
             ("train.batch", "32", "train"),
             ("train.rate", "0.1", "train"),
             ("train.schedule", "cosine", "train"),
@@ -226,6 +227,7 @@ mod tests {
             ("compute.device", "cuda", "embed cluster train"),
             ("compute.precision", "bfloat16", "embed cluster train"),
             ("compute.threads", "3", ""),
+            ("compute.ranks", "2", "cluster train"),
             ("retention.features", "5", ""),
             ("retention.checkpoints", "5", ""),
             ("retention.checkpoint_every", "5", ""),
@@ -233,6 +235,7 @@ mod tests {
             ("pipeline.retries", "5", ""),
             ("pipeline.shards", "5", ""),
             ("pipeline.gpus", "5", ""),
+            ("pipeline.launcher", "srun -n {ranks}", ""),
         ];
         let (plain, document) = set(&[]).unwrap();
         for (name, value, expected) in cases {

@@ -114,6 +114,8 @@ section! {
     Sample {
         /// Draw so that pseudo-labels are uniform.
         uniform: bool,
+        /// Share of every cluster, nearest to its centroid, that is drawn from.
+        nearest: f64,
     }
 }
 section! {
@@ -157,6 +159,8 @@ section! {
         precision: Precision,
         /// Threads; 0: all cores.
         threads: u32,
+        /// Processes that train and cluster together.
+        ranks: u32,
     }
 }
 section! {
@@ -181,6 +185,8 @@ section! {
         shards: u32,
         /// Graphics cards: nodes that compute on one wait for a free one.
         gpus: u32,
+        /// What starts `compute.ranks` processes, as words; `{ranks}` is their number.
+        launcher: String,
     }
 }
 
@@ -325,6 +331,8 @@ impl Config {
         match name {
             // How fast, not which.
             "compute.threads" => false,
+            // One process computes what it did before there was the setting.
+            "compute.ranks" => self.compute.ranks > 1 && matches!(stage, "train" | "cluster"),
             _ if stage == "pack" => name == "network.input",
             "network.fc" => connected,
             "network.dropout" => connected && stage == "train",
@@ -392,6 +400,8 @@ impl Config {
         must(self.last.redo > 0, "final.redo", "at least 1", self.last.redo.to_string())?;
         must(c.redo > 0, "cluster.redo", "at least 1", c.redo.to_string())?;
         must((0.0..1.0).contains(&c.tolerance), "cluster.tolerance", "0 to below 1", c.tolerance.to_string())?;
+        let nearest = self.sample.nearest;
+        must(nearest > 0.0 && nearest <= 1.0, "sample.nearest", "above 0, at most 1", nearest.to_string())?;
         let t = &self.train;
         must(t.batch > 1, "train.batch", "at least 2 (batch norm)", t.batch.to_string())?;
         for (key, value) in [("train.rate", t.rate), ("train.head_rate", t.head_rate)] {
@@ -404,6 +414,14 @@ impl Config {
         must(p.jobs > 0, "pipeline.jobs", "at least 1", p.jobs.to_string())?;
         must((1..=1024).contains(&p.shards), "pipeline.shards", "1 to 1024", p.shards.to_string())?;
         must(p.gpus > 0, "pipeline.gpus", "at least 1", p.gpus.to_string())?;
+        must((1..=4096).contains(&self.compute.ranks), "compute.ranks", "1 to 4096", self.compute.ranks.to_string())?;
+        must(
+            self.train.batch >= self.compute.ranks,
+            "train.batch",
+            "at least an image for each of compute.ranks",
+            self.train.batch.to_string(),
+        )?;
+        must(!p.launcher.trim().is_empty(), "pipeline.launcher", "a program with its arguments", String::new())?;
         let device = &self.compute.device;
         let known = device == "cpu"
             || device == "cuda"
