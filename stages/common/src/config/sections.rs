@@ -135,6 +135,8 @@ section! {
         head: LastLayer,
         /// Learning rate of the last layer at the start.
         head_rate: f64,
+        /// Compute blocks again in the backward pass rather than keep them.
+        recompute: bool,
     }
 }
 section! {
@@ -331,7 +333,9 @@ impl Config {
         match name {
             // How fast, not which.
             "compute.threads" => false,
-            // One process computes what it did before there was the setting.
+            // What they are by default computes what was computed before there were these settings.
+            "sample.nearest" => self.sample.nearest < 1.0,
+            "train.recompute" => self.train.recompute,
             "compute.ranks" => self.compute.ranks > 1 && matches!(stage, "train" | "cluster"),
             _ if stage == "pack" => name == "network.input",
             "network.fc" => connected,
