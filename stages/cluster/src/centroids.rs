@@ -67,8 +67,7 @@ impl Centroids {
             || vec![0.0_f32; dimensions],
             |row, (cluster, sums)| {
                 for &member in members.of(cluster) {
-                    features.read(share.start + member as usize, row);
-                    sums.iter_mut().zip(row.iter()).for_each(|(sum, &value)| *sum += f64::from(value));
+                    features.add(share.start + member as usize, row, sums);
                 }
             },
         );

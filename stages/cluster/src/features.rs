@@ -156,6 +156,19 @@ impl<'a> Features<'a> {
         }
     }
 
+    /// Adds a row to `sums` `[d]`; `buffer` `[d]` is for rows that have to be converted first.
+    pub(crate) fn add(&self, row: usize, buffer: &mut [f32], sums: &mut [f64]) {
+        let (part, place) = self.locate(row);
+        let values = match part.values {
+            Values::F32(values) => &values[place * self.dimensions..][..self.dimensions],
+            Values::F16(_) => {
+                self.read(row, buffer);
+                buffer
+            }
+        };
+        sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += f64::from(value));
+    }
+
     /// The squared length of every row `[n]`; reads every value once.
     ///
     /// # Errors

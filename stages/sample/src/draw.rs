@@ -5,63 +5,43 @@
 
 use std::collections::BTreeMap;
 
-use deepmcat_common::Sample;
 use deepmcat_common::random::{Purpose, generator};
 use deepmcat_schemas::{Assignments, ClusterId, Epoch, ImageId, Samples};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-/// Draws n images for n assigned ones, shuffled; only from the share `nearest` of every cluster that is nearest to its
-/// centroid, since most of the images that are in a wrong cluster are far from it.
+/// Draws n images for n assigned ones, shuffled.
 ///
 /// With `uniform`, every non-empty cluster gives floor(n / clusters) + 1 images, without replacement where it has
 /// more than that, else with replacement; the shuffled draw is cut to n. Otherwise every image comes once.
 #[must_use]
-pub fn draw(assignments: &Assignments, sample: &Sample, seed: u64, epoch: Epoch) -> Samples {
+pub fn draw(assignments: &Assignments, uniform: bool, seed: u64, epoch: Epoch) -> Samples {
     let count = assignments.image_id.len();
-    let members = nearest(assignments, sample.nearest);
-    let mut drawn: Vec<(ImageId, ClusterId)> = if sample.uniform {
-        from_each(members, count, seed, epoch)
-    } else {
-        members
-            .into_iter()
-            .flat_map(|(cluster, images)| images.into_iter().map(move |image| (image, cluster)))
-            .collect()
-    };
+    let pairs = assignments.image_id.iter().copied().zip(assignments.cluster.iter().copied());
+    let mut drawn: Vec<(ImageId, ClusterId)> =
+        if uniform { from_each(pairs, count, seed, epoch) } else { pairs.collect() };
     drawn.shuffle(&mut generator(seed, epoch.0, 0, Purpose::Shuffle));
     drawn.truncate(count);
-    let (image_id, cluster): (Vec<_>, Vec<_>) = drawn.into_iter().unzip();
+    let (image_id, cluster) = drawn.into_iter().unzip();
     // A data set is numbered by u32, so its length fits.
-    Samples { position: (0..image_id.len() as u32).collect(), image_id, cluster }
-}
-
-/// The images of each cluster that may be drawn, at least one, in the order of their ids.
-///
-/// Ordered maps and sorted members: the draw must not depend on the order of the table's rows.
-fn nearest(assignments: &Assignments, share: f64) -> BTreeMap<ClusterId, Vec<ImageId>> {
-    let mut members: BTreeMap<ClusterId, Vec<(f32, ImageId)>> = BTreeMap::new();
-    for (row, &cluster) in assignments.cluster.iter().enumerate() {
-        members.entry(cluster).or_default().push((assignments.distance[row], assignments.image_id[row]));
-    }
-    let keep = |mut images: Vec<(f32, ImageId)>| {
-        images.sort_unstable_by(|(one, id), (other, other_id)| one.total_cmp(other).then(id.cmp(other_id)));
-        images.truncate((share * images.len() as f64).ceil() as usize);
-        let mut ids: Vec<ImageId> = images.into_iter().map(|(_, id)| id).collect();
-        ids.sort_unstable();
-        ids
-    };
-    members.into_iter().map(|(cluster, images)| (cluster, keep(images))).collect()
+    Samples { position: (0..count as u32).collect(), image_id, cluster }
 }
 
 fn from_each(
-    members: BTreeMap<ClusterId, Vec<ImageId>>,
+    pairs: impl Iterator<Item = (ImageId, ClusterId)>,
     count: usize,
     seed: u64,
     epoch: Epoch,
 ) -> Vec<(ImageId, ClusterId)> {
+    // Ordered maps and sorted members: the draw must not depend on the order of the table's rows.
+    let mut members: BTreeMap<ClusterId, Vec<ImageId>> = BTreeMap::new();
+    for (image, cluster) in pairs {
+        members.entry(cluster).or_default().push(image);
+    }
     let share = count / members.len().max(1) + 1;
     let mut drawn = Vec::with_capacity(share * members.len());
     for (cluster, mut images) in members {
+        images.sort_unstable();
         let mut random = generator(seed, epoch.0, cluster.0, Purpose::Sample);
         if images.len() > share {
             let (chosen, _) = images.partial_shuffle(&mut random, share);
@@ -88,28 +68,9 @@ mod tests {
             for _ in 0..size {
                 table.image_id.push(ImageId(table.image_id.len() as u32));
                 table.cluster.push(ClusterId(cluster as u32));
-                table.distance.push(0.0);
             }
         }
         table
-    }
-
-    fn sample(uniform: bool) -> Sample {
-        Sample { uniform, nearest: 1.0 }
-    }
-
-    #[test]
-    fn only_the_nearest_of_a_cluster_are_drawn() {
-        let mut table = assignments(&[4, 1, 5]);
-        table.distance = vec![0.4, 0.1, 0.3, 0.2, 0.9, 0.5, 0.4, 0.3, 0.2, 0.1];
-        let settings = Sample { nearest: 0.5, ..sample(true) };
-        let drawn = draw(&table, &settings, 1, Epoch(0));
-        assert_eq!(drawn.image_id.len(), 10);
-        let images: BTreeSet<u32> = drawn.image_id.iter().map(|image| image.0).collect();
-        assert!(images.is_subset(&BTreeSet::from([1, 3, 4, 7, 8, 9])), "{images:?}");
-        let drawn = draw(&table, &Sample { uniform: false, ..settings }, 1, Epoch(0));
-        let images: BTreeSet<u32> = drawn.image_id.iter().map(|image| image.0).collect();
-        assert_eq!((images, drawn.position.len()), (BTreeSet::from([1, 3, 4, 7, 8, 9]), 6));
     }
 
     fn by_cluster(samples: &Samples) -> BTreeMap<ClusterId, Vec<ImageId>> {
@@ -125,7 +86,7 @@ mod tests {
         fn every_cluster_gives_as_many(sizes in prop::collection::vec(0_u32..60, 1..12), seed: u64) {
             let table = assignments(&sizes);
             prop_assume!(!table.image_id.is_empty());
-            let samples = draw(&table, &sample(true), seed, Epoch(3));
+            let samples = draw(&table, true, seed, Epoch(3));
             prop_assert_eq!(samples.image_id.len(), table.image_id.len());
             let used = sizes.iter().filter(|&&size| size > 0).count();
             let share = table.image_id.len() / used + 1;
@@ -142,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_small_cluster_is_drawn_as_often_as_a_large_one() {
-        let samples = draw(&assignments(&[2, 500, 498]), &sample(true), 1, Epoch(0));
+        let samples = draw(&assignments(&[2, 500, 498]), true, 1, Epoch(0));
         let drawn = by_cluster(&samples);
         assert!(
             drawn.values().all(|images| images.len() >= 330),
@@ -154,7 +115,7 @@ mod tests {
     #[test]
     fn not_uniform_is_every_image_once() {
         let table = assignments(&[2, 30]);
-        let samples = draw(&table, &sample(false), 1, Epoch(0));
+        let samples = draw(&table, false, 1, Epoch(0));
         let images: BTreeSet<_> = samples.image_id.iter().collect();
         assert_eq!(images.len(), 32);
         assert_ne!(samples.image_id, table.image_id, "shuffled");
@@ -163,14 +124,14 @@ mod tests {
     #[test]
     fn draws_depend_on_seed_and_epoch_alone() {
         let table = assignments(&[5, 9, 40]);
-        assert_eq!(draw(&table, &sample(true), 1, Epoch(2)), draw(&table, &sample(true), 1, Epoch(2)));
-        assert_ne!(draw(&table, &sample(true), 1, Epoch(2)), draw(&table, &sample(true), 1, Epoch(3)));
-        assert_ne!(draw(&table, &sample(true), 1, Epoch(2)), draw(&table, &sample(true), 2, Epoch(2)));
+        assert_eq!(draw(&table, true, 1, Epoch(2)), draw(&table, true, 1, Epoch(2)));
+        assert_ne!(draw(&table, true, 1, Epoch(2)), draw(&table, true, 1, Epoch(3)));
+        assert_ne!(draw(&table, true, 1, Epoch(2)), draw(&table, true, 2, Epoch(2)));
         let reversed = Assignments {
             image_id: table.image_id.iter().rev().copied().collect(),
             cluster: table.cluster.iter().rev().copied().collect(),
             ..Assignments::default()
         };
-        assert_eq!(draw(&table, &sample(true), 1, Epoch(2)), draw(&reversed, &sample(true), 1, Epoch(2)));
+        assert_eq!(draw(&table, true, 1, Epoch(2)), draw(&reversed, true, 1, Epoch(2)));
     }
 }

@@ -212,7 +212,6 @@ mod tests {
             ("cluster.redo", "2", "cluster"),
             ("cluster.tolerance", "0.1", "cluster"),
             ("sample.uniform", "false", "sample"),
-            ("sample.nearest", "0.5", "sample"),
             ("train.batch", "32", "train"),
             ("train.rate", "0.1", "train"),
             ("train.schedule", "cosine", "train"),

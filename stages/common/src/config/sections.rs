@@ -114,8 +114,6 @@ section! {
     Sample {
         /// Draw so that pseudo-labels are uniform.
         uniform: bool,
-        /// Share of every cluster, nearest to its centroid, that is drawn from.
-        nearest: f64,
     }
 }
 section! {
@@ -334,7 +332,6 @@ impl Config {
             // How fast, not which.
             "compute.threads" => false,
             // What they are by default computes what was computed before there were these settings.
-            "sample.nearest" => self.sample.nearest < 1.0,
             "train.recompute" => self.train.recompute,
             "compute.ranks" => self.compute.ranks > 1 && matches!(stage, "train" | "cluster"),
             _ if stage == "pack" => name == "network.input",
@@ -404,8 +401,6 @@ impl Config {
         must(self.last.redo > 0, "final.redo", "at least 1", self.last.redo.to_string())?;
         must(c.redo > 0, "cluster.redo", "at least 1", c.redo.to_string())?;
         must((0.0..1.0).contains(&c.tolerance), "cluster.tolerance", "0 to below 1", c.tolerance.to_string())?;
-        let nearest = self.sample.nearest;
-        must(nearest > 0.0 && nearest <= 1.0, "sample.nearest", "above 0, at most 1", nearest.to_string())?;
         let t = &self.train;
         must(t.batch > 1, "train.batch", "at least 2 (batch norm)", t.batch.to_string())?;
         for (key, value) in [("train.rate", t.rate), ("train.head_rate", t.head_rate)] {
