@@ -16,7 +16,7 @@ pub mod inference;
 pub mod ranks;
 pub mod sample;
 pub mod sgd;
-pub mod together;
+mod together;
 pub mod vgg;
 
 pub use augment::View;

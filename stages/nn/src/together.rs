@@ -1,5 +1,4 @@
-//! A training step of several processes, each with a part of the batch: the loss and gradients of the whole batch. Or of
-//! one, that keeps less of the forward pass.
+//! A training step of several processes, each with a part of the batch: the loss and gradients of the whole batch.
 //!
 //! A norm's statistics are of the whole batch, and its gradient needs sums over the whole batch, in the midst of the
 //! backward pass. libtorch's own norm over processes is for CUDA alone, so the pass is cut at every norm. With the
@@ -12,36 +11,17 @@ use tch::{Kind, Tensor};
 use crate::vgg::{self, Block, Dropout, NORM_EPSILON, NORM_MOMENTUM};
 use crate::{Error, Head, Ranks, Vgg};
 
-/// How a step is taken.
-#[derive(Debug, Clone, Copy)]
-pub struct Step<'a> {
-    /// Its dropout masks.
-    pub dropout: Dropout,
-    /// Images of the whole batch.
-    pub whole: usize,
-    /// The processes that share it.
-    pub ranks: &'a Ranks,
-    /// Whether blocks are computed again in the backward pass, rather than kept.
-    pub recompute: bool,
-}
-
-/// What is kept of a block for the backward pass.
+/// A block's convolution and what follows it, cut apart for the backward pass.
 struct Cut {
     /// What the block takes, cut from the block before.
     input: Tensor,
-    statistics: Statistics,
-    /// `None` where it will be computed again.
-    graphs: Option<Graphs>,
-}
-
-/// A block in two graphs, cut apart at its norm.
-struct Graphs {
-    /// What the convolution gives, in the graph from the block's input.
+    /// What the convolution gives, still in its graph.
     convolved: Tensor,
     /// The same, cut from it.
     normed: Tensor,
-    /// What the block gives, in the graph from `normed`.
+    /// What the block gives, in the graph from `normed` on.
     output: Tensor,
+    statistics: Statistics,
 }
 
 /// Mean and variance of every channel over the whole batch.
@@ -57,8 +37,8 @@ struct Statistics {
 impl Vgg {
     /// The mean loss of the whole batch, and its gradients in the order of [`Vgg::trained`] and [`Head::weights`].
     ///
-    /// `images` `[b, 1, s, s]` and `labels` `[b]` are this process's part of the batch; every process calls this at the
-    /// same time. Norms update their running statistics as [`Vgg::forward`] does.
+    /// `images` `[b, 1, s, s]` and `labels` `[b]` are this process's part of a batch of `whole` images; every process
+    /// calls this at the same time. Norms update their running statistics as [`Vgg::forward`] does.
     ///
     /// # Errors
     /// When libtorch fails.
@@ -66,14 +46,16 @@ impl Vgg {
         &mut self,
         head: &Head,
         (images, labels): (&Tensor, &Tensor),
-        Step { dropout, whole, ranks, recompute }: Step<'_>,
+        dropout: Dropout,
+        whole: usize,
+        ranks: &Ranks,
     ) -> Result<(f64, Vec<Tensor>), Error> {
         let kind = self.compute.kind;
         let mut cuts = Vec::with_capacity(self.blocks.len());
         let mut x = images.f_to_kind(kind)?;
         for block in &mut self.blocks {
-            let (cut, output) = Cut::forward(block, x, kind, ranks, recompute)?;
-            x = leaf(&output)?;
+            let cut = Cut::forward(block, x, kind, ranks)?;
+            x = leaf(&cut.output)?;
             cuts.push(cut);
         }
         let features = self.tail(&x, dropout, (ranks.rank(), ranks.count()))?;
@@ -88,11 +70,9 @@ impl Vgg {
         let mut tail = Tensor::f_run_backward(&[&loss], &inputs, false, false)?.into_iter();
         // There are as many gradients as inputs.
         let mut above = tail.next().unwrap_or_default();
-        drop((x, features, loss, inputs));
         let mut blocks = Vec::with_capacity(cuts.len());
-        for block in self.blocks.iter().rev() {
-            let Some(cut) = cuts.pop() else { break };
-            let (own, below) = cut.backward(block, above, kind, ranks)?;
+        for (block, cut) in self.blocks.iter().zip(cuts).rev() {
+            let (own, below) = cut.backward(block, &above, kind, ranks)?;
             blocks.push(own);
             above = below;
         }
@@ -105,61 +85,41 @@ impl Vgg {
 }
 
 impl Cut {
-    /// What is kept of the block, and what it gives.
-    fn forward(
-        block: &mut Block,
-        input: Tensor,
-        kind: Kind,
-        ranks: &Ranks,
-        recompute: bool,
-    ) -> Result<(Self, Tensor), Error> {
-        let _outside = recompute.then(tch::no_grad_guard);
-        let convolved = convolved(block, &input, kind)?;
-        let statistics = Statistics::of(&convolved, ranks)?;
-        statistics.remember(block)?;
-        let graphs = Graphs::new(block, convolved, &statistics)?;
-        let output = graphs.output.shallow_clone();
-        Ok((Self { input, statistics, graphs: (!recompute).then_some(graphs) }, output))
-    }
-
-    /// The gradients of weight, bias, scale and shift over the whole batch, and that of the block's input.
-    fn backward(self, block: &Block, above: Tensor, kind: Kind, ranks: &Ranks) -> Result<([Tensor; 4], Tensor), Error> {
-        let Self { input, statistics, graphs } = self;
-        let graphs = match graphs {
-            Some(graphs) => graphs,
-            None => Graphs::new(block, convolved(block, &input, kind)?, &statistics)?,
-        };
-        let Graphs { convolved, normed, output } = graphs;
-        let [direct, scale, shift] = gradients(output, above, [&normed, &block.scale, &block.shift])?;
-        let (scale, shift) = (ranks.sum_of(&scale)?, ranks.sum_of(&shift)?);
-        let through = statistics.gradient(block, &normed, direct, &scale, &shift, kind)?;
-        drop(normed);
-        // The first block's images are no leaf; its weight stands in, and nobody asks for that gradient.
-        let input = if input.requires_grad() { &input } else { &block.weight };
-        let [below, weight, bias] = gradients(convolved, through, [input, &block.weight, &block.bias])?;
-        Ok(([ranks.sum_of(&weight)?, ranks.sum_of(&bias)?, scale, shift], below))
-    }
-}
-
-fn convolved(block: &Block, input: &Tensor, kind: Kind) -> Result<Tensor, Error> {
-    vgg::convolve(input, &block.weight.f_to_kind(kind)?, &block.bias.f_to_kind(kind)?)
-}
-
-impl Graphs {
-    fn new(block: &Block, convolved: Tensor, statistics: &Statistics) -> Result<Self, Error> {
+    fn forward(block: &mut Block, input: Tensor, kind: Kind, ranks: &Ranks) -> Result<Self, Error> {
+        let convolved = vgg::convolve(&input, &block.weight.f_to_kind(kind)?, &block.bias.f_to_kind(kind)?)?;
         let normed = leaf(&convolved)?;
-        let mut output = normed.f_batch_norm(
+        let statistics = Statistics::of(&normed, ranks)?;
+        statistics.remember(block)?;
+        let given = (Some(&statistics.mean), Some(&statistics.variance));
+        let output = normed.f_batch_norm(
             Some(&block.scale),
             Some(&block.shift),
-            Some(&statistics.mean),
-            Some(&statistics.variance),
+            given.0,
+            given.1,
             false,
             NORM_MOMENTUM,
             NORM_EPSILON,
             true,
         )?;
-        let output = vgg::pool(output.f_relu_()?, block.pool)?;
-        Ok(Self { convolved, normed, output })
+        let output = vgg::pool(output.f_relu()?, block.pool)?;
+        Ok(Self { input, convolved, normed, output, statistics })
+    }
+
+    /// The gradients of weight, bias, scale and shift over the whole batch, and that of the block's input.
+    fn backward(
+        self,
+        block: &Block,
+        above: &Tensor,
+        kind: Kind,
+        ranks: &Ranks,
+    ) -> Result<([Tensor; 4], Tensor), Error> {
+        let [direct, scale, shift] = gradients(&self.output, above, [&self.normed, &block.scale, &block.shift])?;
+        let (scale, shift) = (ranks.sum_of(&scale)?, ranks.sum_of(&shift)?);
+        let through = self.statistics.gradient(block, &self.normed, &direct, &scale, &shift, kind)?;
+        // The first block's images are no leaf; its weight stands in, and nobody asks for that gradient.
+        let input = if self.input.requires_grad() { &self.input } else { &block.weight };
+        let [below, weight, bias] = gradients(&self.convolved, &through, [input, &block.weight, &block.bias])?;
+        Ok(([ranks.sum_of(&weight)?, ranks.sum_of(&bias)?, scale, shift], below))
     }
 }
 
@@ -205,7 +165,7 @@ impl Statistics {
         &self,
         block: &Block,
         x: &Tensor,
-        direct: Tensor,
+        direct: &Tensor,
         scale: &Tensor,
         shift: &Tensor,
         kind: Kind,
@@ -216,10 +176,8 @@ impl Statistics {
         let slope = factor.f_mul(&inverse)?.f_mul(scale)?;
         let offset = factor.f_mul(shift)?.f_sub(&slope.f_mul(&self.mean)?)?;
         let over_channels = |values: Tensor| values.f_view([1, -1, 1, 1]);
-        // In place: these are the largest tensors there are.
-        let through = x.f_mul(&over_channels(slope)?)?.f_add_(&over_channels(offset)?)?.f_neg_()?.f_add_(&direct)?;
-        drop(direct);
-        Ok(through.f_to_kind(kind)?)
+        let through = x.f_mul(&over_channels(slope)?)?.f_add(&over_channels(offset)?)?;
+        Ok(direct.f_sub(&through)?.f_to_kind(kind)?)
     }
 }
 
@@ -229,10 +187,8 @@ fn leaf(tensor: &Tensor) -> Result<Tensor, Error> {
 }
 
 /// The gradients of `inputs`, where `above` is the gradient of `output`: that of `sum(output * above)`.
-fn gradients(output: Tensor, above: Tensor, inputs: [&Tensor; 3]) -> Result<[Tensor; 3], Error> {
-    let product = output.f_mul(&above)?.f_sum(Kind::Float)?;
-    // The graph holds what it needs of them.
-    drop((output, above));
+fn gradients(output: &Tensor, above: &Tensor, inputs: [&Tensor; 3]) -> Result<[Tensor; 3], Error> {
+    let product = output.f_mul(above)?.f_sum(Kind::Float)?;
     let found = Tensor::f_run_backward(&[product], &inputs, false, false)?;
     <[Tensor; 3]>::try_from(found).map_err(|_| Error::Torch("gradients are missing".to_owned()))
 }
@@ -262,21 +218,19 @@ mod tests {
             whole.trained().map(|(_, tensor)| tensor.shallow_clone()).chain(head.weights()).collect();
         let expected = Tensor::run_backward(&[&loss], &trained, false, false);
 
-        for recompute in [false, true] {
-            let mut cut = draw();
-            let step = Step { dropout, whole: 6, ranks: &Ranks::alone(), recompute };
-            let (found_loss, found) = cut.gradients_together(&head, (&images, &labels), step).unwrap();
-            assert!((found_loss - loss.double_value(&[])).abs() < 1e-6);
-            assert_eq!(found.len(), expected.len());
-            for (number, (found, expected)) in found.iter().zip(&expected).enumerate() {
-                // A bias before a norm has no effect, and its gradient is rounding alone.
-                let scale = expected.abs().max().double_value(&[]).max(1e-5);
-                let apart = (found - expected).abs().max().double_value(&[]);
-                assert!(apart < 1e-3 * scale, "{number}: {apart} of {scale}");
-            }
-            for ((entry, found), (_, expected)) in cut.tensors().zip(whole.tensors()) {
-                assert!((found - expected).abs().max().double_value(&[]) < 1e-5, "{}", entry.name);
-            }
+        let mut cut = draw();
+        let (found_loss, found) =
+            cut.gradients_together(&head, (&images, &labels), dropout, 6, &Ranks::alone()).unwrap();
+        assert!((found_loss - loss.double_value(&[])).abs() < 1e-6);
+        assert_eq!(found.len(), expected.len());
+        for (number, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            // A bias before a norm has no effect, and its gradient is rounding alone.
+            let scale = expected.abs().max().double_value(&[]).max(1e-5);
+            let apart = (found - expected).abs().max().double_value(&[]);
+            assert!(apart < 1e-3 * scale, "{number}: {apart} of {scale}");
+        }
+        for ((entry, found), (_, expected)) in cut.tensors().zip(whole.tensors()) {
+            assert!((found - expected).abs().max().double_value(&[]) < 1e-5, "{}", entry.name);
         }
     }
 }

@@ -7,7 +7,6 @@ use deepmcat_common::random::Purpose;
 use deepmcat_common::{Config, Progress};
 use deepmcat_nn::architecture::dimensions;
 use deepmcat_nn::sgd::Rates;
-use deepmcat_nn::together::Step;
 use deepmcat_nn::vgg::{self, Dropout};
 use deepmcat_nn::{Batches, Error, Head, Images, Ranks, Sgd, Vgg, View};
 use deepmcat_schemas::{Epoch, Training};
@@ -91,9 +90,8 @@ pub fn train(
         let labels = Tensor::f_from_slice(labels)?.f_to_device(device)?;
 
         let dropout = Dropout { seed, epoch, step };
-        let recompute = settings.recompute;
-        let (loss, gradients) = if ranks.count() > 1 || recompute {
-            vgg.gradients_together(&head, (&pixels, &labels), Step { dropout, whole, ranks, recompute })?
+        let (loss, gradients) = if ranks.count() > 1 {
+            vgg.gradients_together(&head, (&pixels, &labels), dropout, whole, ranks)?
         } else {
             let loss = head.loss(&vgg.forward(&pixels, dropout)?, &labels)?;
             // Gradients as values: nothing accumulates, nothing has to be zeroed.

@@ -131,23 +131,6 @@ fn a_last_batch_of_one_is_left_out_and_the_loss_falls() {
 }
 
 #[test]
-fn recomputing_changes_nothing_but_rounding() {
-    let folder = run_folder();
-    init(folder.path());
-    // A small rate: training amplifies rounding.
-    let rates = ["--set", "train.rate=0.0001", "--set", "train.head_rate=0.0001"];
-    let kept = train(folder.path(), "initial", "0", "kept", &rates).unwrap();
-    let again = [&rates[..], &["--set", "train.recompute=true"]].concat();
-    let one = train(folder.path(), "initial", "0", "one", &again).unwrap();
-    train(folder.path(), "initial", "0", "two", &again).unwrap();
-    assert_eq!(kept.loss.len(), one.loss.len());
-    for (kept, recomputed) in kept.loss.iter().zip(&one.loss) {
-        assert!((kept - recomputed).abs() < 1e-3 * kept, "{kept} {recomputed}");
-    }
-    assert_eq!(checkpoint(folder.path(), "one"), checkpoint(folder.path(), "two"));
-}
-
-#[test]
 fn momentum_is_carried_from_epoch_to_epoch() {
     let folder = run_folder();
     init(folder.path());

@@ -219,7 +219,6 @@ mod tests {
             ("train.weight_decay", "0.1", "train"),
             ("train.head", "kept", "train"),
             ("train.head_rate", "0.1", "train"),
-            ("train.recompute", "true", "train"),
             ("final.augment", "true", ""), // a flag of one node
             ("final.k", "24", ""),
             ("final.merge", "true", ""),

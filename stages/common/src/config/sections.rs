@@ -133,8 +133,6 @@ section! {
         head: LastLayer,
         /// Learning rate of the last layer at the start.
         head_rate: f64,
-        /// Compute blocks again in the backward pass rather than keep them.
-        recompute: bool,
     }
 }
 section! {
@@ -331,8 +329,7 @@ impl Config {
         match name {
             // How fast, not which.
             "compute.threads" => false,
-            // What they are by default computes what was computed before there were these settings.
-            "train.recompute" => self.train.recompute,
+            // One process computes what it did before there was the setting.
             "compute.ranks" => self.compute.ranks > 1 && matches!(stage, "train" | "cluster"),
             _ if stage == "pack" => name == "network.input",
             "network.fc" => connected,
