@@ -102,6 +102,14 @@ pub enum Error {
         /// Processes that there are.
         started: usize,
     },
+    /// Some processes would have no image, and the others wait for them.
+    #[error("{images} images cannot be shared by {ranks} processes\nhint: lower compute.ranks to at most {images}")]
+    TooFewForRanks {
+        /// Images drawn.
+        images: usize,
+        /// The setting.
+        ranks: usize,
+    },
     /// The configuration asks for several processes and this build knows one.
     #[error(
         "setting `compute.ranks` needs MPI, which this build was made without\nhint: build with `make build MPI=1`, or --set compute.ranks=1"

@@ -71,6 +71,9 @@ pub fn train(
     let batch_size = settings.batch as usize;
     order.without_rest(batch_size, ranks.count());
     let draws = order.items.len();
+    if draws < ranks.count() {
+        return Err(Error::TooFewForRanks { images: draws, ranks: ranks.count() });
+    }
     let mine = order.part(batch_size, (ranks.rank(), ranks.count()));
     // Of every whole batch; batches are then cut in the same places everywhere.
     let part_size = (batch_size - ranks.rank()).div_ceil(ranks.count());
