@@ -11,6 +11,8 @@ SUBJECTS ?= 97
 QUERY_PYTHON := target/query-python
 export DEEPMCAT_TEST_PYTHONPATH := $(CURDIR)/$(QUERY_PYTHON)
 export DEEPMCAT_TEST_PYTHON := $(PYTHON)
+# What draws the study's figure.
+STUDY_PYTHON := target/study-python
 # JPEG-LS is decoded by charls, whose build needs cmake; FEATURES= builds without it.
 FEATURES ?= deepmcat-ingest/jpeg-ls
 CMAKE_WHEEL := target/cmake
@@ -65,6 +67,8 @@ bench: build
 # Hours: presets over data sets and seeds, with their baselines. STUDY="--sets standard --seeds 1" for a part.
 study: build
 	$(PYTHON) benches/study.py $(STUDY)
+	@test -d $(STUDY_PYTHON) || $(PYTHON) -m pip install --quiet --target $(STUDY_PYTHON) "$$(sed -n '/^matplotlib/s/ .*//p' benches/requirements.txt)"
+	PYTHONPATH=$(STUDY_PYTHON) $(PYTHON) benches/study_figure.py
 
 # Ten minutes for each of four targets; FUZZ="60 dicom" for a part.
 fuzz: setup

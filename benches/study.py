@@ -1,11 +1,12 @@
 """The study: what the recipes give, over data sets and seeds, with their baselines. Standard library only.
 
     python3 benches/study.py [--sets standard,hard,...] [--recipes small-data,...] [--seeds 1,2,3] [--epochs N]
-                             [--bin target/release] [--work runs/study] [--out docs/study/results.csv]
+                             [--bin target/release] [--work runs/study] [--out docs/study]
 
-Each row of the table is one clustering: the final pass over clean images at several k, the last epoch's on augmented
-images (`recipe+augmented`), the untrained network (`untrained`) and raw pixels (`raw`). Labels are read for these
-figures and by nothing else. A run that is there is not run again; rows of other sets in the table are kept.
+`results.csv`: each row is one clustering: the final pass over clean images at several k, the last epoch's on augmented
+images (`recipe+augmented`), the untrained network (`untrained`) and raw pixels (`raw`). `epochs.csv`: every epoch of the
+same runs. study_figure.py draws both. Labels are read for these figures and by nothing else. A run that is there is not
+run again; rows of other runs in the tables are kept.
 """
 import argparse
 import csv
@@ -40,13 +41,42 @@ RECIPES = {
     "geometry alone": ("small-data", ["augment.bias=0", "augment.gamma=0", "augment.noise=0"]),
     "not uniform": ("small-data", ["sample.uniform=false"]),
 }
-FIELDS = ["set", "preset", "seed", "k", "epochs", "purity", "balanced_purity", "nmi_labels", "nmi_previous", "ari", "seconds"]
+MEASURED = ["purity", "balanced_purity", "nmi_labels", "nmi_previous", "ari", "seconds"]
+RESULT = ["set", "preset", "seed", "k", "epochs"]
+EPOCH = ["set", "preset", "seed", "epoch"]
+
+
+class Table:
+    """A CSV file with one row for each value of its key, written after each new row."""
+
+    def __init__(self, path: pathlib.Path, key: list[str]):
+        self.path, self.keys = path, key
+        rows = csv.DictReader(path.open()) if path.is_file() else []
+        self.rows = {self.key(row): row for row in rows}
+
+    def key(self, row: dict):
+        # Numbers by size, the largest k first.
+        number = lambda field: -int(row[field]) if field == "k" else int(row[field])
+        return tuple(row[field] if field in ("set", "preset") else number(field) for field in self.keys)
+
+    def add(self, rows):
+        text = lambda value: "" if value is None else f"{value:.4f}" if isinstance(value, float) else value
+        fields = [*self.keys, *MEASURED]
+        for row in rows:
+            self.rows[self.key(row)] = {field: text(row.get(field)) for field in fields}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, fields, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self.rows[key] for key in sorted(self.rows))
 
 
 class Study:
     def __init__(self, options):
         self.options = options
         self.program = pathlib.Path(options.bin) / "deepmcat"
+        out = pathlib.Path(options.out)
+        self.results, self.epochs = Table(out / "results.csv", RESULT), Table(out / "epochs.csv", EPOCH)
 
     def call(self, *words) -> str:
         line = [str(self.program), *map(str, words)]
@@ -70,7 +100,9 @@ class Study:
             print(f"skipped: {name} is not beside this checkout", file=sys.stderr)
             return
         preset, changes = RECIPES[recipe]
-        run = pathlib.Path(self.options.work) / f"{name}-{recipe.replace(' ', '-')}-{seed}"
+        # Of another length it is another run.
+        length = f"-{self.options.epochs}-epochs" if self.options.epochs else ""
+        run = pathlib.Path(self.options.work) / f"{name}-{recipe.replace(' ', '-')}-{seed}{length}"
         sets = [f"run.seed={seed}", "ingest.rules=folders", *SETS[name][1], *changes]
         if self.options.epochs:
             sets.append(f"run.epochs={self.options.epochs}")
@@ -86,6 +118,9 @@ class Study:
             # Every node's time, once: what the user waited for the result.
             seconds = sum(row["seconds"] or 0 for row in status["metrics"] if row["pass"] != "raw")
             common = {"set": name, "seed": seed, "k": k}
+            if k == ks[0]:
+                of_epoch = lambda epoch: {**passes[str(epoch)], "set": name, "seed": seed, "preset": recipe, "epoch": epoch}
+                self.epochs.add(of_epoch(epoch) for epoch in range(epochs))
             yield {**passes["final"], **common, "preset": recipe, "epochs": epochs, "seconds": seconds}
             if recipe == next(iter(RECIPES)):
                 yield {**passes["raw"], **common, "preset": "raw", "epochs": 0}
@@ -114,25 +149,15 @@ def main():
     parser.add_argument("--epochs", type=int, default=0, help="0: those of the preset")
     parser.add_argument("--bin", default=str(ROOT / "target/release"))
     parser.add_argument("--work", default=str(ROOT / "runs/study"))
-    parser.add_argument("--out", default=str(ROOT / "docs/study/results.csv"))
+    parser.add_argument("--out", default=str(ROOT / "docs/study"))
     options = parser.parse_args()
-    out = pathlib.Path(options.out)
-    key = lambda row: (row["set"], row["preset"], int(row["seed"]), -int(row["k"]), int(row["epochs"]))
-    table = {key(row): row for row in csv.DictReader(out.open())} if out.is_file() else {}
     study = Study(options)
     for name in options.sets.split(","):
         for recipe in options.recipes.split(","):
             for seed in options.seeds.split(","):
                 for row in study.rows(name, recipe, int(seed)):
-                    text = lambda value: "" if value is None else f"{value:.4f}" if isinstance(value, float) else value
-                    row = {field: text(row.get(field)) for field in FIELDS}
-                    table[key(row)] = row
-                    print(",".join(str(row[field]) for field in FIELDS), flush=True)
-                    out.parent.mkdir(parents=True, exist_ok=True)
-                    with out.open("w", newline="") as file:
-                        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-                        writer.writeheader()
-                        writer.writerows(table[k] for k in sorted(table))
+                    study.results.add([row])
+                    print(",".join(str(row.get(field)) for field in [*RESULT, *MEASURED]), flush=True)
 
 
 main()
