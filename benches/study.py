@@ -43,7 +43,7 @@ RECIPES = {
 }
 MEASURED = ["purity", "balanced_purity", "nmi_labels", "nmi_previous", "ari", "seconds"]
 RESULT = ["set", "preset", "seed", "k", "epochs"]
-EPOCH = ["set", "preset", "seed", "epoch"]
+EPOCH = ["set", "preset", "seed", "epochs", "epoch"]
 
 
 class Table:
@@ -119,8 +119,8 @@ class Study:
             seconds = sum(row["seconds"] or 0 for row in status["metrics"] if row["pass"] != "raw")
             common = {"set": name, "seed": seed, "k": k}
             if k == ks[0]:
-                of_epoch = lambda epoch: {**passes[str(epoch)], "set": name, "seed": seed, "preset": recipe, "epoch": epoch}
-                self.epochs.add(of_epoch(epoch) for epoch in range(epochs))
+                of_run = {"set": name, "seed": seed, "preset": recipe, "epochs": epochs}
+                self.epochs.add({**passes[str(epoch)], **of_run, "epoch": epoch} for epoch in range(epochs))
             yield {**passes["final"], **common, "preset": recipe, "epochs": epochs, "seconds": seconds}
             if recipe == next(iter(RECIPES)):
                 yield {**passes["raw"], **common, "preset": "raw", "epochs": 0}

@@ -78,6 +78,10 @@ def main():
     read = lambda name: list(csv.DictReader((folder / name).open()))
     results = read("results.csv")
     epochs = [row for row in read("epochs.csv") if row["preset"] == RECIPE]
+    # Of runs of different length the longest of a set.
+    longest = {name: max(int(row["epochs"]) for row in rows) for (name,), rows in grouped(epochs, "set").items()}
+    epochs = [row for row in epochs if int(row["epochs"]) == longest[row["set"]]]
+    results = [row for row in results if row["preset"] != RECIPE or int(row["epochs"]) == longest.get(row["set"])]
     sets = list(dict.fromkeys(row["set"] for row in epochs))
     figure = plt.figure(figsize=(12, 9.5), layout="constrained")
     grid = figure.add_gridspec(4, 3, height_ratios=[1, 1, 0.9, 0.9])
