@@ -35,14 +35,14 @@ def grouped(rows, *fields):
 
 def curves(axes, epochs, sets, panels):
     by = grouped(epochs, "set", "epoch")
-    for axis, (title, field, scale) in zip(axes, panels):
+    for axis, (title, field) in zip(axes, panels):
         for number, name in enumerate(sets):
             points = [(int(epoch), mean(rows, field)) for (of, epoch), rows in by.items() if of == name]
-            points = sorted((epoch, value * scale) for epoch, value in points if value is not None)
+            points = sorted(point for point in points if point[1] is not None)
             axis.plot(*zip(*points), color=f"C{number}", linewidth=1.2, label=name)
         axis.set_title(title, fontsize=9)
         axis.set_xlabel("epoch", fontsize=8)
-        axis.set_ylim(bottom=0, top=1 if scale == 1 and field != "seconds" else None)
+        axis.set_ylim(bottom=0, top=None if field == "seconds" else 1)
 
 
 def bars(axis, results, sets, field, title):
@@ -87,12 +87,12 @@ def main():
     grid = figure.add_gridspec(4, 3, height_ratios=[1, 1, 0.9, 0.9])
     axes = [figure.add_subplot(grid[row, column]) for row in (0, 1) for column in range(3)]
     panels = [
-        ("purity", "purity", 1),
-        ("balanced purity", "balanced_purity", 1),
-        ("NMI with the labels", "nmi_labels", 1),
-        ("NMI(t, t-1)", "nmi_previous", 1),
-        ("ARI with the labels", "ari", 1),
-        ("seconds an epoch", "seconds", 1),
+        ("purity", "purity"),
+        ("balanced purity", "balanced_purity"),
+        ("NMI with the labels", "nmi_labels"),
+        ("NMI(t, t-1)", "nmi_previous"),
+        ("ARI with the labels", "ari"),
+        ("seconds an epoch", "seconds"),
     ]
     curves(axes, epochs, sets, panels)
     axes[0].legend(fontsize=7, loc="lower right")
