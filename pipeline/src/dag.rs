@@ -214,6 +214,7 @@ impl Node {
         };
         config.embed.augment &= flag("--clean").is_none();
         config.cluster.k = number("--k").unwrap_or(config.cluster.k);
+        config.cluster.clusterings = number("--clusterings").unwrap_or(config.cluster.clusterings);
         config.cluster.redo = number("--redo").unwrap_or(config.cluster.redo);
         let raw = flag("--raw").is_some();
         (if raw { "raw" } else { self.id.stage.name() }, config)
@@ -327,7 +328,8 @@ fn as_last(config: &Config, mut node: Node) -> Node {
     if k != 0 {
         node = node.flag("--k").flag(&k.to_string());
     }
-    node.flag("--redo").flag(&redo.to_string())
+    // What no training follows needs no further pseudo-labels.
+    node.flag("--clusterings").flag("1").flag("--redo").flag(&redo.to_string())
 }
 
 /// embed -> cluster -> evaluate of one epoch.
@@ -414,7 +416,7 @@ mod tests {
             words.collect::<Vec<_>>().join(" ")
         };
         let fewer = ["final.merge=true", "final.k=5", "cluster.k=40"];
-        assert!(line(&fewer, "cluster@2").contains("--k 5 --redo 1 --merge-from 40"));
+        assert!(line(&fewer, "cluster@2").contains("--k 5 --clusterings 1 --redo 1 --merge-from 40"));
         assert!(!line(&fewer, "cluster@1").contains("--merge-from"));
         assert!(!line(&fewer, "cluster@raw").contains("--merge-from"));
         for same in [["final.merge=true", "final.k=0"], ["final.merge=false", "final.k=5"]] {

@@ -17,6 +17,8 @@ const RAW: f64 = 32.0;
 /// Bytes an image in the Parquet tables of one epoch, as measured: ids and clusters pack, distances do not.
 const ASSIGNMENTS: f64 = 12.0;
 const SAMPLES: f64 = 5.0;
+/// And for each further clustering in the two of them.
+const OTHERS: f64 = 2.5;
 /// Images that are reckoned with until ingest has counted them.
 const UNKNOWN: f64 = 100_000.0;
 
@@ -58,6 +60,7 @@ impl Estimate {
         };
         let checkpoints = (kept(config.retention.checkpoints) + marked).min(epochs) + 1.0;
         // Centroids of every epoch are history too.
+        let others = OTHERS * f64::from(config.cluster.clusterings.saturating_sub(1));
         let centroids = f64::from(config.cluster.k) * d * 4.0;
         Self {
             images,
@@ -65,7 +68,7 @@ impl Estimate {
             features: n * (kept(config.retention.features) * (d * value + 4.0) + RAW * RAW * value + 4.0),
             // Weights and momentum.
             checkpoints: checkpoints * parameters * 8.0,
-            history: (epochs + 1.0) * (n * (ASSIGNMENTS + SAMPLES) + centroids),
+            history: (epochs + 1.0) * (n * (ASSIGNMENTS + SAMPLES + others) + centroids),
         }
     }
 

@@ -159,7 +159,7 @@ mod tests {
         let path = folder.path().join("t/part-0.parquet");
         write_table(&path, &clusters(), &stamp()).unwrap();
         let message = read_table::<Assignments>(&path).unwrap_err().to_string();
-        assert!(message.contains("expected table `assignments v1`, found `clusters v1`"), "{message}");
+        assert!(message.contains("expected table `assignments v2`, found `clusters v1`"), "{message}");
     }
 
     #[test]
@@ -186,7 +186,12 @@ mod tests {
     #[test]
     fn columns_of_unequal_length_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let table = Samples { position: vec![0, 1], image_id: vec![ImageId(0)], cluster: vec![ClusterId(0)] };
+        let table = Samples {
+            position: vec![0, 1],
+            image_id: vec![ImageId(0)],
+            cluster: vec![ClusterId(0)],
+            others: vec![Vec::new()],
+        };
         let error = write_table(&folder.path().join("s/part-0.parquet"), &table, &stamp()).unwrap_err();
         assert!(matches!(error, SchemaError::BadRows { .. }), "{error}");
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::builder::{Float32Builder, ListBuilder};
+use arrow_array::builder::{Float32Builder, ListBuilder, UInt32Builder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, UInt32Type, UInt64Type};
 use arrow_array::{
@@ -174,6 +174,29 @@ impl Cell for Vec<f32> {
     fn append(array: &dyn Array, into: &mut Vec<Self>) {
         for row in array.as_list::<i32>().iter() {
             into.push(row.map(|row| row.as_primitive::<Float32Type>().values().to_vec()).unwrap_or_default());
+        }
+    }
+}
+
+/// Clusters per row, for example one of each clustering.
+impl Cell for Vec<ClusterId> {
+    fn data_type() -> DataType {
+        DataType::List(Arc::new(Field::new("item", DataType::UInt32, false)))
+    }
+    fn to_array(cells: &[Self]) -> ArrayRef {
+        let item = Field::new("item", DataType::UInt32, false);
+        let mut builder = ListBuilder::new(UInt32Builder::new()).with_field(item);
+        for cell in cells {
+            cell.iter().for_each(|cluster| builder.values().append_value(cluster.0));
+            builder.append(true);
+        }
+        Arc::new(builder.finish())
+    }
+    fn append(array: &dyn Array, into: &mut Vec<Self>) {
+        for row in array.as_list::<i32>().iter() {
+            let clusters =
+                |row: ArrayRef| row.as_primitive::<UInt32Type>().values().iter().copied().map(ClusterId).collect();
+            into.push(row.map(clusters).unwrap_or_default());
         }
     }
 }

@@ -105,7 +105,7 @@ table! {
 
 table! {
     /// One row an image: the cluster it belongs to at this epoch.
-    Assignments = "assignments" v 1 {
+    Assignments = "assignments" v 2 {
         /// The image.
         image_id: ImageId,
         /// Its cluster.
@@ -115,6 +115,9 @@ table! {
         /// Distance to the nearest other centroid minus `distance`; small where the image is between clusters, below 0
         /// where clusters were merged and another's mean is nearer.
         margin: f32,
+        /// Its cluster in each further clustering of the epoch (`cluster.clusterings`), numbered by itself; empty where
+        /// there is one clustering.
+        others: Vec<ClusterId>,
     }
 }
 
@@ -134,13 +137,15 @@ table! {
 
 table! {
     /// One row a draw: the training order of this epoch.
-    Samples = "samples" v 1 {
+    Samples = "samples" v 2 {
         /// Place in the epoch, from 0.
         position: u32,
         /// The image drawn; an image may be drawn more than once.
         image_id: ImageId,
         /// Its pseudo-label.
         cluster: ClusterId,
+        /// Its pseudo-labels of the further clusterings.
+        others: Vec<ClusterId>,
     }
 }
 

@@ -94,7 +94,7 @@ fn a_table_of_another_kind_is_refused_by_name() {
             "ci",
         ],
     );
-    assert!(message.contains("expected table `assignments v1`, found `clusters v1`"), "{message}");
+    assert!(message.contains("expected table `assignments v2`, found `clusters v1`"), "{message}");
     assert!(!world.path("run/samples/epoch=9").exists());
 }
 

@@ -34,6 +34,9 @@ pub struct Args {
     /// Number of clusters of k-means, which are then merged to --k ones by average linkage [default: --k]
     #[arg(long, value_name = "N")]
     pub merge_from: Option<u32>,
+    /// Clusterings, of which the first is the assignment [default: cluster.clusterings of the configuration]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub clusterings: Option<u32>,
     /// Starts, of which the best counts [default: cluster.redo of the configuration]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub redo: Option<u32>,

@@ -1,4 +1,5 @@
-//! The nearest centroids of every row, in blocks: `|x - c|^2 = |x|^2 - 2 x c^T + |c|^2`, never `[n, k, d]`.
+//! The rows of a feature table in blocks, and their products with centroids: `|x - c|^2 = |x|^2 - 2 x c^T + |c|^2`, never
+//! `[n, k, d]`.
 //!
 //! A block is one matrix product on one thread, and blocks share the threads, so neither the number of threads nor
 //! the block's place changes a bit of the result. Blocks lie in the memory map itself on the processor; on CUDA they
@@ -17,23 +18,14 @@ use crate::{Centroids, Error};
 /// Rows of a block. 1024 rows of 4096 dimensions are 16 MiB, and enough to keep a matrix product busy.
 pub const BLOCK_ROWS: usize = 1024;
 
-/// The nearest centroid of a row.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Nearest {
-    /// Its number.
-    pub cluster: u32,
-    /// Squared distance to it, less the row's own squared length.
-    pub score: f32,
-}
-
 /// The rows of a feature table as blocks on a device; those on the processor borrow from the table. Of several
 /// processes each holds its share of the rows, and all learn what the others found.
 #[derive(Debug)]
 pub struct Blocks<'a> {
-    blocks: Vec<Tensor>,
-    device: Device,
+    pub(crate) blocks: Vec<Tensor>,
+    pub(crate) device: Device,
     /// Rows of the whole table, n.
-    rows: usize,
+    pub(crate) rows: usize,
     ranks: &'a Ranks,
     /// What the tensors borrow: libtorch does not know of it.
     features: PhantomData<Values<'a>>,
@@ -69,25 +61,6 @@ impl<'a> Blocks<'a> {
         self.ranks
     }
 
-    /// The nearest centroid of every row `[n]`.
-    ///
-    /// # Errors
-    /// When memory runs out.
-    pub fn nearest(&mut self, centroids: &Centroids) -> Result<Vec<Nearest>, Error> {
-        let on_processor = self.device == Device::Cpu;
-        let found = self.each(centroids, |mut products, squares| {
-            if on_processor {
-                let squares = Vec::<f32>::try_from(squares)?;
-                let products = Vec::<f32>::try_from(products.f_view([-1])?)?;
-                return Ok(products.chunks_exact(squares.len()).map(|row| least(row, &squares)).collect());
-            }
-            let (least, nearest) = products.f_add_(squares)?.f_min_dim(1, false)?;
-            let (least, nearest) = (Vec::<f32>::try_from(least)?, Vec::<i64>::try_from(nearest)?);
-            Ok(nearest.into_iter().zip(least).map(|(cluster, score)| [cluster as u32, score.to_bits()]).collect())
-        })?;
-        Ok(found.into_iter().map(|[cluster, score]| Nearest { cluster, score: f32::from_bits(score) }).collect())
-    }
-
     /// The nearest and the second-nearest centroid of every row `[n]`. There are at least two centroids.
     ///
     /// # Errors
@@ -110,49 +83,49 @@ impl<'a> Blocks<'a> {
         centroids: &Centroids,
         pick: impl Fn(Tensor, &Tensor) -> Result<Vec<[u32; 2]>, tch::TchError> + Sync,
     ) -> Result<Vec<[u32; 2]>, Error> {
-        let (k, dimensions) = (centroids.k(), centroids.dimensions());
-        let squares: Vec<f32> = (0..k).map(|cluster| squared_length(centroids.row(cluster))).collect();
-        let squares = Tensor::f_from_slice(&squares)?.f_to_device(self.device)?;
-        let minus_two = Tensor::f_from_slice(centroids.values())?.f_view([k as i64, dimensions as i64])?;
-        // Transposed once, so that every block's product reads it in order.
-        let minus_two = minus_two.f_mul_scalar(-2.0)?.f_transpose(0, 1)?.f_contiguous()?.f_to_device(self.device)?;
-        // A tensor may go to another thread but not be shared by two: every block gets handles of its own.
-        let handles: Vec<_> =
-            self.blocks.iter().map(|_| (squares.shallow_clone(), minus_two.shallow_clone())).collect();
+        let operands = Operands::new(centroids, self.device)?;
+        let handles: Vec<_> = self.blocks.iter().map(|_| operands.share()).collect();
         let found: Vec<Vec<[u32; 2]>> = self
             .blocks
             .par_iter_mut()
             .zip(handles)
-            .map(|(block, (squares, minus_two))| {
-                let products = block.f_to_kind(Kind::Float)?.f_mm(&minus_two)?;
-                pick(products, &squares)
-            })
+            .map(|(block, operands)| pick(operands.products(block)?, &operands.squares))
             .collect::<Result<_, tch::TchError>>()?;
         Ok(self.ranks.gather(found.into_iter().flatten().collect(), self.rows))
     }
 }
 
-/// The first of the least scores `products + squares` of a row `[k]`, and the bits of the score. The least is found in
-/// vectors and then its place, in half the time of libtorch, which carries the place along.
-fn least(products: &[f32], squares: &[f32]) -> [u32; 2] {
-    const LANES: usize = 8;
-    let (wide, rest) = products.as_chunks::<LANES>();
-    let (wide_squares, rest_squares) = squares.as_chunks::<LANES>();
-    let mut lanes = [f32::INFINITY; LANES];
-    for (products, squares) in wide.iter().zip(wide_squares) {
-        for lane in 0..LANES {
-            let score = products[lane] + squares[lane];
-            lanes[lane] = if score < lanes[lane] { score } else { lanes[lane] };
-        }
-    }
-    let rest = rest.iter().zip(rest_squares).map(|(product, square)| product + square);
-    let least = lanes.into_iter().chain(rest).fold(f32::INFINITY, f32::min);
-    let place = products.iter().zip(squares).position(|(product, square)| product + square == least);
-    [place.unwrap_or_default() as u32, least.to_bits()]
+/// Centroids as a product takes them.
+pub(crate) struct Operands {
+    /// `[k]`: `|c|^2`
+    pub(crate) squares: Tensor,
+    /// `[d, k]`: `-2 c`, transposed once, so that every block's product reads it in order.
+    minus_two: Tensor,
 }
 
-fn squared_length(row: &[f32]) -> f32 {
-    row.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>() as f32
+impl Operands {
+    pub(crate) fn new(centroids: &Centroids, device: Device) -> Result<Self, Error> {
+        let (k, dimensions) = (centroids.k(), centroids.dimensions());
+        let minus_two = Tensor::f_from_slice(centroids.values())?.f_view([k as i64, dimensions as i64])?;
+        let minus_two = minus_two.f_mul_scalar(-2.0)?.f_transpose(0, 1)?.f_contiguous()?.f_to_device(device)?;
+        Ok(Self { squares: Tensor::f_from_slice(&squared_lengths(centroids))?.f_to_device(device)?, minus_two })
+    }
+
+    /// A tensor may go to another thread but not be shared by two: every block gets handles of its own.
+    pub(crate) fn share(&self) -> Self {
+        Self { squares: self.squares.shallow_clone(), minus_two: self.minus_two.shallow_clone() }
+    }
+
+    /// `-2 x c^T` of some rows `[rows, d]`: `[rows, k]`.
+    pub(crate) fn products(&self, rows: &Tensor) -> Result<Tensor, tch::TchError> {
+        rows.f_to_kind(Kind::Float)?.f_mm(&self.minus_two)
+    }
+}
+
+/// `|c|^2` of every centroid `[k]`.
+pub(crate) fn squared_lengths(centroids: &Centroids) -> Vec<f32> {
+    let length = |cluster| centroids.row(cluster).iter().map(|&value| f64::from(value).powi(2)).sum::<f64>() as f32;
+    (0..centroids.k()).map(length).collect()
 }
 
 /// Rows `start .. start + rows` of a part as a tensor `[rows, d]` over the part's own memory.
@@ -172,10 +145,10 @@ fn view(part: &Part<'_>, start: usize, rows: usize) -> Result<Tensor, Error> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn centroids(values: &[f32], dimensions: usize) -> Centroids {
+    pub(crate) fn centroids(values: &[f32], dimensions: usize) -> Centroids {
         let mut centroids = Centroids::zeros(values.len() / dimensions, dimensions);
         centroids.rows_mut().zip(values.chunks(dimensions)).for_each(|(row, values)| row.copy_from_slice(values));
         centroids
@@ -192,21 +165,6 @@ mod tests {
             let mut blocks = Blocks::new(&features, rows, Device::Cpu, &alone).unwrap();
             let pairs = blocks.two_nearest(&centroids).unwrap();
             assert_eq!(pairs, [[0, 2], [1, 2], [0, 2], [2, 0], [2, 1]], "{rows}");
-            let nearest = blocks.nearest(&centroids).unwrap();
-            assert_eq!(nearest.iter().map(|near| near.cluster).collect::<Vec<_>>(), [0, 1, 0, 2, 2], "{rows}");
-            // |x|^2 = 32 and the centroid (4, 5) is 1 away.
-            assert_eq!(nearest[3].score, 1.0 - 32.0);
-        }
-    }
-
-    #[test]
-    fn the_least_is_found_wherever_it_is() {
-        for k in [1, 7, 8, 9, 104] {
-            for place in 0..k {
-                let squares: Vec<f32> = (0..k).map(|i| if i == place { -3.5 } else { 1.0 + i as f32 }).collect();
-                let products = vec![0.5; k];
-                assert_eq!(least(&products, &squares), [place as u32, (-3.0_f32).to_bits()], "{place} of {k}");
-            }
         }
     }
 

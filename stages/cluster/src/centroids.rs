@@ -1,4 +1,4 @@
-//! Centroids `[k, d]` and how an iteration moves them: means of their images, and a new place for the empty ones.
+//! Centroids `[k, d]` and how an iteration moves them: to the means of their images, and the empty ones elsewhere.
 
 use deepmcat_nn::Ranks;
 use rayon::prelude::*;
@@ -53,33 +53,22 @@ impl Centroids {
         self.values.chunks_exact_mut(self.dimensions.max(1))
     }
 
-    /// Moves every centroid to the mean of its images and fills empty clusters; gives the number of those.
-    ///
-    /// `clusters` `[n]` names a centroid for each row. Sums are in double precision and in the order of the rows,
-    /// a thread per cluster, so the result does not depend on the number of threads.
+    /// The means of the clusters `[n]` of an assignment, empty ones filled; gives the number of those.
     pub fn update(&mut self, features: &Features<'_>, clusters: &[u32], ranks: &Ranks) -> usize {
-        let share = ranks.share(clusters.len());
-        let members = Members::new(&clusters[share.clone()], self.k);
-        let (k, dimensions) = (self.k, self.dimensions);
-        // The sums of every cluster, then its size.
-        let mut sums = vec![0.0_f64; k * dimensions];
-        sums.par_chunks_exact_mut(dimensions.max(1)).enumerate().for_each_init(
-            || vec![0.0_f32; dimensions],
-            |row, (cluster, sums)| {
-                for &member in members.of(cluster) {
-                    features.add(share.start + member as usize, row, sums);
-                }
-            },
-        );
-        sums.extend((0..k).map(|cluster| members.of(cluster).len() as f64));
-        ranks.sum(&mut sums);
-        let (sums, counts) = sums.split_at(k * dimensions);
-        for ((centroid, sums), &count) in self.rows_mut().zip(sums.chunks_exact(dimensions.max(1))).zip(counts) {
+        let mut sums = Sums::new(self.k, self.dimensions);
+        sums.update(features, clusters, ranks);
+        self.move_to(&sums)
+    }
+
+    /// Moves every centroid to the mean of its images and fills empty clusters; gives the number of those.
+    pub fn move_to(&mut self, sums: &Sums) -> usize {
+        for (cluster, centroid) in self.rows_mut().enumerate() {
+            let (sum, count) = sums.of(cluster);
             if count > 0.0 {
-                centroid.iter_mut().zip(sums).for_each(|(value, &sum)| *value = (sum / count) as f32);
+                centroid.iter_mut().zip(sum).for_each(|(value, &sum)| *value = (sum / count) as f32);
             }
         }
-        let mut sizes: Vec<usize> = counts.iter().map(|&count| count as usize).collect();
+        let mut sizes: Vec<usize> = (0..self.k).map(|cluster| sums.of(cluster).1 as usize).collect();
         self.fill_empty(&mut sizes)
     }
 
@@ -108,7 +97,87 @@ impl Centroids {
     }
 }
 
-/// The rows of each cluster, in their order: a counting sort.
+/// The sum of the rows of every cluster, and how many they are.
+///
+/// Sums are in double precision, a thread per cluster, so they do not depend on the number of threads. Of an assignment
+/// like the one before only the rows that changed cluster are read. Of several processes each adds up its share.
+#[derive(Debug)]
+pub struct Sums {
+    k: usize,
+    dimensions: usize,
+    /// The clusters of this process's rows that `own` holds.
+    clusters: Vec<u32>,
+    /// `[k, d + 1]`: sums and sizes over this process's rows, and over all.
+    own: Vec<f64>,
+    all: Vec<f64>,
+}
+
+impl Sums {
+    /// Of no row yet.
+    #[must_use]
+    pub fn new(k: usize, dimensions: usize) -> Self {
+        let zeros = vec![0.0; k * (dimensions + 1)];
+        Self { k, dimensions, clusters: Vec::new(), own: zeros.clone(), all: zeros }
+    }
+
+    /// Goes over to the assignment `clusters` `[n]`.
+    pub fn update(&mut self, features: &Features<'_>, clusters: &[u32], ranks: &Ranks) {
+        let share = ranks.share(clusters.len());
+        let now = &clusters[share.clone()];
+        let before = &self.clusters;
+        let is_changed = |row: &u32| before[*row as usize] != now[*row as usize];
+        let rows = 0..now.len() as u32;
+        let changed: Vec<u32> = if before.is_empty() { Vec::new() } else { rows.clone().filter(is_changed).collect() };
+        // A row that changed is read twice.
+        let afresh = before.is_empty() || 2 * changed.len() > now.len();
+        let (left, joined) = if afresh {
+            self.own.fill(0.0);
+            (Members::new(&[], now, self.k), Members::new(&rows.collect::<Vec<_>>(), now, self.k))
+        } else {
+            (Members::new(&changed, before, self.k), Members::new(&changed, now, self.k))
+        };
+        let width = self.dimensions + 1;
+        self.own.par_chunks_exact_mut(width).enumerate().for_each_init(
+            || vec![0.0_f32; width - 1],
+            |buffer, (cluster, sums)| {
+                for (rows, sign) in [(left.of(cluster), -1.0), (joined.of(cluster), 1.0)] {
+                    for &row in rows {
+                        let values = features.row(share.start + row as usize, buffer);
+                        sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += sign * f64::from(value));
+                    }
+                    sums[width - 1] += sign * rows.len() as f64;
+                }
+            },
+        );
+        self.clusters = now.to_vec();
+        self.all.copy_from_slice(&self.own);
+        ranks.sum(&mut self.all);
+    }
+
+    /// Sum `[d]` and size of a cluster.
+    fn of(&self, cluster: usize) -> (&[f64], f64) {
+        let sums = &self.all[cluster * (self.dimensions + 1)..][..=self.dimensions];
+        (&sums[..self.dimensions], sums[self.dimensions])
+    }
+
+    /// Sum of the squared distances of all rows to the centroids of their clusters. `lengths` is that of `|x|^2`.
+    ///
+    /// `sum |x|^2 - 2 S c + n |c|^2` of every cluster with sum S and size n: no row is read. Rounding can put it below 0.
+    #[must_use]
+    pub fn objective(&self, centroids: &Centroids, lengths: f64) -> f64 {
+        let of_cluster = |cluster: usize| {
+            let (sum, count) = self.of(cluster);
+            let terms = centroids.row(cluster).iter().zip(sum).map(|(&value, &sum)| {
+                let value = f64::from(value);
+                value * (count * value - 2.0 * sum)
+            });
+            terms.sum::<f64>()
+        };
+        (lengths + (0..self.k).map(of_cluster).sum::<f64>()).max(0.0)
+    }
+}
+
+/// Rows by cluster, in their order: a counting sort.
 struct Members {
     rows: Vec<u32>,
     /// `[k + 1]`: where in `rows` a cluster starts and the one before ends.
@@ -116,21 +185,23 @@ struct Members {
 }
 
 impl Members {
-    fn new(clusters: &[u32], k: usize) -> Self {
+    /// `rows` by the cluster that `clusters` has for each.
+    fn new(rows: &[u32], clusters: &[u32], k: usize) -> Self {
         let mut starts = vec![0; k + 1];
-        for &cluster in clusters {
-            starts[cluster as usize + 1] += 1;
+        for &row in rows {
+            starts[clusters[row as usize] as usize + 1] += 1;
         }
         for cluster in 0..k {
             starts[cluster + 1] += starts[cluster];
         }
         let mut next = starts.clone();
-        let mut rows = vec![0; clusters.len()];
-        for (row, &cluster) in (0..).zip(clusters) {
-            rows[next[cluster as usize]] = row;
-            next[cluster as usize] += 1;
+        let mut sorted = vec![0; rows.len()];
+        for &row in rows {
+            let place = &mut next[clusters[row as usize] as usize];
+            sorted[*place] = row;
+            *place += 1;
         }
-        Self { rows, starts }
+        Self { rows: sorted, starts }
     }
 
     fn of(&self, cluster: usize) -> &[u32] {
@@ -150,6 +221,30 @@ mod tests {
         let mut centroids = Centroids::zeros(2, 2);
         assert_eq!(centroids.update(&features, &[1, 1, 0], &Ranks::alone()), 0);
         assert_eq!(centroids.values(), [0.0, 5.0, 2.0, 0.0]);
+    }
+
+    #[test]
+    fn sums_of_a_like_assignment_are_those_of_a_fresh_one() {
+        let values: Vec<f32> = (0..60).map(|value| ((value * 37) % 64) as f32).collect();
+        let ids: Vec<u32> = (0..20).collect();
+        let features = Features::from_values(&ids, 3, &values).unwrap();
+        let mut clusters: Vec<u32> = (0..20).map(|row| row % 4).collect();
+        let mut sums = Sums::new(5, 3);
+        for changed in [vec![], vec![3, 4, 17], vec![4], (0..15).collect::<Vec<usize>>()] {
+            changed.into_iter().for_each(|row| clusters[row] = (clusters[row] + 2) % 5);
+            sums.update(&features, &clusters, &Ranks::alone());
+            let mut fresh = Sums::new(5, 3);
+            fresh.update(&features, &clusters, &Ranks::alone());
+            // Integers: sums are exact.
+            assert_eq!(sums.all, fresh.all);
+        }
+        let centroids = Centroids { k: 5, dimensions: 3, values: (0..15).map(|value| value as f32).collect() };
+        let squares = |row: usize| {
+            let pairs = values[3 * row..3 * row + 3].iter().zip(centroids.row(clusters[row] as usize));
+            pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>()
+        };
+        let lengths = values.iter().map(|&value| f64::from(value).powi(2)).sum();
+        assert_eq!(sums.objective(&centroids, lengths), (0..20).map(squares).sum::<f64>());
     }
 
     #[test]

@@ -146,6 +146,19 @@ impl<'a> Features<'a> {
         (&self.parts[part], row - self.starts[part])
     }
 
+    /// A row `[d]` in single precision; `buffer` `[d]` is for rows that have to be converted first.
+    pub(crate) fn row<'b>(&'b self, row: usize, buffer: &'b mut [f32]) -> &'b [f32] {
+        let (part, row) = self.locate(row);
+        let range = row * self.dimensions..(row + 1) * self.dimensions;
+        match part.values {
+            Values::F32(values) => &values[range],
+            Values::F16(values) => {
+                values[range].convert_to_f32_slice(buffer);
+                buffer
+            }
+        }
+    }
+
     /// Copies a row into `into` `[d]`, in single precision.
     pub(crate) fn read(&self, row: usize, into: &mut [f32]) {
         let (part, row) = self.locate(row);
@@ -154,19 +167,6 @@ impl<'a> Features<'a> {
             Values::F32(values) => into.copy_from_slice(&values[range]),
             Values::F16(values) => values[range].convert_to_f32_slice(into),
         }
-    }
-
-    /// Adds a row to `sums` `[d]`; `buffer` `[d]` is for rows that have to be converted first.
-    pub(crate) fn add(&self, row: usize, buffer: &mut [f32], sums: &mut [f64]) {
-        let (part, place) = self.locate(row);
-        let values = match part.values {
-            Values::F32(values) => &values[place * self.dimensions..][..self.dimensions],
-            Values::F16(_) => {
-                self.read(row, buffer);
-                buffer
-            }
-        };
-        sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += f64::from(value));
     }
 
     /// The squared length of every row `[n]`; reads every value once.

@@ -3,6 +3,7 @@
 mod align;
 mod args;
 mod assign;
+mod bounds;
 mod centroids;
 mod error;
 mod features;
@@ -10,6 +11,7 @@ mod lloyd;
 mod measure;
 mod merge;
 mod parameters;
+mod search;
 mod start;
 
 use deepmcat_common::Timings;
@@ -37,6 +39,7 @@ pub fn run(args: Args) -> Result<(), Error> {
     let mut config = args.common.config()?;
     // Into the configuration, so that the tables' stamp covers them.
     config.cluster.k = args.k.unwrap_or(config.cluster.k);
+    config.cluster.clusterings = args.clusterings.unwrap_or(config.cluster.clusterings);
     config.cluster.redo = args.redo.unwrap_or(config.cluster.redo);
     config.last.merge = args.merge_from.is_some();
     let device = Compute::start(&config.compute)?.device;
@@ -81,13 +84,15 @@ pub fn cluster(
 ) -> Result<(Assignments, Clusters), Error> {
     let mut blocks = Blocks::new(features, BLOCK_ROWS, device, ranks)?;
     let fit = fit(features, previous, &mut blocks, parameters)?;
-    let merged = (parameters.groups < parameters.k).then(|| {
-        let groups = merge(&fit.centroids, parameters.groups);
+    let merged = if parameters.groups < parameters.k {
+        let groups = merge(features, &fit.centroids, &fit.clusters, parameters.groups, device)?;
         let own: Vec<u32> = fit.clusters.iter().map(|&cluster| groups[cluster as usize]).collect();
         let mut means = Centroids::zeros(parameters.groups, features.dimensions());
         means.update(features, &own, ranks);
-        (means, own)
-    });
+        Some((means, own))
+    } else {
+        None
+    };
     let (centroids, own) = match &merged {
         Some((means, own)) => (means, Some(own.as_slice())),
         None => (&fit.centroids, None),
@@ -97,7 +102,8 @@ pub fn cluster(
         None => (0..parameters.groups as u32).map(ClusterId).collect(),
         Some(previous) => align(&features.image_ids(), own.unwrap_or(&fit.clusters), previous, parameters.groups),
     };
-    let (assignments, clusters) = measure::tables(features, centroids, &nearest, own, &numbers);
+    let (mut assignments, clusters) = measure::tables(features, centroids, &nearest, own, &numbers);
+    assignments.others = others(features, previous, &mut blocks, parameters)?;
     let used = clusters.size.iter().filter(|&&size| size > 0).count();
     tracing::info!(
         "{} images in {used} of {} clusters, objective {:.6} after {} iterations",
@@ -107,4 +113,30 @@ pub fn cluster(
         fit.history.len() - 1
     );
     Ok((assignments, clusters))
+}
+
+/// The cluster of every image `[n]` in each further clustering, numbered as in the epoch before.
+fn others(
+    features: &Features<'_>,
+    previous: Option<&Assignments>,
+    blocks: &mut Blocks<'_>,
+    parameters: &Parameters,
+) -> Result<Vec<Vec<ClusterId>>, Error> {
+    let ids = features.image_ids();
+    let mut others = vec![Vec::new(); ids.len()];
+    for clustering in 1..parameters.clusterings {
+        let before = previous.and_then(|previous| other(previous, clustering as usize - 1));
+        let found = fit(features, before.as_ref(), blocks, &Parameters { clustering, ..*parameters })?.clusters;
+        let numbers = before.map(|before| align(&ids, &found, &before, parameters.k));
+        for (others, cluster) in others.iter_mut().zip(found) {
+            others.push(numbers.as_ref().map_or(ClusterId(cluster), |numbers| numbers[cluster as usize]));
+        }
+    }
+    Ok(others)
+}
+
+/// A further clustering of the epoch before as assignments; `None` where there were fewer then.
+fn other(previous: &Assignments, clustering: usize) -> Option<Assignments> {
+    let cluster = previous.others.iter().map(|others| others.get(clustering).copied()).collect::<Option<_>>()?;
+    Some(Assignments { image_id: previous.image_id.clone(), cluster, ..Assignments::default() })
 }

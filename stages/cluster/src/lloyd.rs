@@ -3,8 +3,11 @@
 use deepmcat_common::Progress;
 use deepmcat_schemas::Assignments;
 
-use crate::assign::{Blocks, Nearest};
+use crate::assign::Blocks;
+use crate::bounds::Moved;
+use crate::centroids::Sums;
 use crate::features::Features;
+use crate::search::Search;
 use crate::{Centroids, Error, Parameters, start};
 
 /// A fit: centroids, and the assignment that is nearest to them.
@@ -82,14 +85,19 @@ pub(crate) fn descend(
     parameters: &Parameters,
     progress: &Progress,
 ) -> Result<Fit, Error> {
-    let mut nearest = blocks.nearest(&centroids)?;
-    let mut clusters = clusters_of(&nearest);
-    let mut history = vec![Iteration { objective: objective(&nearest, lengths), filled: 0 }];
+    let ranks = blocks.ranks();
+    let mut search = Search::new(blocks, features, lengths);
+    let mut clusters = search.assign(&centroids, None)?;
+    let total = lengths.iter().copied().map(f64::from).sum();
+    let mut sums = Sums::new(centroids.k(), centroids.dimensions());
+    sums.update(features, &clusters, ranks);
+    let mut history = vec![Iteration { objective: sums.objective(&centroids, total), filled: 0 }];
     for iteration in 0..parameters.iterations {
-        let filled = centroids.update(features, &clusters, blocks.ranks());
-        nearest = blocks.nearest(&centroids)?;
-        let (next, now) = (clusters_of(&nearest), objective(&nearest, lengths));
-        let before = history[iteration].objective;
+        let start = centroids.clone();
+        let filled = centroids.move_to(&sums);
+        let next = search.assign(&centroids, Some(&Moved::between(&start, &centroids)))?;
+        sums.update(features, &next, ranks);
+        let (before, now) = (history[iteration].objective, sums.objective(&centroids, total));
         history.push(Iteration { objective: now, filled });
         progress.inc(1);
         // The same assignment gives the same means: nothing will ever change again.
@@ -100,15 +108,6 @@ pub(crate) fn descend(
         }
     }
     Ok(Fit { centroids, clusters, history })
-}
-
-fn clusters_of(nearest: &[Nearest]) -> Vec<u32> {
-    nearest.iter().map(|near| near.cluster).collect()
-}
-
-/// Sum of squared distances, in the order of the rows. Rounding can put a distance of 0 below it.
-fn objective(nearest: &[Nearest], lengths: &[f32]) -> f64 {
-    nearest.iter().zip(lengths).map(|(near, length)| (f64::from(near.score) + f64::from(*length)).max(0.0)).sum()
 }
 
 #[cfg(test)]
@@ -122,7 +121,18 @@ mod tests {
     use tch::Device;
 
     fn parameters(k: usize, iterations: usize) -> Parameters {
-        Parameters { k, groups: k, start: Start::Random, iterations, redo: 1, tolerance: 0.0, seed: 5, epoch: Epoch(0) }
+        Parameters {
+            k,
+            groups: k,
+            clusterings: 1,
+            clustering: 0,
+            start: Start::Random,
+            iterations,
+            redo: 1,
+            tolerance: 0.0,
+            seed: 5,
+            epoch: Epoch(0),
+        }
     }
 
     /// Fits values `[n * dimensions]` in blocks of `rows`.

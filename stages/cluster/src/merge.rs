@@ -1,65 +1,228 @@
 //! Merges the clusters of k-means into fewer: k-means with few clusters splits what is large and joins what is small,
-//! while clusters of many, joined by average linkage (UPGMA of their centroids), follow what lies together.
+//! while clusters of many, joined where images of one are neighbours of images of the other, follow what lies together,
+//! whatever its shape and size.
+//!
+//! Two clusters are as alike as the share of the smaller one's neighbourhoods that lies in the other (links over the
+//! smaller volume of the graph of nearest neighbours); the two most alike are joined until few enough are left, much as
+//! in Chameleon (Karypis, Han and Kumar, 1999).
 
-use kodama::{Method, linkage};
+use rayon::prelude::*;
+use tch::{Device, Kind, Tensor};
 
-use crate::Centroids;
+use crate::features::Features;
+use crate::{Centroids, Error};
 
-/// The group, 0 .. groups-1, of each centroid `[k]`; groups are numbered by their first centroid.
+/// Neighbours of an image that count.
+const NEIGHBOURS: usize = 20;
+/// Images of the graph at most, evenly spread over the table: what clusters have in common needs no more, and time
+/// grows with the square of the number.
+const IMAGES: usize = 16_384;
+/// Images whose neighbours are looked for at once: 256 x 16,384 distances are 16 MiB.
+const BLOCK: usize = 256;
+
+/// The group, 0 .. groups-1, of each centroid `[k]`; groups are numbered by their first centroid. `clusters` `[n]` is the
+/// centroid of every image.
 ///
-/// The two groups whose centroids are nearest on average are joined until `groups` are left (Sokal and Michener, 1958).
-#[must_use]
-pub fn merge(centroids: &Centroids, groups: usize) -> Vec<u32> {
+/// # Errors
+/// When memory runs out.
+pub fn merge(
+    features: &Features<'_>,
+    centroids: &Centroids,
+    clusters: &[u32],
+    groups: usize,
+    device: Device,
+) -> Result<Vec<u32>, Error> {
     let k = centroids.k();
-    let mut distances = Vec::with_capacity(k * k.saturating_sub(1) / 2);
-    for one in 0..k {
-        for other in one + 1..k {
-            let squares = centroids.row(one).iter().zip(centroids.row(other));
-            distances.push(squares.map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum::<f64>().sqrt());
-        }
+    let mut left = Groups::new(features, centroids, clusters, device)?;
+    for _ in groups..k {
+        left.join();
     }
-    // Joint j makes the group k + j of two earlier ones; those below k are the centroids.
-    let joints = linkage(&mut distances, k, Method::Average);
-    let mut parent: Vec<usize> = (0..2 * k).collect();
-    for (joint, step) in joints.steps().iter().take(k.saturating_sub(groups)).enumerate() {
-        parent[step.cluster1] = k + joint;
-        parent[step.cluster2] = k + joint;
-    }
-    let root = |mut node: usize| {
-        while parent[node] != node {
-            node = parent[node];
+    Ok(left.numbers())
+}
+
+/// What is left of the clusters.
+struct Groups {
+    /// `[k]`: the group of each centroid, named by its first one.
+    group_of: Vec<usize>,
+    /// `[k, k]`: pairs of neighbours between groups, in the rows and columns of those that are left.
+    links: Vec<f64>,
+    /// `[k]`: links of each group, those within it twice.
+    volumes: Vec<f64>,
+    /// `[k]`: images in each group, and their mean, for groups without a link to another.
+    sizes: Vec<f64>,
+    means: Centroids,
+}
+
+impl Groups {
+    fn new(features: &Features<'_>, centroids: &Centroids, clusters: &[u32], device: Device) -> Result<Self, Error> {
+        let k = centroids.k();
+        let rows = spread(features.len());
+        let mut sizes = vec![0.0; k];
+        clusters.iter().for_each(|&cluster| sizes[cluster as usize] += 1.0);
+        let mut links = vec![0.0; k * k];
+        for (&row, neighbours) in rows.iter().zip(neighbours(features, &rows, device)?) {
+            let one = clusters[row] as usize;
+            for neighbour in neighbours {
+                let other = clusters[rows[neighbour]] as usize;
+                links[one * k + other] += 1.0;
+                links[other * k + one] += 1.0;
+            }
         }
-        node
-    };
-    let mut seen: Vec<usize> = Vec::with_capacity(groups);
-    let group_of = |centroid| {
-        let root = root(centroid);
-        let known = seen.iter().position(|&other| other == root);
-        known.unwrap_or_else(|| {
-            seen.push(root);
-            seen.len() - 1
-        }) as u32
-    };
-    (0..k).map(group_of).collect()
+        let volumes = links.chunks_exact(k).map(|links| links.iter().sum()).collect();
+        Ok(Self { group_of: (0..k).collect(), links, volumes, sizes, means: centroids.clone() })
+    }
+
+    /// Joins the two groups that are most alike; of equals, as of groups without any link, the nearest.
+    fn join(&mut self) {
+        let k = self.group_of.len();
+        let left: Vec<usize> = (0..k).filter(|&group| self.group_of[group] == group).collect();
+        let mut best: Option<(f64, f64, [usize; 2])> = None;
+        for (place, &one) in left.iter().enumerate() {
+            for &other in &left[place + 1..] {
+                let volume = self.volumes[one].min(self.volumes[other]);
+                // An empty cluster goes to the nearest.
+                let alike = if volume > 0.0 { self.links[one * k + other] / volume } else { 1.0 };
+                if best.is_some_and(|(most, ..)| alike < most) {
+                    continue;
+                }
+                let distance = squared_distance(self.means.row(one), self.means.row(other));
+                if best.is_none_or(|(most, nearest, _)| alike > most || distance < nearest) {
+                    best = Some((alike, distance, [one, other]));
+                }
+            }
+        }
+        let Some((_, _, [one, other])) = best else { return };
+        for group in 0..k {
+            self.links[one * k + group] += self.links[other * k + group];
+        }
+        for group in 0..k {
+            self.links[group * k + one] += self.links[group * k + other];
+        }
+        self.volumes[one] += self.volumes[other];
+        let (ours, theirs) = (self.sizes[one], self.sizes[other]);
+        // Two empty groups meet half way.
+        let share = if ours + theirs > 0.0 { theirs / (ours + theirs) } else { 0.5 } as f32;
+        let theirs = self.means.row(other).to_vec();
+        if let Some(mean) = self.means.rows_mut().nth(one) {
+            mean.iter_mut().zip(theirs).for_each(|(own, their)| *own += share * (their - *own));
+        }
+        self.sizes[one] += self.sizes[other];
+        self.group_of.iter_mut().filter(|group| **group == other).for_each(|group| *group = one);
+    }
+
+    /// The groups of the centroids, counted from 0 in the order of their first one.
+    fn numbers(&self) -> Vec<u32> {
+        let mut number = 0;
+        let mut numbers = vec![0; self.group_of.len()];
+        for (centroid, &group) in self.group_of.iter().enumerate() {
+            // A group is named by its first centroid, whose number is given by now.
+            numbers[centroid] = if group == centroid { number } else { numbers[group] };
+            number += u32::from(group == centroid);
+        }
+        numbers
+    }
+}
+
+/// At most [`IMAGES`] of `count` rows, evenly spread.
+fn spread(count: usize) -> Vec<usize> {
+    let taken = count.min(IMAGES);
+    (0..taken).map(|place| place * count / taken).collect()
+}
+
+/// The nearest others among `rows` of each of `rows`, by place.
+fn neighbours(features: &Features<'_>, rows: &[usize], device: Device) -> Result<Vec<Vec<usize>>, Error> {
+    // Blocks share the threads, so a product gets one.
+    tch::set_num_threads(1);
+    let (count, dimensions) = (rows.len(), features.dimensions());
+    let mut values = vec![0.0; count * dimensions];
+    for (row, values) in rows.iter().zip(values.chunks_exact_mut(dimensions.max(1))) {
+        features.read(*row, values);
+    }
+    let all = Tensor::f_from_slice(&values)?.f_view([count as i64, dimensions as i64])?.f_to_device(device)?;
+    drop(values);
+    let squares = all.f_mul(&all)?.f_sum_dim_intlist(&[1_i64][..], false, Kind::Float)?;
+    let minus_two = all.f_mul_scalar(-2.0)?.f_transpose(0, 1)?;
+    // One more than is needed, since the image itself is among them, or an image that equals it.
+    let most = (NEIGHBOURS + 1).min(count);
+    let blocks: Vec<(usize, Tensor, Tensor, Tensor)> = (0..count)
+        .step_by(BLOCK)
+        .map(|start| {
+            let block = all.f_narrow(0, start as i64, BLOCK.min(count - start) as i64)?;
+            Ok((start, block, minus_two.shallow_clone(), squares.shallow_clone()))
+        })
+        .collect::<Result<_, tch::TchError>>()?;
+    let found: Vec<Vec<Vec<usize>>> = blocks
+        .into_par_iter()
+        .map(|(start, block, minus_two, squares)| {
+            let nearest = block.f_mm(&minus_two)?.f_add_(&squares)?.f_topk(most as i64, 1, false, true)?.1;
+            let nearest = Vec::<i64>::try_from(nearest.f_view([-1])?)?;
+            let others = |(place, nearest): (usize, &[i64])| {
+                let others = nearest.iter().map(|&other| other as usize).filter(|&other| other != start + place);
+                others.take(NEIGHBOURS).collect()
+            };
+            Ok(nearest.chunks_exact(most).enumerate().map(others).collect())
+        })
+        .collect::<Result<_, tch::TchError>>()?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+fn squared_distance(one: &[f32], other: &[f32]) -> f64 {
+    one.iter().zip(other).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum()
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
-    fn points(values: &[f32]) -> Centroids {
-        let mut centroids = Centroids::zeros(values.len(), 1);
-        centroids.rows_mut().zip(values).for_each(|(row, &value)| row[0] = value);
-        centroids
+    /// Merges the clusters of points `[n, 2]`, each centroid being the mean of its points.
+    fn merged(points: &[[f32; 2]], clusters: &[u32], groups: usize) -> Vec<u32> {
+        let ids: Vec<u32> = (0..points.len() as u32).collect();
+        let features = Features::from_values(&ids, 2, points.as_flattened()).unwrap();
+        let mut centroids = Centroids::zeros(clusters.iter().max().map_or(0, |&most| most as usize + 1), 2);
+        centroids.update(&features, clusters, &deepmcat_nn::Ranks::alone());
+        merge(&features, &centroids, clusters, groups, Device::Cpu).unwrap()
+    }
+
+    /// 100 points of a line of length 10, in four clusters, at height `y`.
+    fn line(y: f32, first: u32) -> impl Iterator<Item = ([f32; 2], u32)> {
+        (0..100).map(move |place| ([place as f32 / 10.0, y], first + place / 25))
     }
 
     #[test]
-    fn what_lies_together_is_joined() {
-        // sklearn.cluster.AgglomerativeClustering(n, linkage="average").fit_predict(x[:, None]) groups the same.
-        let centroids = points(&[0.0, 10.0, 1.0, 11.0, 30.0, 2.5]);
-        assert_eq!(merge(&centroids, 3), [0, 1, 0, 1, 2, 0]);
-        assert_eq!(merge(&centroids, 2), [0, 0, 0, 0, 1, 0]);
-        assert_eq!(merge(&centroids, 6), [0, 1, 2, 3, 4, 5]);
-        assert_eq!(merge(&centroids, 1), [0; 6]);
+    fn clusters_of_one_shape_are_joined_though_others_are_nearer() {
+        // Two lines 2 apart: a cluster's nearest centroid is that of the other line.
+        let (points, clusters): (Vec<_>, Vec<_>) = line(0.0, 0).chain(line(2.0, 4)).unzip();
+        assert_eq!(merged(&points, &clusters, 2), [0, 0, 0, 0, 1, 1, 1, 1]);
+        assert_eq!(merged(&points, &clusters, 8), [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(merged(&points, &clusters, 1), [0; 8]);
+    }
+
+    #[test]
+    fn groups_without_a_common_neighbour_are_joined_by_distance() {
+        let heap = |x: f32, cluster: u32| (0..30).map(move |place| ([x, place as f32 / 1000.0], cluster));
+        let (points, clusters): (Vec<_>, Vec<_>) =
+            heap(0.0, 0).chain(heap(10.0, 1)).chain(heap(13.0, 2)).chain(heap(40.0, 3)).unzip();
+        assert_eq!(merged(&points, &clusters, 3), [0, 1, 1, 2]);
+        assert_eq!(merged(&points, &clusters, 2), [0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn a_graph_has_at_most_so_many_images_evenly_spread() {
+        assert_eq!(spread(5), [0, 1, 2, 3, 4]);
+        let rows = spread(3 * IMAGES);
+        assert_eq!((rows.len(), rows[1], rows[IMAGES - 1]), (IMAGES, 3, 3 * IMAGES - 3));
+    }
+
+    #[test]
+    fn an_image_is_no_neighbour_of_itself_even_among_copies() {
+        let ids: Vec<u32> = (0..30).collect();
+        let values = [0.5; 60];
+        let features = Features::from_values(&ids, 2, &values).unwrap();
+        let rows: Vec<usize> = (0..30).collect();
+        for (place, neighbours) in neighbours(&features, &rows, Device::Cpu).unwrap().into_iter().enumerate() {
+            assert_eq!(neighbours.len(), NEIGHBOURS);
+            assert!(!neighbours.contains(&place));
+        }
     }
 }

@@ -10,6 +10,10 @@ pub struct Parameters {
     pub k: usize,
     /// Clusters that are left when those are merged; k: they are not.
     pub groups: usize,
+    /// Clusterings of the epoch.
+    pub clusterings: u32,
+    /// Which of them this is, from 0: each has starts of its own.
+    pub clustering: u32,
     /// Where the first start begins; the others begin at random rows, or at spread ones where it says so.
     pub start: Start,
     /// Most iterations of a start; an iteration moves the centroids and assigns every image.
@@ -32,6 +36,8 @@ impl Parameters {
         Self {
             k: config.cluster.k as usize,
             groups: config.cluster.k as usize,
+            clusterings: config.cluster.clusterings,
+            clustering: 0,
             start: config.cluster.start,
             iterations: config.cluster.iterations as usize,
             redo: config.cluster.redo,

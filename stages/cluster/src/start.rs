@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use deepmcat_common::Start;
-use deepmcat_common::random::{Purpose, generator};
+use deepmcat_common::random::{Purpose, repeated};
 use deepmcat_nn::Ranks;
 use deepmcat_schemas::{Assignments, ImageId};
 use rand::RngExt;
@@ -51,7 +51,7 @@ fn means(features: &Features<'_>, previous: &Assignments, k: usize, ranks: &Rank
 /// Greedy, as scikit-learn's: of `2 + ln k` rows drawn so, the one that leaves the least sum of distances is taken.
 #[must_use]
 pub fn spread_rows(features: &Features<'_>, parameters: &Parameters, attempt: u32) -> Vec<usize> {
-    let mut random = generator(parameters.seed, parameters.epoch.0, attempt, Purpose::KMeans);
+    let mut random = generator(parameters, attempt);
     let trials = 2 + (parameters.k as f64).ln() as usize;
     let first = random.random_range(0..features.len());
     let mut nearest = closer(features, first, &vec![f32::INFINITY; features.len()]);
@@ -106,8 +106,11 @@ fn drawn(nearest: &[f32], place: f64) -> Option<usize> {
 /// The rows that start an attempt `[k]`, all different. `parameters.k` is at most `rows`.
 #[must_use]
 pub fn random_rows(rows: usize, parameters: &Parameters, attempt: u32) -> Vec<usize> {
-    let mut generator = generator(parameters.seed, parameters.epoch.0, attempt, Purpose::KMeans);
-    rand::seq::index::sample(&mut generator, rows, parameters.k).into_vec()
+    rand::seq::index::sample(&mut generator(parameters, attempt), rows, parameters.k).into_vec()
+}
+
+fn generator(parameters: &Parameters, attempt: u32) -> impl rand::Rng {
+    repeated(parameters.seed, parameters.epoch.0, attempt, Purpose::KMeans, parameters.clustering)
 }
 
 /// The features of some rows as centroids `[rows, d]`.
@@ -127,11 +130,13 @@ mod tests {
     use deepmcat_schemas::Epoch;
 
     #[test]
-    fn starts_are_different_rows_and_depend_on_seed_epoch_and_attempt() {
-        let draw = |seed, epoch, attempt| {
+    fn starts_are_different_rows_and_depend_on_seed_epoch_attempt_and_clustering() {
+        let draw = |seed, epoch, attempt, clustering| {
             let parameters = Parameters {
                 k: 20,
                 groups: 20,
+                clusterings: 1,
+                clustering,
                 start: Start::Random,
                 iterations: 1,
                 redo: 1,
@@ -141,12 +146,12 @@ mod tests {
             };
             random_rows(20, &parameters, attempt)
         };
-        let rows = draw(1, 2, 3);
+        let rows = draw(1, 2, 3, 0);
         let mut sorted = rows.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, (0..20).collect::<Vec<_>>());
-        assert_eq!(rows, draw(1, 2, 3));
-        for other in [draw(2, 2, 3), draw(1, 3, 3), draw(1, 2, 4)] {
+        assert_eq!(rows, draw(1, 2, 3, 0));
+        for other in [draw(2, 2, 3, 0), draw(1, 3, 3, 0), draw(1, 2, 4, 0), draw(1, 2, 3, 1)] {
             assert_ne!(rows, other);
         }
     }
@@ -162,6 +167,8 @@ mod tests {
         let parameters = Parameters {
             k: 4,
             groups: 4,
+            clusterings: 1,
+            clustering: 0,
             start: Start::Spread,
             iterations: 1,
             redo: 1,
@@ -189,6 +196,8 @@ mod tests {
         let parameters = Parameters {
             k: 2,
             groups: 2,
+            clusterings: 1,
+            clustering: 0,
             start: Start::Previous,
             iterations: 1,
             redo: 1,

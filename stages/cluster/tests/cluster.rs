@@ -71,6 +71,29 @@ fn the_same_input_gives_the_same_bytes() {
 }
 
 #[test]
+fn further_clusterings_start_elsewhere_and_keep_their_numbers() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), Values::F32(&values()));
+    let settings = ["--clusterings", "4", "--set", "cluster.k=12", "--set", "cluster.redo=1"];
+    let (first, _) = cluster(root.path(), 0, &settings).unwrap();
+    let (alone, _) = cluster(root.path(), 0, &[&["--clusterings", "1"], &settings[2..]].concat()).unwrap();
+    assert_eq!((&first.cluster, alone.others), (&alone.cluster, vec![Vec::new(); IMAGES]));
+    let clustering =
+        |table: &Assignments, number: usize| -> Vec<_> { table.others.iter().map(|others| others[number]).collect() };
+    for number in 0..3 {
+        assert_ne!(clustering(&first, number), first.cluster);
+        assert_ne!(clustering(&first, number), clustering(&first, (number + 1) % 3));
+    }
+    cluster(root.path(), 0, &settings).unwrap();
+    // From where they ended nothing moves, so every image keeps its number in every clustering.
+    let same = [&settings[..], &["--set", "cluster.start=previous"]].concat();
+    cluster(root.path(), 1, &same).unwrap();
+    let (second, _) = cluster(root.path(), 2, &same).unwrap();
+    let before: Assignments = read_folder(&root.path().join("assignments/epoch=1")).unwrap();
+    assert_eq!((before.cluster, before.others), (second.cluster, second.others));
+}
+
+#[test]
 fn numbers_are_kept_over_epochs_and_precisions() {
     let root = tempfile::tempdir().unwrap();
     write(root.path(), Values::F32(&values()));

@@ -25,7 +25,7 @@ pub const OPTIMIZER: &str = "optimizer.safetensors";
 /// Name of the file of the last layer in a checkpoint folder.
 pub const HEAD: &str = "head.safetensors";
 /// Version of the format, raised at every change.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The one metadata key: the safetensors crate writes several in random order, which would change the bytes.
 const KEY: &str = "deepmcat";
 
@@ -94,23 +94,23 @@ pub fn read_head(folder: &Path, dimensions: i64) -> Result<Option<Head>, Error> 
     if !path.exists() {
         return Ok(None);
     }
-    let rows = {
+    let [clusterings, clusters] = {
         let buffer = fs_err::read(&path)?;
         let file = SafeTensors::deserialize(&buffer)
             .map_err(|error| Error::Unreadable { path: path.clone(), reason: error.to_string() })?;
-        let rows = file.tensor(HEAD_WEIGHT).ok().and_then(|view| view.shape().first().copied());
-        rows.and_then(|rows| i64::try_from(rows).ok()).unwrap_or_default()
+        let shape = file.tensor(HEAD_WEIGHT).map(|view| view.shape().to_vec()).unwrap_or_default();
+        [0, 1].map(|axis| shape.get(axis).and_then(|&size| i64::try_from(size).ok()).unwrap_or_default())
     };
-    let mut tensors = read(&path, &head_entries(&[rows, dimensions]))?.into_iter();
+    let mut tensors = read(&path, &head_entries(&[clusterings, clusters, dimensions]))?.into_iter();
     Ok(tensors.next().zip(tensors.next()).map(|(weight, bias)| Head { weight, bias }))
 }
 
 const HEAD_WEIGHT: &str = "head.weight";
 
-/// The tensors of a last layer `[k, d]`.
+/// The tensors of last layers `[h, k, d]`.
 fn head_entries(shape: &[i64]) -> [Entry; 2] {
     let weight = Entry { name: HEAD_WEIGHT.to_owned(), shape: shape.to_vec(), role: Role::Weight { sd: 0.0 } };
-    [weight, Entry { name: "head.bias".to_owned(), shape: shape[..1].to_vec(), role: Role::Bias }]
+    [weight, Entry { name: "head.bias".to_owned(), shape: shape[..2].to_vec(), role: Role::Bias }]
 }
 
 /// A tensor's bytes, as safetensors wants them.

@@ -46,6 +46,12 @@ pub enum Error {
         /// Rows of the manifest.
         images: usize,
     },
+    /// Draws with different numbers of pseudo-labels.
+    #[error("{}: draws differ in how many clusterings they have\nhint: run cluster and sample of that epoch again", path.display())]
+    Clusterings {
+        /// The samples.
+        path: PathBuf,
+    },
     /// There is nothing to work on.
     #[error("{}: holds no row\nhint: run the stage that writes it on an input that gives images", path.display())]
     Empty {

@@ -37,7 +37,7 @@ struct Statistics {
 impl Vgg {
     /// The mean loss of the whole batch, and its gradients in the order of [`Vgg::trained`] and [`Head::weights`].
     ///
-    /// `images` `[b, 1, s, s]` and `labels` `[b]` are this process's part of a batch of `whole` images; every process
+    /// `images` `[b, 1, s, s]` and `labels` `[b, h]` are this process's part of a batch of `whole` images; every process
     /// calls this at the same time. Norms update their running statistics as [`Vgg::forward`] does.
     ///
     /// # Errors
@@ -205,10 +205,10 @@ mod tests {
     fn the_cut_pass_gives_the_gradients_of_the_whole() {
         let network = Network { width: 0.125, input: 32, pool: 1, features: FeatureLayer::Fc, fc: 16, dropout: 0.5 };
         let draw = || Vgg::draw(&network, 3, Compute::cpu()).unwrap();
-        let head = Head::draw(5, 16, 3, 0, tch::Device::Cpu).unwrap();
+        let head = Head::draw([2, 5], 16, 3, 0, tch::Device::Cpu).unwrap();
         let pixels: Vec<f32> = (0..6 * 32 * 32).map(|i| ((i * 7919 % 1013) as f32 / 500.0) - 1.0).collect();
         let images = vgg::images(&pixels, 6, 32, tch::Device::Cpu).unwrap();
-        let labels = Tensor::from_slice(&[0_i64, 1, 2, 3, 4, 0]);
+        let labels = Tensor::from_slice(&[0_i64, 1, 2, 3, 4, 0, 1, 1, 3, 2, 0, 4]).view([6, 2]);
         let dropout = Dropout { seed: 3, epoch: 0, step: 0 };
 
         let mut whole = draw();

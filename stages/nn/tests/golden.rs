@@ -89,11 +89,11 @@ fn fully_connected_features_are_pytorchs_before_the_last_relu() {
 fn check_training(name: &str, layer: FeatureLayer) {
     let (network, mut vgg, images) = network(layer);
     let head = {
-        let mut head = Head::draw(CLUSTERS, dimensions(&network), 1, 0, Device::Cpu).unwrap();
+        let mut head = Head::draw([1, CLUSTERS], dimensions(&network), 1, 0, Device::Cpu).unwrap();
         let role = Role::Weight { sd: 1.0 };
         tch::no_grad(|| {
-            head.weight.copy_(&filled(&[CLUSTERS, dimensions(&network)], role, 0));
-            head.bias.copy_(&filled(&[CLUSTERS], Role::Bias, 1));
+            head.weight.copy_(&filled(&[CLUSTERS, dimensions(&network)], role, 0).unsqueeze(0));
+            head.bias.copy_(&filled(&[CLUSTERS], Role::Bias, 1).unsqueeze(0));
         });
         head
     };

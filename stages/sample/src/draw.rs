@@ -5,49 +5,71 @@
 
 use std::collections::BTreeMap;
 
-use deepmcat_common::random::{Purpose, generator};
-use deepmcat_schemas::{Assignments, ClusterId, Epoch, ImageId, Samples};
+use deepmcat_common::Sample;
+use deepmcat_common::random::{Purpose, generator, repeated};
+use deepmcat_schemas::{Assignments, ClusterId, Epoch, Samples};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-/// Draws n images for n assigned ones, shuffled.
+/// Draws n images, shuffled: as many as are assigned, but at least `settings.least`.
 ///
-/// With `uniform`, every non-empty cluster gives floor(n / clusters) + 1 images, without replacement where it has
-/// more than that, else with replacement; the shuffled draw is cut to n. Otherwise every image comes once.
+/// With `settings.uniform`, every non-empty cluster gives floor(n / clusters) + 1 images, without replacement where it has
+/// more than that, else with replacement; the shuffled draw is cut to n. Of several clusterings each gives its share of
+/// the n, uniform over its own clusters. Otherwise every image comes equally often, up to one.
 #[must_use]
-pub fn draw(assignments: &Assignments, uniform: bool, seed: u64, epoch: Epoch) -> Samples {
-    let count = assignments.image_id.len();
-    let pairs = assignments.image_id.iter().copied().zip(assignments.cluster.iter().copied());
-    let mut drawn: Vec<(ImageId, ClusterId)> =
-        if uniform { from_each(pairs, count, seed, epoch) } else { pairs.collect() };
+pub fn draw(assignments: &Assignments, settings: &Sample, seed: u64, epoch: Epoch) -> Samples {
+    let images = assignments.image_id.len();
+    let count = images.max(settings.least as usize);
+    // Sorted: the draw must not depend on the order of the table's rows.
+    let mut rows: Vec<usize> = (0..images).collect();
+    rows.sort_unstable_by_key(|&row| assignments.image_id[row]);
+    let mut drawn: Vec<usize> = Vec::new();
+    if settings.uniform {
+        let clusterings = 1 + assignments.others.first().map_or(0, Vec::len);
+        for clustering in 0..clusterings {
+            let share = count * (clustering + 1) / clusterings - count * clustering / clusterings;
+            let cluster = |row: usize| match clustering {
+                0 => Some(assignments.cluster[row]),
+                further => assignments.others[row].get(further - 1).copied(),
+            };
+            let pairs = rows.iter().filter_map(|&row| cluster(row).map(|cluster| (row, cluster)));
+            let random = |cluster: ClusterId| repeated(seed, epoch.0, cluster.0, Purpose::Sample, clustering as u32);
+            drawn.extend(from_each(pairs, share, random));
+        }
+    } else {
+        drawn.extend(rows.iter().cycle().take(count));
+    }
     drawn.shuffle(&mut generator(seed, epoch.0, 0, Purpose::Shuffle));
     drawn.truncate(count);
-    let (image_id, cluster) = drawn.into_iter().unzip();
-    // A data set is numbered by u32, so its length fits.
-    Samples { position: (0..count as u32).collect(), image_id, cluster }
+    let others = |&row: &usize| assignments.others.get(row).cloned().unwrap_or_default();
+    Samples {
+        // A data set is numbered by u32, so its length fits.
+        position: (0..count as u32).collect(),
+        image_id: drawn.iter().map(|&row| assignments.image_id[row]).collect(),
+        cluster: drawn.iter().map(|&row| assignments.cluster[row]).collect(),
+        others: drawn.iter().map(others).collect(),
+    }
 }
 
-fn from_each(
-    pairs: impl Iterator<Item = (ImageId, ClusterId)>,
+/// As many of every cluster, at least `count` in all.
+fn from_each<R: rand::Rng>(
+    pairs: impl Iterator<Item = (usize, ClusterId)>,
     count: usize,
-    seed: u64,
-    epoch: Epoch,
-) -> Vec<(ImageId, ClusterId)> {
-    // Ordered maps and sorted members: the draw must not depend on the order of the table's rows.
-    let mut members: BTreeMap<ClusterId, Vec<ImageId>> = BTreeMap::new();
-    for (image, cluster) in pairs {
-        members.entry(cluster).or_default().push(image);
+    random: impl Fn(ClusterId) -> R,
+) -> Vec<usize> {
+    // An ordered map: clusters come in the order of their numbers.
+    let mut members: BTreeMap<ClusterId, Vec<usize>> = BTreeMap::new();
+    for (row, cluster) in pairs {
+        members.entry(cluster).or_default().push(row);
     }
     let share = count / members.len().max(1) + 1;
     let mut drawn = Vec::with_capacity(share * members.len());
-    for (cluster, mut images) in members {
-        images.sort_unstable();
-        let mut random = generator(seed, epoch.0, cluster.0, Purpose::Sample);
-        if images.len() > share {
-            let (chosen, _) = images.partial_shuffle(&mut random, share);
-            drawn.extend(chosen.iter().map(|&image| (image, cluster)));
+    for (cluster, mut rows) in members {
+        let mut random = random(cluster);
+        if rows.len() > share {
+            drawn.extend_from_slice(rows.partial_shuffle(&mut random, share).0);
         } else {
-            drawn.extend((0..share).map(|_| (images[random.random_range(0..images.len())], cluster)));
+            drawn.extend((0..share).map(|_| rows[random.random_range(0..rows.len())]));
         }
     }
     drawn
@@ -59,7 +81,10 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
+    use deepmcat_schemas::ImageId;
     use proptest::prelude::*;
+
+    const UNIFORM: Sample = Sample { uniform: true, least: 0 };
 
     /// `sizes[c]` images in cluster c.
     fn assignments(sizes: &[u32]) -> Assignments {
@@ -86,7 +111,7 @@ mod tests {
         fn every_cluster_gives_as_many(sizes in prop::collection::vec(0_u32..60, 1..12), seed: u64) {
             let table = assignments(&sizes);
             prop_assume!(!table.image_id.is_empty());
-            let samples = draw(&table, true, seed, Epoch(3));
+            let samples = draw(&table, &UNIFORM, seed, Epoch(3));
             prop_assert_eq!(samples.image_id.len(), table.image_id.len());
             let used = sizes.iter().filter(|&&size| size > 0).count();
             let share = table.image_id.len() / used + 1;
@@ -103,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_small_cluster_is_drawn_as_often_as_a_large_one() {
-        let samples = draw(&assignments(&[2, 500, 498]), true, 1, Epoch(0));
+        let samples = draw(&assignments(&[2, 500, 498]), &UNIFORM, 1, Epoch(0));
         let drawn = by_cluster(&samples);
         assert!(
             drawn.values().all(|images| images.len() >= 330),
@@ -113,25 +138,53 @@ mod tests {
     }
 
     #[test]
+    fn each_clustering_gives_its_share_and_a_draw_has_the_labels_of_all() {
+        // Two clusters of 10 and 90 images, and across them two of 50.
+        let mut table = assignments(&[10, 90]);
+        table.others = (0..100).map(|row| vec![ClusterId(row % 2)]).collect();
+        let samples = draw(&table, &UNIFORM, 1, Epoch(0));
+        for ((id, cluster), others) in samples.image_id.iter().zip(&samples.cluster).zip(&samples.others) {
+            assert_eq!((*cluster, others), (table.cluster[id.0 as usize], &table.others[id.0 as usize]));
+        }
+        // A quarter of all from the first clustering's small cluster, and a tenth of the half that the second draws.
+        let small = samples.cluster.iter().filter(|cluster| cluster.0 == 0).count();
+        assert!((25..=36).contains(&small), "{small}");
+    }
+
+    #[test]
     fn not_uniform_is_every_image_once() {
         let table = assignments(&[2, 30]);
-        let samples = draw(&table, false, 1, Epoch(0));
+        let samples = draw(&table, &Sample { uniform: false, ..UNIFORM }, 1, Epoch(0));
         let images: BTreeSet<_> = samples.image_id.iter().collect();
         assert_eq!(images.len(), 32);
         assert_ne!(samples.image_id, table.image_id, "shuffled");
     }
 
     #[test]
+    fn a_small_data_set_is_drawn_from_as_often_as_asked() {
+        let table = assignments(&[2, 30]);
+        for uniform in [true, false] {
+            let samples = draw(&table, &Sample { uniform, least: 100 }, 1, Epoch(0));
+            assert_eq!(samples.position, (0..100).collect::<Vec<_>>());
+            let mut times = [0; 32];
+            samples.image_id.iter().for_each(|id| times[id.0 as usize] += 1);
+            let (least, most) = if uniform { (0, 51) } else { (3, 4) };
+            assert!(times.iter().all(|times| (least..=most).contains(times)), "{times:?}");
+        }
+        assert_eq!(draw(&table, &Sample { uniform: true, least: 10 }, 1, Epoch(0)).image_id.len(), 32);
+    }
+
+    #[test]
     fn draws_depend_on_seed_and_epoch_alone() {
         let table = assignments(&[5, 9, 40]);
-        assert_eq!(draw(&table, true, 1, Epoch(2)), draw(&table, true, 1, Epoch(2)));
-        assert_ne!(draw(&table, true, 1, Epoch(2)), draw(&table, true, 1, Epoch(3)));
-        assert_ne!(draw(&table, true, 1, Epoch(2)), draw(&table, true, 2, Epoch(2)));
+        assert_eq!(draw(&table, &UNIFORM, 1, Epoch(2)), draw(&table, &UNIFORM, 1, Epoch(2)));
+        assert_ne!(draw(&table, &UNIFORM, 1, Epoch(2)), draw(&table, &UNIFORM, 1, Epoch(3)));
+        assert_ne!(draw(&table, &UNIFORM, 1, Epoch(2)), draw(&table, &UNIFORM, 2, Epoch(2)));
         let reversed = Assignments {
             image_id: table.image_id.iter().rev().copied().collect(),
             cluster: table.cluster.iter().rev().copied().collect(),
             ..Assignments::default()
         };
-        assert_eq!(draw(&table, true, 1, Epoch(2)), draw(&reversed, true, 1, Epoch(2)));
+        assert_eq!(draw(&table, &UNIFORM, 1, Epoch(2)), draw(&reversed, &UNIFORM, 1, Epoch(2)));
     }
 }

@@ -23,7 +23,7 @@ pub fn run(args: Args) -> Result<(), Error> {
         return Err(Error::Empty { path: args.assignments });
     }
     timings.lap("read");
-    let samples = draw(&assignments, config.sample.uniform, config.run.seed, args.epoch);
+    let samples = draw(&assignments, &config.sample, config.run.seed, args.epoch);
     timings.lap("compute");
     write_table(&args.out.join(PART_0), &samples, &config.stamp("sample", env!("CARGO_PKG_VERSION")))?;
     timings.lap("write");

@@ -54,7 +54,8 @@ pub fn train(
 ) -> Result<Trained, Error> {
     let (seed, settings) = (config.run.seed, &config.train);
     let device = vgg.device();
-    let drawn = Head::draw(order.clusters, dimensions(&config.network), seed, epoch, device)?;
+    let clusterings = order.clusterings as i64;
+    let drawn = Head::draw([clusterings, order.clusters], dimensions(&config.network), seed, epoch, device)?;
     let head = match head {
         Some(kept) => kept.grown(drawn)?,
         None => drawn,
@@ -80,17 +81,18 @@ pub fn train(
     let mut table = Training::default();
     let progress = Progress::new(draws as u64, "images trained");
     let schedule = Rate::new(config, epoch, draws);
-    let batches = Batches::start(Arc::new(images), mine.items, view, part_size, side);
+    let batches = Batches::start(Arc::new(images), mine.items.clone(), view, part_size, side);
     let mut start = Instant::now();
     for (step, batch) in (0..).zip(batches) {
         let batch = batch?;
         let share = schedule.share(step);
         sgd.set_rate(settings.rate * share);
-        head_sgd.set_rate(settings.head_rate * share);
+        // The loss is the mean over the clusterings: each layer learns as if it were the only one.
+        head_sgd.set_rate(settings.head_rate * share * clusterings as f64);
         let pixels = vgg::images(&batch.pixels, batch.count, side, device)?;
         let whole = batch_size.min(draws - step as usize * batch_size);
-        let labels = &mine.labels[batch.start..batch.start + batch.count];
-        let labels = Tensor::f_from_slice(labels)?.f_to_device(device)?;
+        let labels = mine.labels_of(batch.start..batch.start + batch.count);
+        let labels = Tensor::f_from_slice(labels)?.f_view([batch.count as i64, clusterings])?.f_to_device(device)?;
 
         let dropout = Dropout { seed, epoch, step };
         let (loss, gradients) = if ranks.count() > 1 {

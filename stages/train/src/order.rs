@@ -11,8 +11,10 @@ use deepmcat_schemas::{ImageId, Manifest, Samples};
 pub struct Order {
     /// The images; a draw's random numbers go by its position, since an image may be drawn twice.
     pub items: Vec<Item>,
-    /// The pseudo-label of each.
+    /// The pseudo-labels of each, one of each clustering.
     pub labels: Vec<i64>,
+    /// h: pseudo-labels of a draw.
+    pub clusterings: usize,
     /// k: one more than the largest pseudo-label.
     pub clusters: i64,
 }
@@ -35,9 +37,14 @@ impl Order {
             Ok(Item { row: *row, draw: samples.position[draw] })
         };
         let items = draws.iter().map(item).collect::<Result<_, Error>>()?;
-        let labels: Vec<i64> = draws.iter().map(|&draw| i64::from(samples.cluster[draw].0)).collect();
+        let clusterings = 1 + samples.others[0].len();
+        if samples.others.iter().any(|others| others.len() + 1 != clusterings) {
+            return Err(Error::Clusterings { path: path.to_owned() });
+        }
+        let of_draw = |&draw: &usize| std::iter::once(&samples.cluster[draw]).chain(&samples.others[draw]);
+        let labels: Vec<i64> = draws.iter().flat_map(of_draw).map(|cluster| i64::from(cluster.0)).collect();
         let clusters = labels.iter().max().map_or(0, |largest| largest + 1);
-        Ok(Self { items, labels, clusters })
+        Ok(Self { items, labels, clusterings, clusters })
     }
 
     /// Leaves out a last batch of one image, which batch norm cannot work with, or of less than one for each process.
@@ -45,16 +52,22 @@ impl Order {
         let rest = self.items.len() % batch;
         if rest < ranks.max(2) && self.items.len() > rest {
             self.items.truncate(self.items.len() - rest);
-            self.labels.truncate(self.labels.len() - rest);
+            self.labels.truncate(self.items.len() * self.clusterings);
         }
+    }
+
+    /// The pseudo-labels `[draws * h]` of some draws.
+    #[must_use]
+    pub fn labels_of(&self, draws: std::ops::Range<usize>) -> &[i64] {
+        &self.labels[draws.start * self.clusterings..draws.end * self.clusterings]
     }
 
     /// The images `rank`, `rank + ranks`, ... of every batch.
     #[must_use]
     pub fn part(&self, batch: usize, (rank, ranks): (usize, usize)) -> Self {
-        let places = (0..self.items.len()).filter(|place| place % batch % ranks == rank);
-        let (items, labels) = places.map(|place| (self.items[place], self.labels[place])).unzip();
-        Self { items, labels, clusters: self.clusters }
+        let places = || (0..self.items.len()).filter(|place| place % batch % ranks == rank);
+        let items = places().map(|place| self.items[place]).collect();
+        Self { items, labels: places().flat_map(|place| self.labels_of(place..place + 1)).copied().collect(), ..*self }
     }
 }
 
@@ -70,6 +83,7 @@ mod tests {
             samples.position.push(position);
             samples.image_id.push(ImageId(image));
             samples.cluster.push(ClusterId(cluster));
+            samples.others.push(Vec::new());
         }
         samples
     }
@@ -95,11 +109,13 @@ mod tests {
     #[test]
     fn parts_of_a_batch_go_round() {
         let items: Vec<Item> = (0..8).map(|draw| Item { row: 0, draw }).collect();
-        let order = Order { labels: (0..8).collect(), items, clusters: 8 };
+        let order = Order { labels: (0..8).collect(), items, clusterings: 1, clusters: 8 };
         let draws = |rank| order.part(5, (rank, 2)).items.iter().map(|item| item.draw).collect::<Vec<_>>();
         assert_eq!((draws(0), draws(1)), (vec![0, 2, 4, 5, 7], vec![1, 3, 6]));
         assert_eq!(order.part(5, (1, 2)).labels, [1, 3, 6]);
         assert_eq!(order.part(5, (0, 1)), order);
+        let two = Order { labels: (0..16).collect(), clusterings: 2, ..order };
+        assert_eq!(two.part(5, (1, 2)).labels, [2, 3, 6, 7, 12, 13]);
     }
 
     #[test]

@@ -54,6 +54,7 @@ fn run_folder() -> tempfile::TempDir {
         position: (0..DRAWS).collect(),
         image_id: (0..DRAWS).map(|draw| ImageId(draw * 7 % IMAGES)).collect(),
         cluster: (0..DRAWS).map(|draw| ClusterId(draw * 7 % IMAGES % 2)).collect(),
+        others: vec![Vec::new(); DRAWS as usize],
     };
     write_table(&folder.path().join("samples").join(PART_0), &samples, &Stamp::default()).unwrap();
     folder

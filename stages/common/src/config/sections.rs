@@ -99,6 +99,8 @@ section! {
     Cluster {
         /// Number of clusters.
         k: u32,
+        /// Clusterings of an epoch.
+        clusterings: u32,
         /// Where k-means starts.
         start: Start,
         /// Iterations.
@@ -114,6 +116,8 @@ section! {
     Sample {
         /// Draw so that pseudo-labels are uniform.
         uniform: bool,
+        /// Draws of an epoch at least.
+        least: u32,
     }
 }
 section! {
@@ -393,6 +397,7 @@ impl Config {
         must(self.embed.batch > 0, "embed.batch", "at least 1", self.embed.batch.to_string())?;
         let c = &self.cluster;
         must(c.k > 1, "cluster.k", "at least 2", c.k.to_string())?;
+        must(c.clusterings > 0, "cluster.clusterings", "at least 1", c.clusterings.to_string())?;
         must(c.iterations > 0, "cluster.iterations", "at least 1", c.iterations.to_string())?;
         must(self.last.k != 1, "final.k", "0 (that of cluster.k) or at least 2", self.last.k.to_string())?;
         must(self.last.redo > 0, "final.redo", "at least 1", self.last.redo.to_string())?;
