@@ -216,6 +216,7 @@ impl Node {
         config.cluster.k = number("--k").unwrap_or(config.cluster.k);
         config.cluster.clusterings = number("--clusterings").unwrap_or(config.cluster.clusterings);
         config.cluster.redo = number("--redo").unwrap_or(config.cluster.redo);
+        config.last.merge = number("--merge-from").unwrap_or_default();
         let raw = flag("--raw").is_some();
         (if raw { "raw" } else { self.id.stage.name() }, config)
     }
@@ -316,8 +317,9 @@ fn last(config: &Config) -> [Node; 3] {
     let Final { k, merge, .. } = config.last;
     let mut cluster = as_last(config, cluster);
     // The baseline is left as plain k-means: merging is part of what it stands beside.
-    if merge && k != 0 && k < config.cluster.k {
-        cluster = cluster.flag("--merge-from").flag(&config.cluster.k.to_string());
+    let (from, asked) = (merge.saturating_mul(config.cluster.k), if k == 0 { config.cluster.k } else { k });
+    if from > asked {
+        cluster = cluster.flag("--merge-from").flag(&from.to_string());
     }
     [embed, cluster, evaluate]
 }
@@ -415,11 +417,12 @@ mod tests {
             let words = node.command_line(Path::new("r"), (0, 1)).into_iter().map(|word| word.into_string().unwrap());
             words.collect::<Vec<_>>().join(" ")
         };
-        let fewer = ["final.merge=true", "final.k=5", "cluster.k=40"];
-        assert!(line(&fewer, "cluster@2").contains("--k 5 --clusterings 1 --redo 1 --merge-from 40"));
+        let fewer = ["final.merge=2", "final.k=5", "cluster.k=40"];
+        assert!(line(&fewer, "cluster@2").contains("--k 5 --clusterings 1 --redo 1 --merge-from 80"));
+        assert!(line(&["final.merge=2", "cluster.k=40"], "cluster@2").contains("--merge-from 80"));
         assert!(!line(&fewer, "cluster@1").contains("--merge-from"));
         assert!(!line(&fewer, "cluster@raw").contains("--merge-from"));
-        for same in [["final.merge=true", "final.k=0"], ["final.merge=false", "final.k=5"]] {
+        for same in [["final.merge=1", "final.k=0"], ["final.merge=0", "final.k=5"]] {
             assert!(!line(&same, "cluster@2").contains("--merge-from"), "{same:?}");
         }
     }

@@ -31,7 +31,7 @@ pub struct Args {
     /// Number of clusters [default: cluster.k of the configuration]
     #[arg(long, value_parser = clap::value_parser!(u32).range(2..))]
     pub k: Option<u32>,
-    /// Number of clusters of k-means, which are then merged to --k ones by average linkage [default: --k]
+    /// Number of clusters of k-means, merged until --k are left: those whose images are neighbours [default: --k]
     #[arg(long, value_name = "N")]
     pub merge_from: Option<u32>,
     /// Clusterings, of which the first is the assignment [default: cluster.clusterings of the configuration]

@@ -5,6 +5,8 @@
 //! centroid can have become the nearest. Bounds leave room for rounding, so that the assignment is the one that all
 //! distances would give.
 
+use std::cmp::Ordering;
+
 use rayon::prelude::*;
 
 use crate::Centroids;
@@ -50,8 +52,8 @@ impl Bound {
         if self.upper.is_finite() {
             self.upper = squared(self.cluster as usize).sqrt() * GROWTH;
         }
-        // NaN, of rows that overflow, is open too.
-        !(self.upper < self.lower)
+        // NaN, of rows that overflow, leaves it open.
+        self.upper.partial_cmp(&self.lower) != Some(Ordering::Less)
     }
 }
 

@@ -41,7 +41,7 @@ pub fn run(args: Args) -> Result<(), Error> {
     config.cluster.k = args.k.unwrap_or(config.cluster.k);
     config.cluster.clusterings = args.clusterings.unwrap_or(config.cluster.clusterings);
     config.cluster.redo = args.redo.unwrap_or(config.cluster.redo);
-    config.last.merge = args.merge_from.is_some();
+    config.last.merge = args.merge_from.unwrap_or_default();
     let device = Compute::start(&config.compute)?.device;
     let ranks = Ranks::join(&config.compute)?;
     let files = FeatureFiles::open(&args.features)?;
@@ -54,7 +54,8 @@ pub fn run(args: Args) -> Result<(), Error> {
             return Err(Error::Merge { from, k: config.cluster.k });
         }
         parameters.groups = parameters.k;
-        parameters.k = from as usize;
+        // A small data set cannot fill them all.
+        parameters.k = (from as usize).min(features.len()).max(parameters.groups);
     }
     let (assignments, clusters) = cluster(&features, previous.as_ref(), &parameters, device, &ranks)?;
     timings.lap("compute");

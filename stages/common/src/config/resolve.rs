@@ -223,7 +223,7 @@ mod tests {
             ("train.head_rate", "0.1", "train"),
             ("final.augment", "true", ""), // a flag of one node
             ("final.k", "24", ""),
-            ("final.merge", "true", ""),
+            ("final.merge", "2", "cluster"), // of the node that merges
             ("final.redo", "2", ""),
             ("compute.device", "cuda", "embed cluster train"),
             ("compute.precision", "bfloat16", "embed cluster train"),

@@ -146,8 +146,8 @@ section! {
         augment: bool,
         /// Number of clusters there; 0: that of the training.
         k: u32,
-        /// Where k is smaller than that of the training: k-means with the training's, merged by average linkage.
-        merge: bool,
+        /// k-means there with so many times the clusters of the training, which are merged along neighbours; 0: none are.
+        merge: u32,
         /// Starts of k-means there, of which the best counts.
         redo: u32,
     }
@@ -319,6 +319,10 @@ impl Config {
                     settings.push((name, value.to_string().trim().to_owned()));
                 }
             }
+        }
+        // In effect where a node or a command line merges: the others have it at 0.
+        if stage == "cluster" && self.last.merge > 0 {
+            settings.push(("final.merge".to_owned(), self.last.merge.to_string()));
         }
         // The rate at an epoch depends on how many there are.
         if stage == "train" && self.train.schedule == Schedule::Cosine {
