@@ -58,6 +58,32 @@ fn two_runs_give_the_same_bytes() {
     assert_same(&tables(&world.path("run")), &tables(&world.path("again")));
 }
 
+/// What `small-data` adds to the paper's chain: further clusterings under kept layers, more draws, a merged result.
+#[test]
+fn several_clusterings_reach_the_training_and_the_result_has_one() {
+    let world = World::new();
+    world.small_run();
+    let sets =
+        ["cluster.clusterings=3", "cluster.start=previous", "train.head=kept", "sample.least=100", "final.merge=2"];
+    let line = |run| [vec!["run", run], sets.iter().flat_map(|set| ["--set", set]).collect()].concat();
+    world.init("again");
+    world.deepmcat(&line("run"));
+    world.deepmcat(&line("again"));
+    assert_same(&tables(&world.path("run")), &tables(&world.path("again")));
+
+    let others = |epoch: u32| -> Vec<usize> {
+        let table: Assignments = read_folder(&world.path(&format!("run/assignments/epoch={epoch}"))).unwrap();
+        table.others.iter().map(Vec::len).collect()
+    };
+    assert!(others(0).iter().chain(&others(1)).all(|&count| count == 2));
+    assert!(others(2).iter().all(|&count| count == 0), "nothing is trained after the result");
+    let samples: Samples = read_folder(&world.path("run/samples/epoch=1")).unwrap();
+    assert_eq!(samples.position.len(), others(0).len().max(100));
+    assert!(samples.others.iter().all(|others| others.len() == 2));
+    let clusters: Clusters = read_folder(&world.path("run/clusters/epoch=2")).unwrap();
+    assert_eq!(clusters.size.len(), 13, "as many as asked for, merged from 26");
+}
+
 #[test]
 fn a_changed_setting_reruns_what_reads_it_and_nothing_else() {
     let world = World::new();
