@@ -76,7 +76,8 @@ impl Row {
     }
 }
 
-fn squared_distance(one: &[f32], other: &[f32]) -> f64 {
+/// `|one - other|^2` in double precision.
+pub(crate) fn squared_distance(one: &[f32], other: &[f32]) -> f64 {
     one.iter().zip(other).map(|(&one, &other)| (f64::from(one) - f64::from(other)).powi(2)).sum()
 }
 

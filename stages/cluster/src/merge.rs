@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use tch::{Device, Kind, Tensor};
 
 use crate::features::Features;
+use crate::measure::squared_distance;
 use crate::{Centroids, Error};
 
 /// Neighbours of an image that count.
@@ -164,10 +165,6 @@ fn neighbours(features: &Features<'_>, rows: &[usize], device: Device) -> Result
         })
         .collect::<Result<_, tch::TchError>>()?;
     Ok(found.into_iter().flatten().collect())
-}
-
-fn squared_distance(one: &[f32], other: &[f32]) -> f64 {
-    one.iter().zip(other).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum()
 }
 
 #[cfg(test)]
