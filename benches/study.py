@@ -34,6 +34,7 @@ SETS = {
 # Recipe: preset and what is changed in it. The first is what a user gets; each other takes one thing away.
 RECIPES = {
     "small-data": ("small-data", []),
+    "one network": ("small-data", ["run.networks=1"]),
     "one clustering": ("small-data", ["cluster.clusterings=1"]),
     "new head": ("small-data", ["train.head=new"]),
     "one view": ("small-data", ["embed.views=1"]),

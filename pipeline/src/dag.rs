@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use deepmcat_common::{Config, Final};
+use deepmcat_common::{Config, Final, Run};
 use deepmcat_schemas::Epoch;
 use deepmcat_schemas::layout::{MANIFEST, REJECTS, RUN_TOML, SOURCES};
 
@@ -250,12 +250,19 @@ fn at(table: &str, epoch: Epoch) -> PathBuf {
     deepmcat_schemas::layout::partition(Path::new(""), table, epoch)
 }
 
-/// The checkpoint that the embedding of an epoch reads.
-fn checkpoint_before(epoch: Epoch) -> PathBuf {
-    match epoch.0.checked_sub(1) {
-        None => "checkpoints/initial".into(),
-        Some(before) => at("checkpoints", Epoch(before)),
-    }
+/// Where a network is before its first epoch.
+fn initial(first: u32) -> PathBuf {
+    if first == 0 { "checkpoints/initial".into() } else { format!("checkpoints/initial-{first}").into() }
+}
+
+/// The epoch before one, where the same network was trained at it.
+fn before(run: &Run, epoch: Epoch) -> Option<Epoch> {
+    (run.network_of(epoch.0).start < epoch.0).then(|| Epoch(epoch.0 - 1))
+}
+
+/// The checkpoint that an epoch starts from.
+fn checkpoint_before(run: &Run, epoch: Epoch) -> PathBuf {
+    before(run, epoch).map_or_else(|| initial(epoch.0), |before| at("checkpoints", before))
 }
 
 /// All nodes of a run: each stands after the nodes whose outputs it reads.
@@ -265,12 +272,17 @@ pub fn nodes(config: &Config) -> Vec<Node> {
     let mut nodes = vec![
         ingest(config),
         once(Stage::Pack).reads_dataset().writes("--out", "pixels"),
-        once(Stage::Init).flag("--init").writes("--out", "checkpoints/initial"),
+        once(Stage::Init).flag("--init").writes("--out", initial(0)),
     ];
+    let run = &config.run;
+    for first in run.epochs_of_networks().map(|epochs| epochs.start).skip(1) {
+        let node = Node::new(Stage::Init, Pass::Epoch(Epoch(first)));
+        nodes.push(node.flag("--init").epoch(Epoch(first)).writes("--out", initial(first)));
+    }
     nodes.extend(baseline(config));
-    for epoch in (0..config.run.epochs).map(Epoch) {
-        nodes.extend(assign(epoch));
-        nodes.extend(learn(epoch));
+    for epoch in (0..run.epochs).map(Epoch) {
+        nodes.extend(assign(run, epoch));
+        nodes.extend(learn(run, epoch));
     }
     nodes.extend(last(config));
     nodes
@@ -312,7 +324,7 @@ fn baseline(config: &Config) -> [Node; 3] {
 
 /// The pass after the last epoch: its clusters are the result.
 fn last(config: &Config) -> [Node; 3] {
-    let [embed, cluster, evaluate] = assign(Epoch(config.run.epochs));
+    let [embed, cluster, evaluate] = assign(&config.run, Epoch(config.run.epochs));
     let embed = if config.last.augment { embed } else { embed.flag("--clean") };
     let Final { k, merge, .. } = config.last;
     let mut cluster = as_last(config, cluster);
@@ -334,20 +346,24 @@ fn as_last(config: &Config, mut node: Node) -> Node {
     node.flag("--clusterings").flag("1").flag("--redo").flag(&redo.to_string())
 }
 
-/// embed -> cluster -> evaluate of one epoch.
-fn assign(epoch: Epoch) -> [Node; 3] {
+/// embed -> cluster -> evaluate of one epoch, or of the pass after the last, which embeds with every network.
+fn assign(run: &Run, epoch: Epoch) -> [Node; 3] {
     let node = |stage| Node::new(stage, Pass::Epoch(epoch));
-    let embed = node(Stage::Embed)
-        .reads_dataset()
-        .reads("--pixels", "pixels")
-        .reads("--weights", checkpoint_before(epoch))
-        .epoch(epoch);
+    let mut embed = node(Stage::Embed).reads_dataset().reads("--pixels", "pixels");
+    if epoch.0 < run.epochs {
+        embed = embed.reads("--weights", checkpoint_before(run, epoch));
+    } else {
+        for epochs in run.epochs_of_networks() {
+            embed = embed.reads("--weights", at("checkpoints", Epoch(epochs.end - 1)));
+        }
+    }
+    embed = embed.epoch(epoch);
     let mut cluster = node(Stage::Cluster).reads("--features", at("features", epoch)).epoch(epoch);
     let mut evaluate = node(Stage::Evaluate)
         .reads_dataset()
         .reads("--assignments", at("assignments", epoch))
         .reads("--clusters", at("clusters", epoch));
-    if let Some(before) = epoch.0.checked_sub(1).map(Epoch) {
+    if let Some(before) = before(run, epoch) {
         cluster = cluster.reads("--previous", at("assignments", before));
         evaluate = evaluate.reads("--previous", at("assignments", before));
     }
@@ -359,7 +375,7 @@ fn assign(epoch: Epoch) -> [Node; 3] {
 }
 
 /// sample -> train of one epoch.
-fn learn(epoch: Epoch) -> [Node; 2] {
+fn learn(run: &Run, epoch: Epoch) -> [Node; 2] {
     let node = |stage| Node::new(stage, Pass::Epoch(epoch));
     [
         node(Stage::Sample)
@@ -370,7 +386,7 @@ fn learn(epoch: Epoch) -> [Node; 2] {
             .reads_dataset()
             .reads("--pixels", "pixels")
             .reads("--samples", at("samples", epoch))
-            .reads("--weights", checkpoint_before(epoch))
+            .reads("--weights", checkpoint_before(run, epoch))
             .epoch(epoch)
             .writes("--out", at("checkpoints", epoch))
             .writes("--training", at("training", epoch)),
@@ -451,6 +467,27 @@ mod tests {
             line.join(" "),
             "--config r/run.toml --dataset r/dataset --pixels r/pixels --weights r/checkpoints/epoch=1 --epoch 2 --out r/features/epoch=2 --clean"
         );
+    }
+
+    #[test]
+    fn networks_are_trained_one_after_another_and_all_give_the_result() {
+        let nodes = graph_with(&["run.epochs=5", "run.networks=2", "final.merge=0"]);
+        let line = |name: &str| {
+            let node = nodes.iter().find(|node| node.id.to_string() == name).unwrap();
+            let words = node.command_line(Path::new("r"), (0, 1)).into_iter().map(|word| word.into_string().unwrap());
+            words.collect::<Vec<_>>().join(" ")
+        };
+        assert!(line("init").ends_with("--init --out r/checkpoints/initial"));
+        assert!(line("init@2").ends_with("--init --epoch 2 --out r/checkpoints/initial-2"));
+        assert!(line("embed@1").contains("--weights r/checkpoints/epoch=0 "));
+        assert!(line("embed@2").contains("--weights r/checkpoints/initial-2 "));
+        assert!(line("train@2").contains("--weights r/checkpoints/initial-2 "));
+        assert!(line("train@3").contains("--weights r/checkpoints/epoch=2 "));
+        // Clusters of the network before would be drawn into a space that knows nothing yet.
+        assert!(!line("cluster@2").contains("--previous") && !line("evaluate@2").contains("--previous"));
+        assert!(line("cluster@3").contains("--previous r/assignments/epoch=2"));
+        assert!(line("embed@5").contains("--weights r/checkpoints/epoch=1 --weights r/checkpoints/epoch=4 "));
+        assert!(line("cluster@5").contains("--previous r/assignments/epoch=4"));
     }
 
     #[test]

@@ -58,14 +58,20 @@ impl Estimate {
             0 => 0.0,
             every => (epochs / f64::from(every)).ceil(),
         };
-        let checkpoints = (kept(config.retention.checkpoints) + marked).min(epochs) + 1.0;
+        // The result is made from all networks.
+        let networks = f64::from(config.run.networks);
+        let checkpoints = (kept(config.retention.checkpoints) + marked + networks - 1.0).min(epochs) + networks;
         // Centroids of every epoch are history too.
         let others = OTHERS * f64::from(config.cluster.clusterings.saturating_sub(1));
         let centroids = f64::from(config.cluster.k) * d * 4.0;
         Self {
             images,
             pixels: n * (f64::from(config.network.input) * 4.0 / 3.0).ceil().powi(2),
-            features: n * (kept(config.retention.features) * (d * value + 4.0) + RAW * RAW * value + 4.0),
+            features: n
+                * (kept(config.retention.features) * (d * value + 4.0)
+                    + (networks - 1.0) * d * value
+                    + RAW * RAW * value
+                    + 4.0),
             // Weights and momentum.
             checkpoints: checkpoints * parameters * 8.0,
             history: (epochs + 1.0) * (n * (ASSIGNMENTS + SAMPLES + others) + centroids),

@@ -81,7 +81,7 @@ fn jobs(run: &RunFolder) -> Result<Vec<Job>, Error> {
         }
         of_node.push(mine);
     }
-    let keeper = Keeper::new(&config.retention, config.run.epochs);
+    let keeper = Keeper::new(config);
     for output in nodes.iter().flat_map(|node| &node.outputs).filter(|path| may_be_absent(path) && !keeper.keeps(path))
     {
         // Nodes stand after those that they read from: the last reader ends after every other.

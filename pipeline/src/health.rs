@@ -21,7 +21,7 @@ pub fn collapsed(row: &Row) -> Option<String> {
         .then(|| format!("the network gives all images the same feature (spread {:.1e})", row.spread))
 }
 
-/// What is odd about an epoch, in words; `first` is true for the one before any training.
+/// What is odd about an epoch, in words; `first` is true before any training of a network.
 #[must_use]
 pub fn warnings(row: &Row, first: bool) -> Vec<String> {
     let k = f64::from(row.clusters);

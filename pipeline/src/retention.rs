@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use deepmcat_common::Retention;
+use deepmcat_common::{Config, Run};
 use deepmcat_schemas::Epoch;
 use deepmcat_schemas::layout::{TEMPORARY, epoch_of};
 
@@ -37,7 +37,8 @@ pub fn removable(run: &RunFolder, plan: &Plan) -> Vec<PathBuf> {
         let read = |path: &PathBuf| {
             plan.nodes.iter().zip(&plan.states).any(|(node, state)| *state != State::Done && node.inputs.contains(path))
         };
-        let old = written.into_iter().filter(|(_, epoch)| epoch + last <= newest && !marked(policy, table, *epoch));
+        let kept = |epoch: u32| epoch + last > newest || marked(&run.config, table, epoch);
+        let old = written.into_iter().filter(|(_, epoch)| !kept(*epoch));
         folders.extend(old.map(|(path, _)| path).filter(|&path| run.path.join(path).exists() && !read(path)).cloned());
     }
     folders
@@ -46,15 +47,14 @@ pub fn removable(run: &RunFolder, plan: &Plan) -> Vec<PathBuf> {
 /// What is kept at the end of a run.
 #[derive(Debug)]
 pub struct Keeper<'a> {
-    policy: &'a Retention,
-    epochs: u32,
+    config: &'a Config,
 }
 
 impl<'a> Keeper<'a> {
-    /// Of a run of so many epochs of training.
+    /// Of a run with these settings.
     #[must_use]
-    pub fn new(policy: &'a Retention, epochs: u32) -> Self {
-        Self { policy, epochs }
+    pub fn new(config: &'a Config) -> Self {
+        Self { config }
     }
 
     /// Whether a table folder stays.
@@ -62,18 +62,22 @@ impl<'a> Keeper<'a> {
     pub fn keeps(&self, path: &Path) -> bool {
         let Some(Epoch(epoch)) = epoch_of(path) else { return true };
         // The pass after the last epoch has features of its own, and trains nothing.
+        let Config { retention: policy, run: Run { epochs, .. }, .. } = self.config;
         let (table, last, newest) = if path.starts_with("features") {
-            ("features", self.policy.features, self.epochs)
+            ("features", policy.features, *epochs)
         } else {
-            ("checkpoints", self.policy.checkpoints, self.epochs.saturating_sub(1))
+            ("checkpoints", policy.checkpoints, epochs.saturating_sub(1))
         };
-        last == 0 || epoch + last > newest || marked(self.policy, table, epoch)
+        last == 0 || epoch + last > newest || marked(self.config, table, epoch)
     }
 }
 
-/// True for the checkpoints that are kept besides the last.
-fn marked(policy: &Retention, table: &str, epoch: u32) -> bool {
-    table == "checkpoints" && policy.checkpoint_every > 0 && epoch.is_multiple_of(policy.checkpoint_every)
+/// True for the checkpoints that are kept besides the last: of every so many epochs, and of each network's last epoch,
+/// since the result is made from them.
+fn marked(config: &Config, table: &str, epoch: u32) -> bool {
+    let every = config.retention.checkpoint_every;
+    let ends = || config.run.epochs_of_networks().any(|epochs| epochs.end == epoch + 1);
+    table == "checkpoints" && ((every > 0 && epoch.is_multiple_of(every)) || ends())
 }
 
 /// Removes what is [`removable`]. Only with the lock held.

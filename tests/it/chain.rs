@@ -85,6 +85,34 @@ fn several_clusterings_reach_the_training_and_the_result_has_one() {
 }
 
 #[test]
+fn several_networks_give_one_result_and_a_rerun_of_it_trains_none() {
+    let world = World::new();
+    world.small_run();
+    let sets = ["--set", "run.epochs=4", "--set", "run.networks=2", "--set", "retention.checkpoints=1"];
+    world.deepmcat(&[&["run", "run"][..], &sets].concat());
+    world.init("again");
+    world.deepmcat(&[&["run", "again", "--jobs", "1"][..], &sets].concat());
+    assert_same(&tables(&world.path("run")), &tables(&world.path("again")));
+
+    let metrics = |epoch: u32| read_folder::<Metrics>(&world.path(&format!("run/metrics/epoch={epoch}"))).unwrap();
+    let has_before = |epoch| metrics(epoch).nmi_previous[0].is_some();
+    assert_eq!([0, 1, 2, 3, 4].map(has_before), [false, true, false, true, true], "the second network starts anew");
+    let width = |epoch: u32| {
+        let clusters: Clusters = read_folder(&world.path(&format!("run/clusters/epoch={epoch}"))).unwrap();
+        clusters.centroid[0].len()
+    };
+    assert_eq!(width(4), 2 * width(3));
+    assert_ne!(
+        fs_err::read(world.path("run/checkpoints/initial/model.safetensors")).unwrap(),
+        fs_err::read(world.path("run/checkpoints/initial-2/model.safetensors")).unwrap()
+    );
+    // The last checkpoint of either network stays, so the pass after them can be made again.
+    assert_eq!(epochs(&world.path("run/checkpoints")).unwrap(), [1, 3].map(Epoch));
+    let plan = world.deepmcat(&["plan", "run", "--force", "embed@4"]);
+    assert!(plan.contains("embed@4") && !plan.contains("train@"), "{plan}");
+}
+
+#[test]
 fn a_changed_setting_reruns_what_reads_it_and_nothing_else() {
     let world = World::new();
     world.small_run();

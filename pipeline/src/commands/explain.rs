@@ -93,8 +93,8 @@ pub(super) fn status(path: &Path, as_json: bool) -> Result<(), Error> {
     if !rows.is_empty() {
         print(&format!("\n{}", summary::table(&rows)));
     }
-    for (place, row) in rows.iter().filter(|row| row.pass != "raw").enumerate() {
-        for warning in health::warnings(row, place == 0) {
+    for row in rows.iter().filter(|row| row.pass != "raw") {
+        for warning in health::warnings(row, row.nmi_previous.is_none()) {
             print(&format!("\nwarning: epoch {}: {warning}", row.pass));
         }
     }

@@ -3,8 +3,8 @@
 //! whatever its shape and size.
 //!
 //! Two clusters are as alike as the share of the smaller one's neighbourhoods that lies in the other (links over the
-//! smaller volume of the graph of nearest neighbours); the two most alike are joined until few enough are left, much as
-//! in Chameleon (Karypis, Han and Kumar, 1999).
+//! smaller volume of the graph of nearest neighbours), a little less so the larger the other is; the two most alike are
+//! joined until few enough are left, much as in Chameleon (Karypis, Han and Kumar, 1999).
 
 use rayon::prelude::*;
 use tch::{Device, Kind, Tensor};
@@ -20,6 +20,9 @@ const NEIGHBOURS: usize = 20;
 const IMAGES: usize = 16_384;
 /// Images whose neighbours are looked for at once: 256 x 16,384 distances are 16 MiB.
 const BLOCK: usize = 256;
+/// Power of the larger volume that links are divided by. At 0 what has grown large takes all that touches it; at 1 all
+/// groups get the same size.
+const LARGER: f64 = 0.1;
 
 /// The group, 0 .. groups-1, of each centroid `[k]`; groups are numbered by their first centroid. `clusters` `[n]` is the
 /// centroid of every image.
@@ -80,9 +83,10 @@ impl Groups {
         let mut best: Option<(f64, f64, [usize; 2])> = None;
         for (place, &one) in left.iter().enumerate() {
             for &other in &left[place + 1..] {
-                let volume = self.volumes[one].min(self.volumes[other]);
+                let (ours, theirs) = (self.volumes[one], self.volumes[other]);
+                let volume = ours.min(theirs) * ours.max(theirs).powf(LARGER);
                 // An empty cluster goes to the nearest.
-                let alike = if volume > 0.0 { self.links[one * k + other] / volume } else { 1.0 };
+                let alike = if volume > 0.0 { self.links[one * k + other] / volume } else { f64::INFINITY };
                 if best.is_some_and(|(most, ..)| alike < most) {
                     continue;
                 }

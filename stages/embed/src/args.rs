@@ -24,9 +24,9 @@ pub struct Args {
     /// Folder of the pixel table that deepmcat-pack wrote; without it, PNGs are decoded
     #[arg(long, value_name = "FOLDER", conflicts_with = "raw")]
     pub pixels: Option<PathBuf>,
-    /// Checkpoint folder of the network
+    /// Checkpoint folder of the network; of several (may be repeated) the features stand side by side
     #[arg(long, value_name = "CHECKPOINT", required_unless_present = "raw", conflicts_with = "raw")]
-    pub weights: Option<PathBuf>,
+    pub weights: Vec<PathBuf>,
     /// Epoch, which numbers the draws of the augmentation
     #[arg(long, value_name = "T", default_value_t = Epoch(0))]
     pub epoch: Epoch,

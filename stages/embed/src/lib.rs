@@ -39,14 +39,12 @@ pub fn run(args: Args) -> Result<(), Error> {
     config.embed.augment &= !args.clean;
     let compute = Compute::start(&config.compute)?;
     let (ids, paths) = images_of(&args.dataset, args.shard, network::batch(&config, compute))?;
-    let features = match &args.weights {
-        None => raw(&args.dataset, &paths, &mut timings)?,
-        Some(weights) => {
-            let views = views(&config, args.epoch);
-            let pixels = args.pixels.as_deref();
-            let job = Job { dataset: &args.dataset, paths: &paths, pixels, ids: &ids, weights, views };
-            embed(job, &config, compute, &mut timings)?
-        }
+    let features = if args.raw {
+        raw(&args.dataset, &paths, &mut timings)?
+    } else {
+        let (views, pixels) = (views(&config, args.epoch), args.pixels.as_deref());
+        let job = Job { dataset: &args.dataset, paths: &paths, pixels, ids: &ids, weights: &args.weights, views };
+        embed(job, &config, compute, &mut timings)?
     };
     timings.lap("compute");
     let job = if args.raw { "raw" } else { "embed" };

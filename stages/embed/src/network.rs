@@ -1,9 +1,10 @@
-//! Features of the network, in evaluation mode: of one view of an image, or the mean over several.
+//! Features of a network, in evaluation mode: of one view of an image, or the mean over several; of several networks
+//! side by side.
 //!
 //! On the processor every thread embeds small batches by itself, from pixels to features: threads wait for no other,
 //! and a feature does not depend on their number. A graphics card gets large batches that all threads render.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use deepmcat_common::{Config, Progress, Timings};
@@ -28,8 +29,8 @@ pub struct Job<'a> {
     pub pixels: Option<&'a Path>,
     /// Their ids, which also number their draws.
     pub ids: &'a [ImageId],
-    /// Checkpoint folder of the network.
-    pub weights: &'a Path,
+    /// Checkpoint folders of the networks.
+    pub weights: &'a [PathBuf],
     /// What the network sees of an image; the mean of its features counts.
     pub views: Vec<View>,
 }
@@ -39,28 +40,48 @@ pub struct Job<'a> {
 /// # Errors
 /// When the checkpoint does not fit `[network]`, an image cannot be read, or a feature is not finite.
 pub fn embed(job: Job, config: &Config, compute: Compute, timings: &mut Timings) -> Result<Features, Error> {
-    let network = Embedder::new(&checkpoint::read_model(job.weights, &config.network, compute)?)?;
+    let network = |weights: &PathBuf| Embedder::new(&checkpoint::read_model(weights, &config.network, compute)?);
+    let networks = job.weights.iter().map(network).collect::<Result<Vec<_>, _>>()?;
     let images = Images::load(job.dataset, job.pixels, (job.ids, job.paths), config.network.input)?;
     timings.lap("read");
 
     let dimensions = usize::try_from(dimensions(&config.network)).unwrap_or_default();
-    let mut values = vec![0.0; job.ids.len() * dimensions];
-    let progress = Progress::new((job.ids.len() * job.views.len()) as u64, "images embedded");
+    let passes = job.views.len() * networks.len();
+    let progress = Progress::new((job.ids.len() * passes) as u64, "images embedded");
     let run = Run { side: config.network.input as usize, dimensions, compute, progress: &progress };
     let batch = batch(config, compute);
-    if compute.device.is_cuda() {
-        let images = Arc::new(images);
-        for view in &job.views {
-            run.on_card(&network, &images, &job, view, batch, &mut values)?;
+    let images = Arc::new(images);
+    let mut tables = Vec::with_capacity(networks.len());
+    for network in &networks {
+        let mut values = vec![0.0; job.ids.len() * dimensions];
+        if compute.device.is_cuda() {
+            for view in &job.views {
+                run.on_card(network, &images, &job, view, batch, &mut values)?;
+            }
+        } else {
+            run.on_threads(network, &images, &job, batch, &mut values)?;
         }
-    } else {
-        run.on_threads(&network, &images, &job, batch, &mut values)?;
+        if job.views.len() > 1 {
+            normalise(&mut values, dimensions, 0)?;
+        }
+        tables.push(values);
     }
     progress.finish();
-    if job.views.len() > 1 {
-        normalise(&mut values, dimensions, 0)?;
+    let mut values = side_by_side(tables, dimensions);
+    if networks.len() > 1 {
+        normalise(&mut values, networks.len() * dimensions, 0)?;
     }
-    Ok(Features { dimensions, values })
+    Ok(Features { dimensions: networks.len() * dimensions, values })
+}
+
+/// Tables `[n, d]` as one `[n, m * d]`, whose rows hold those of each.
+fn side_by_side(mut tables: Vec<Vec<f32>>, dimensions: usize) -> Vec<f32> {
+    if tables.len() == 1 {
+        return tables.remove(0);
+    }
+    let rows = tables.first().map_or(0, |table| table.len() / dimensions);
+    let row = |row: usize| tables.iter().map(move |table| &table[row * dimensions..][..dimensions]);
+    (0..rows).flat_map(row).flatten().copied().collect()
 }
 
 /// Images that are embedded at once.

@@ -48,8 +48,10 @@ fn run_folder() -> tempfile::TempDir {
     manifest.burned_in = vec![false; rows];
     manifest.flags = vec![None; rows];
     write_table(&dataset.join("manifest.parquet"), &manifest, &Stamp::default()).unwrap();
-    let vgg = Vgg::draw(&config().network, 1, Compute::cpu()).unwrap();
+    let vgg = Vgg::draw(&config().network, (1, 0), Compute::cpu()).unwrap();
     checkpoint::write_model(&folder.path().join("weights"), &vgg, &Stamp::default()).unwrap();
+    let vgg = Vgg::draw(&config().network, (1, 5), Compute::cpu()).unwrap();
+    checkpoint::write_model(&folder.path().join("second"), &vgg, &Stamp::default()).unwrap();
     folder
 }
 
@@ -102,6 +104,26 @@ fn clean_features_do_not_depend_on_the_epoch() {
     let (_, clean, _) = table(folder.path(), "one/part-0.arrow");
     embed(folder.path(), "off", &["--set", "embed.augment=false"]).unwrap();
     assert_eq!(clean, table(folder.path(), "off/part-0.arrow").1);
+}
+
+#[test]
+fn features_of_two_networks_stand_side_by_side() {
+    let folder = run_folder();
+    let second = folder.path().join("second").display().to_string();
+    let of = |out: &str, more: &[&str]| {
+        embed(folder.path(), out, more).unwrap();
+        table(folder.path(), &format!("{out}/part-0.arrow"))
+    };
+    let (_, first, dimensions) = of("first", &["--epoch", "3"]);
+    let (ids, both, twice) = of("both", &["--epoch", "3", "--weights", &second]);
+    assert_eq!((ids, twice), ((0..IMAGES).collect(), 2 * dimensions));
+    for (both, first) in both.chunks(twice).zip(first.chunks(dimensions)) {
+        let (left, right) = both.split_at(dimensions);
+        let length = |half: &[f32]| half.iter().map(|value| value * value).sum::<f32>();
+        assert!((length(left) - 0.5).abs() < 1e-5 && (length(right) - 0.5).abs() < 1e-5);
+        assert!(left.iter().zip(first).all(|(half, whole)| (half * 2.0_f32.sqrt() - whole).abs() < 1e-5));
+        assert_ne!(left, right);
+    }
 }
 
 #[test]

@@ -219,7 +219,7 @@ mod tests {
     }
 
     fn written(folder: &Path) -> Vgg {
-        let vgg = Vgg::draw(&network(0.0625), 7, Compute::cpu()).unwrap();
+        let vgg = Vgg::draw(&network(0.0625), (7, 0), Compute::cpu()).unwrap();
         write_model(folder, &vgg, &Stamp::default()).unwrap();
         write_fresh_optimizer(folder, &vgg, &Stamp::default()).unwrap();
         vgg

@@ -20,11 +20,11 @@ pub fn normal(shape: &[i64], sd: f64, (seed, epoch, item, purpose): (u64, u32, u
 }
 
 /// The starting value of the network's tensor number `item`.
-pub(crate) fn start(entry: &Entry, seed: u64, item: usize) -> Result<Tensor, Error> {
+pub(crate) fn start(entry: &Entry, (seed, epoch): (u64, u32), item: usize) -> Result<Tensor, Error> {
     let item = u32::try_from(item).unwrap_or(u32::MAX);
     let options = (tch::Kind::Float, tch::Device::Cpu);
     Ok(match entry.role {
-        Role::Weight { sd } => normal(&entry.shape, sd, (seed, 0, item, Purpose::Weights))?,
+        Role::Weight { sd } => normal(&entry.shape, sd, (seed, epoch, item, Purpose::Weights))?,
         Role::Bias | Role::Mean => Tensor::f_zeros(&entry.shape, options)?,
         Role::Scale | Role::Variance => Tensor::f_ones(&entry.shape, options)?,
         Role::Batches => Tensor::f_zeros(&entry.shape, (tch::Kind::Int64, tch::Device::Cpu))?,

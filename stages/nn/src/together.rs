@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn the_cut_pass_gives_the_gradients_of_the_whole() {
         let network = Network { width: 0.125, input: 32, pool: 1, features: FeatureLayer::Fc, fc: 16, dropout: 0.5 };
-        let draw = || Vgg::draw(&network, 3, Compute::cpu()).unwrap();
+        let draw = || Vgg::draw(&network, (3, 0), Compute::cpu()).unwrap();
         let head = Head::draw([2, 5], 16, 3, 0, tch::Device::Cpu).unwrap();
         let pixels: Vec<f32> = (0..6 * 32 * 32).map(|i| ((i * 7919 % 1013) as f32 / 500.0) - 1.0).collect();
         let images = vgg::images(&pixels, 6, 32, tch::Device::Cpu).unwrap();

@@ -60,12 +60,12 @@ pub struct Dropout {
 }
 
 impl Vgg {
-    /// Draws the initial weights.
+    /// Draws the initial weights of the network that is trained from `epoch` on.
     ///
     /// # Errors
     /// When libtorch has no memory for them.
-    pub fn draw(network: &Network, seed: u64, compute: Compute) -> Result<Self, Error> {
-        let draw = |(item, entry)| fill::start(entry, seed, item);
+    pub fn draw(network: &Network, (seed, epoch): (u64, u32), compute: Compute) -> Result<Self, Error> {
+        let draw = |(item, entry)| fill::start(entry, (seed, epoch), item);
         let tensors = entries(network).iter().enumerate().map(draw).collect::<Result<_, _>>()?;
         Self::new(network, tensors, compute)
     }
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn initial_weights_have_the_spread_of_the_reference_and_depend_on_the_seed() {
         let network = Network { width: 0.25, input: 32, pool: 1, features: FeatureLayer::Fc, fc: 64, dropout: 0.5 };
-        let draw = |seed| Vgg::draw(&network, seed, Compute::cpu()).unwrap();
+        let draw = |seed| Vgg::draw(&network, (seed, 0), Compute::cpu()).unwrap();
         let (one, again, other) = (draw(1), draw(1), draw(2));
         for ((entry, tensor), (_, same)) in one.tensors().zip(again.tensors()) {
             assert!(tensor.equal(same), "{}", entry.name);

@@ -19,7 +19,7 @@ use deepmcat_schemas::Epoch;
 )]
 pub struct Args {
     /// Only draw the initial weights
-    #[arg(long, conflicts_with_all = ["dataset", "samples", "weights", "epoch", "training"])]
+    #[arg(long, conflicts_with_all = ["dataset", "samples", "weights", "training"])]
     pub init: bool,
     /// Folder of the data set
     #[arg(long, value_name = "DATASET", required_unless_present = "init")]
@@ -33,7 +33,7 @@ pub struct Args {
     /// Checkpoint folder to start from
     #[arg(long, value_name = "CHECKPOINT", required_unless_present = "init")]
     pub weights: Option<PathBuf>,
-    /// Epoch, which numbers every draw
+    /// Epoch, which numbers every draw; with --init the first one of the network [there by default: 0]
     #[arg(long, value_name = "T", required_unless_present = "init")]
     pub epoch: Option<Epoch>,
     /// Checkpoint folder to write

@@ -31,15 +31,15 @@ pub fn run(args: Args) -> Result<(), Error> {
         (&args.dataset, &args.samples, &args.weights, args.epoch, &args.training)
     else {
         // The parser lets none of them be missing without --init.
-        return initial(&args.out, &config);
+        return initial(&args.out, args.epoch.unwrap_or_default(), &config);
     };
     let inputs = Inputs { dataset, pixels: args.pixels.as_deref(), samples, weights, epoch };
     one_epoch(inputs, &args.out, training, &config, compute)
 }
 
-/// Draws the initial weights and an optimiser that has not begun.
-fn initial(out: &Path, config: &Config) -> Result<(), Error> {
-    let vgg = Vgg::draw(&config.network, config.run.seed, Compute::cpu())?;
+/// Draws the weights of the network that is trained from `epoch` on, and an optimiser that has not begun.
+fn initial(out: &Path, epoch: Epoch, config: &Config) -> Result<(), Error> {
+    let vgg = Vgg::draw(&config.network, (config.run.seed, epoch.0), Compute::cpu())?;
     let stamp = config.stamp("init", VERSION);
     checkpoint::write_fresh_optimizer(out, &vgg, &stamp)?;
     checkpoint::write_model(out, &vgg, &stamp)?;

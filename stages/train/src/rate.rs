@@ -1,4 +1,4 @@
-//! How the learning rates change over a run: not at all, or down to 0 as half a cosine (DeepCluster-v2, SwAV).
+//! How the learning rates change over the epochs of a network: not at all, or down to 0 as half a cosine (DeepCluster-v2, SwAV).
 
 use std::f64::consts::PI;
 
@@ -8,7 +8,7 @@ use deepmcat_common::{Config, Schedule};
 #[derive(Debug, Clone, Copy)]
 pub struct Rate {
     schedule: Schedule,
-    /// Steps of the run before this epoch, and in all.
+    /// Steps of the network before this epoch, and in all.
     before: f64,
     all: f64,
 }
@@ -18,11 +18,12 @@ impl Rate {
     #[must_use]
     pub fn new(config: &Config, epoch: u32, images: usize) -> Self {
         let steps = images.div_ceil(config.train.batch.max(1) as usize) as f64;
-        let (before, all) = (f64::from(epoch) * steps, f64::from(config.run.epochs) * steps);
+        let epochs = config.run.network_of(epoch);
+        let (before, all) = (f64::from(epoch - epochs.start) * steps, f64::from(epochs.end - epochs.start) * steps);
         Self { schedule: config.train.schedule, before, all }
     }
 
-    /// 1 at the start of the run; with a cosine 0 after its last step.
+    /// 1 at the start of a network; with a cosine 0 after its last step.
     #[must_use]
     pub fn share(&self, step: u32) -> f64 {
         match self.schedule {
@@ -41,13 +42,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cosine_falls_over_the_whole_run_and_a_constant_does_not() {
+    fn a_cosine_falls_over_the_epochs_of_a_network_and_a_constant_does_not() {
         let sets = ["run.epochs=4", "train.schedule=cosine", "train.batch=10"].map(str::to_owned);
         let config = deepmcat_common::config::resolve(None, None, &sets).unwrap().0;
         let share = |epoch, step| Rate::new(&config, epoch, 95).share(step);
         assert_eq!(share(0, 0), 1.0);
         assert!((share(2, 0) - 0.5).abs() < 1e-12);
         assert!(share(3, 9) > 0.0 && share(3, 9) < 0.01);
+        let sets = ["run.epochs=4", "run.networks=2", "train.schedule=cosine", "train.batch=10"].map(str::to_owned);
+        let config = deepmcat_common::config::resolve(None, None, &sets).unwrap().0;
+        let share = |epoch, step| Rate::new(&config, epoch, 95).share(step);
+        assert_eq!((share(0, 0), share(2, 0)), (1.0, 1.0));
+        assert!((share(3, 0) - 0.5).abs() < 1e-12);
         let constant = deepmcat_common::config::resolve(None, None, &[]).unwrap().0;
         assert_eq!(Rate::new(&constant, 7, 95).share(3), 1.0);
     }

@@ -185,6 +185,7 @@ mod tests {
             ("input.paths", "[\"elsewhere\"]", ""), // the archive's content counts, not its place
             ("run.seed", "2", "ingest pack init embed raw cluster sample train evaluate"),
             ("run.epochs", "3", ""),
+            ("run.networks", "2", ""), // of their nodes
             ("ingest.rules", "ukbb", "ingest"),
             ("ingest.frames", "all", "ingest"),
             ("ingest.bits", "16", "ingest"),

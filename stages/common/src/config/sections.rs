@@ -1,5 +1,6 @@
 //! The sections of run.toml as types. What a setting means is said in `data/presets/paper.toml`.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use deepmcat_schemas::Stamp;
@@ -30,8 +31,27 @@ section! {
         seed: u64,
         /// Epochs of training; the final pass on clean images comes after them.
         epochs: u32,
+        /// Networks, trained one after another.
+        networks: u32,
     }
 }
+
+impl Run {
+    /// The epochs of each network: parts of the run that differ by one epoch at most.
+    pub fn epochs_of_networks(&self) -> impl Iterator<Item = Range<u32>> {
+        let (epochs, networks) = (u64::from(self.epochs), u64::from(self.networks));
+        let start = move |network: u64| u32::try_from(network * epochs / networks).unwrap_or(u32::MAX);
+        (0..networks).map(move |network| start(network)..start(network + 1))
+    }
+
+    /// The epochs of the network that is trained at an epoch; of the pass after the last epoch the last one's.
+    #[must_use]
+    pub fn network_of(&self, epoch: u32) -> Range<u32> {
+        let mut networks = self.epochs_of_networks();
+        networks.find(|epochs| epochs.end > epoch.min(self.epochs.saturating_sub(1))).unwrap_or(0..self.epochs)
+    }
+}
+
 section! {
     /// Files to PNG slices.
     Ingest {
@@ -327,6 +347,10 @@ impl Config {
         // The rate at an epoch depends on how many there are.
         if stage == "train" && self.train.schedule == Schedule::Cosine {
             settings.push(("run.epochs".to_owned(), self.run.epochs.to_string()));
+            // One network's are those from before there was the setting.
+            if self.run.networks > 1 {
+                settings.push(("run.networks".to_owned(), self.run.networks.to_string()));
+            }
         }
         settings
     }
@@ -415,6 +439,12 @@ impl Config {
         must((0.0..1.0).contains(&t.momentum), "train.momentum", "0 to below 1", t.momentum.to_string())?;
         must((0.0..1.0).contains(&t.weight_decay), "train.weight_decay", "0 to below 1", t.weight_decay.to_string())?;
         must(self.run.epochs > 0, "run.epochs", "at least 1", self.run.epochs.to_string())?;
+        must(
+            (1..=self.run.epochs).contains(&self.run.networks),
+            "run.networks",
+            "at least 1, and an epoch for each",
+            self.run.networks.to_string(),
+        )?;
         let p = &self.pipeline;
         must(p.jobs > 0, "pipeline.jobs", "at least 1", p.jobs.to_string())?;
         must((1..=1024).contains(&p.shards), "pipeline.shards", "1 to 1024", p.shards.to_string())?;
