@@ -200,6 +200,18 @@ mod tests {
     }
 
     #[test]
+    fn of_equal_shares_the_smaller_neighbour_takes_it() {
+        let mut means = Centroids::zeros(3, 1);
+        means.rows_mut().zip([0.0, 3.0, 1.0]).for_each(|(mean, place)| mean[0] = place);
+        let links = vec![980.0, 0.0, 20.0, 0.0, 80.0, 20.0, 20.0, 20.0, 60.0];
+        let (volumes, sizes) = (vec![1000.0, 100.0, 100.0], vec![50.0, 5.0, 5.0]);
+        let mut groups = Groups { group_of: vec![0, 1, 2], links, volumes, sizes, means };
+        groups.join();
+        // A fifth of the links leads to either, and the large group is nearer.
+        assert_eq!(groups.numbers(), [0, 1, 1]);
+    }
+
+    #[test]
     fn groups_without_a_common_neighbour_are_joined_by_distance() {
         let heap = |x: f32, cluster: u32| (0..30).map(move |place| ([x, place as f32 / 1000.0], cluster));
         let (points, clusters): (Vec<_>, Vec<_>) =
