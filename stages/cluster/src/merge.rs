@@ -13,7 +13,8 @@ use crate::features::Features;
 use crate::measure::squared_distance;
 use crate::{Centroids, Error};
 
-/// Neighbours of an image that count.
+/// Neighbours of an image that count, where a group of the result has so many images on average; else that average: more
+/// lie in other groups.
 const NEIGHBOURS: usize = 20;
 /// Images of the graph at most, evenly spread over the table: what clusters have in common needs no more, and time
 /// grows with the square of the number.
@@ -37,7 +38,7 @@ pub fn merge(
     device: Device,
 ) -> Result<Vec<u32>, Error> {
     let k = centroids.k();
-    let mut left = Groups::new(features, centroids, clusters, device)?;
+    let mut left = Groups::new(features, centroids, clusters, groups, device)?;
     for _ in groups..k {
         left.join();
     }
@@ -58,13 +59,20 @@ struct Groups {
 }
 
 impl Groups {
-    fn new(features: &Features<'_>, centroids: &Centroids, clusters: &[u32], device: Device) -> Result<Self, Error> {
+    fn new(
+        features: &Features<'_>,
+        centroids: &Centroids,
+        clusters: &[u32],
+        groups: usize,
+        device: Device,
+    ) -> Result<Self, Error> {
         let k = centroids.k();
         let rows = spread(features.len());
         let mut sizes = vec![0.0; k];
         clusters.iter().for_each(|&cluster| sizes[cluster as usize] += 1.0);
         let mut links = vec![0.0; k * k];
-        for (&row, neighbours) in rows.iter().zip(neighbours(features, &rows, device)?) {
+        let count = NEIGHBOURS.min(rows.len() / groups.max(1)).max(1);
+        for (&row, neighbours) in rows.iter().zip(neighbours(features, &rows, count, device)?) {
             let one = clusters[row] as usize;
             for neighbour in neighbours {
                 let other = clusters[rows[neighbour]] as usize;
@@ -134,8 +142,13 @@ fn spread(count: usize) -> Vec<usize> {
     (0..taken).map(|place| place * count / taken).collect()
 }
 
-/// The nearest others among `rows` of each of `rows`, by place.
-fn neighbours(features: &Features<'_>, rows: &[usize], device: Device) -> Result<Vec<Vec<usize>>, Error> {
+/// The `wanted` nearest others among `rows` of each of `rows`, by place.
+fn neighbours(
+    features: &Features<'_>,
+    rows: &[usize],
+    wanted: usize,
+    device: Device,
+) -> Result<Vec<Vec<usize>>, Error> {
     // Blocks share the threads, so a product gets one.
     tch::set_num_threads(1);
     let (count, dimensions) = (rows.len(), features.dimensions());
@@ -148,7 +161,7 @@ fn neighbours(features: &Features<'_>, rows: &[usize], device: Device) -> Result
     let squares = all.f_mul(&all)?.f_sum_dim_intlist(&[1_i64][..], false, Kind::Float)?;
     let minus_two = all.f_mul_scalar(-2.0)?.f_transpose(0, 1)?;
     // One more than is needed, since the image itself is among them, or an image that equals it.
-    let most = (NEIGHBOURS + 1).min(count);
+    let most = (wanted + 1).min(count);
     let blocks: Vec<(usize, Tensor, Tensor, Tensor)> = (0..count)
         .step_by(BLOCK)
         .map(|start| {
@@ -163,7 +176,7 @@ fn neighbours(features: &Features<'_>, rows: &[usize], device: Device) -> Result
             let nearest = Vec::<i64>::try_from(nearest.f_view([-1])?)?;
             let others = |(place, nearest): (usize, &[i64])| {
                 let others = nearest.iter().map(|&other| other as usize).filter(|&other| other != start + place);
-                others.take(NEIGHBOURS).collect()
+                others.take(wanted).collect()
             };
             Ok(nearest.chunks_exact(most).enumerate().map(others).collect())
         })
@@ -212,6 +225,16 @@ mod tests {
     }
 
     #[test]
+    fn groups_smaller_than_the_neighbours_that_count_are_found() {
+        // Heaps of six images, each in two clusters.
+        let heap =
+            |heap: u32| (0..6).map(move |place| ([heap as f32 + 0.05 * place as f32, 0.0], 2 * heap + place / 3));
+        let (points, clusters): (Vec<_>, Vec<_>) = (0..10).flat_map(heap).unzip();
+        let expected: Vec<u32> = (0..20).map(|cluster| cluster / 2).collect();
+        assert_eq!(merged(&points, &clusters, 10), expected);
+    }
+
+    #[test]
     fn groups_without_a_common_neighbour_are_joined_by_distance() {
         let heap = |x: f32, cluster: u32| (0..30).map(move |place| ([x, place as f32 / 1000.0], cluster));
         let (points, clusters): (Vec<_>, Vec<_>) =
@@ -233,7 +256,9 @@ mod tests {
         let values = [0.5; 60];
         let features = Features::from_values(&ids, 2, &values).unwrap();
         let rows: Vec<usize> = (0..30).collect();
-        for (place, neighbours) in neighbours(&features, &rows, Device::Cpu).unwrap().into_iter().enumerate() {
+        for (place, neighbours) in
+            neighbours(&features, &rows, NEIGHBOURS, Device::Cpu).unwrap().into_iter().enumerate()
+        {
             assert_eq!(neighbours.len(), NEIGHBOURS);
             assert!(!neighbours.contains(&place));
         }
