@@ -426,13 +426,16 @@ mod tests {
         nodes(&deepmcat_common::config::resolve(None, None, &sets).unwrap().0)
     }
 
+    /// The command line of a node.
+    fn line(nodes: &[Node], name: &str) -> String {
+        let node = nodes.iter().find(|node| node.id.to_string() == name).unwrap();
+        let words = node.command_line(Path::new("r"), (0, 1)).into_iter().map(|word| word.into_string().unwrap());
+        words.collect::<Vec<_>>().join(" ")
+    }
+
     #[test]
     fn only_the_result_is_merged_and_only_to_fewer_clusters() {
-        let line = |sets: &[&str], name: &str| {
-            let node = graph_with(sets).into_iter().find(|node| node.id.to_string() == name).unwrap();
-            let words = node.command_line(Path::new("r"), (0, 1)).into_iter().map(|word| word.into_string().unwrap());
-            words.collect::<Vec<_>>().join(" ")
-        };
+        let line = |sets: &[&str], name: &str| line(&graph_with(sets), name);
         let fewer = ["final.merge=2", "final.k=5", "cluster.k=40"];
         assert!(line(&fewer, "cluster@2").contains("--k 5 --clusterings 1 --redo 1 --merge-from 80"));
         assert!(line(&["final.merge=2", "cluster.k=40"], "cluster@2").contains("--merge-from 80"));
@@ -460,11 +463,8 @@ mod tests {
             embed@0 cluster@0 evaluate@0 sample@0 train@0 embed@1 cluster@1 evaluate@1 sample@1 train@1 \
             embed@2 cluster@2 evaluate@2";
         assert_eq!(names.join(" "), expected.split_whitespace().collect::<Vec<_>>().join(" "));
-        let last = graph().into_iter().find(|node| node.id.to_string() == "embed@2").unwrap();
-        let line: Vec<_> =
-            last.command_line(Path::new("r"), (0, 1)).into_iter().map(|a| a.into_string().unwrap()).collect();
         assert_eq!(
-            line.join(" "),
+            line(&graph(), "embed@2"),
             "--config r/run.toml --dataset r/dataset --pixels r/pixels --weights r/checkpoints/epoch=1 --epoch 2 --out r/features/epoch=2 --clean"
         );
     }
@@ -472,11 +472,7 @@ mod tests {
     #[test]
     fn networks_are_trained_one_after_another_and_all_give_the_result() {
         let nodes = graph_with(&["run.epochs=5", "run.networks=2", "final.merge=0"]);
-        let line = |name: &str| {
-            let node = nodes.iter().find(|node| node.id.to_string() == name).unwrap();
-            let words = node.command_line(Path::new("r"), (0, 1)).into_iter().map(|word| word.into_string().unwrap());
-            words.collect::<Vec<_>>().join(" ")
-        };
+        let line = |name: &str| line(&nodes, name);
         assert!(line("init").ends_with("--init --out r/checkpoints/initial"));
         assert!(line("init@2").ends_with("--init --epoch 2 --out r/checkpoints/initial-2"));
         assert!(line("embed@1").contains("--weights r/checkpoints/epoch=0 "));

@@ -21,9 +21,9 @@ pub fn collapsed(row: &Row) -> Option<String> {
         .then(|| format!("the network gives all images the same feature (spread {:.1e})", row.spread))
 }
 
-/// What is odd about an epoch, in words; `first` is true before any training of a network.
+/// What is odd about an epoch, in words. One without an epoch before it is of a network that is not trained yet.
 #[must_use]
-pub fn warnings(row: &Row, first: bool) -> Vec<String> {
+pub fn warnings(row: &Row) -> Vec<String> {
     let k = f64::from(row.clusters);
     let mut found = Vec::new();
     let mut warn = |is: bool, text: String| {
@@ -40,7 +40,7 @@ pub fn warnings(row: &Row, first: bool) -> Vec<String> {
         format!("only {} of {} clusters hold an image", row.clusters_used, row.clusters),
     );
     warn(
-        !first && row.spread < NARROW,
+        row.nmi_previous.is_some() && row.spread < NARROW,
         format!("features are nearly alike (spread {:.4}): a lower train.rate keeps them apart", row.spread),
     );
     let chance = k.ln();
@@ -59,19 +59,27 @@ mod tests {
     use super::*;
 
     fn row() -> Row {
-        Row { clusters: 10, clusters_used: 10, largest_share: 0.2, spread: 0.4, loss: Some(2.0), ..Row::default() }
+        Row {
+            clusters: 10,
+            clusters_used: 10,
+            largest_share: 0.2,
+            spread: 0.4,
+            loss: Some(2.0),
+            nmi_previous: Some(0.5),
+            ..Row::default()
+        }
     }
 
     #[test]
     fn a_sound_epoch_gives_no_warning() {
-        assert!(collapsed(&row()).is_none() && warnings(&row(), false).is_empty());
+        assert!(collapsed(&row()).is_none() && warnings(&row()).is_empty());
         // Before training features are close together.
-        assert!(warnings(&Row { spread: 1e-3, ..row() }, true).is_empty());
+        assert!(warnings(&Row { spread: 1e-3, nmi_previous: None, ..row() }).is_empty());
     }
 
     #[test]
     fn each_sign_is_told() {
-        let texts = |row: Row| warnings(&row, false).join("; ");
+        let texts = |row: Row| warnings(&row).join("; ");
         assert_eq!(texts(Row { largest_share: 0.6, ..row() }), "one cluster holds 60 % of all images");
         assert_eq!(texts(Row { clusters_used: 4, ..row() }), "only 4 of 10 clusters hold an image");
         assert!(texts(Row { spread: 1e-3, ..row() }).starts_with("features are nearly alike (spread 0.0010)"));

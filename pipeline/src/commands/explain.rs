@@ -94,7 +94,7 @@ pub(super) fn status(path: &Path, as_json: bool) -> Result<(), Error> {
         print(&format!("\n{}", summary::table(&rows)));
     }
     for row in rows.iter().filter(|row| row.pass != "raw") {
-        for warning in health::warnings(row, row.nmi_previous.is_none()) {
+        for warning in health::warnings(row) {
             print(&format!("\nwarning: epoch {}: {warning}", row.pass));
         }
     }

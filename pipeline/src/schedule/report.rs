@@ -58,7 +58,7 @@ impl Report {
             (Stage::Evaluate, Pass::Epoch(epoch)) => {
                 if let Some(row) = row {
                     tracing::info!("epoch {epoch}/{}: {}, {left}", run.config.run.epochs, row.line());
-                    for warning in health::warnings(row, row.nmi_previous.is_none()) {
+                    for warning in health::warnings(row) {
                         tracing::warn!("epoch {epoch}: {warning}");
                     }
                 }

@@ -1,4 +1,5 @@
-//! How the learning rates change over the epochs of a network: not at all, or down to 0 as half a cosine (DeepCluster-v2, SwAV).
+//! How the learning rates change over the epochs of a network: not at all, or down to 0 as half a cosine
+//! (DeepCluster-v2, SwAV).
 
 use std::f64::consts::PI;
 
