@@ -34,10 +34,12 @@ SETS = {
 # Recipe: preset and what is changed in it. The first is what a user gets; each other takes one thing away.
 RECIPES = {
     "small-data": ("small-data", []),
-    "one network": ("small-data", ["run.networks=1"]),
+    "one network": ("small-data", ["run.networks=1", "run.epochs=40"]),
+    "equal networks": ("small-data", ["augment.spread=0"]),
+    "no memory": ("small-data", ["embed.memory=0"]),
     "one clustering": ("small-data", ["cluster.clusterings=1"]),
     "new head": ("small-data", ["train.head=new"]),
-    "one view": ("small-data", ["embed.views=1"]),
+    "no memory, one view": ("small-data", ["embed.memory=0", "embed.views=1"]),
     "constant rate": ("small-data", ["train.schedule=constant"]),
     "random start": ("small-data", ["cluster.start=random"]),
     "geometry alone": ("small-data", ["augment.bias=0", "augment.gamma=0", "augment.noise=0"]),

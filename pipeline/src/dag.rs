@@ -281,8 +281,12 @@ pub fn nodes(config: &Config) -> Vec<Node> {
     }
     nodes.extend(baseline(config));
     for epoch in (0..run.epochs).map(Epoch) {
-        nodes.extend(assign(run, epoch));
-        nodes.extend(learn(run, epoch));
+        let [embed, cluster, evaluate] = assign(run, epoch);
+        if !remembered(config, epoch) {
+            nodes.push(embed);
+        }
+        nodes.extend([cluster, evaluate]);
+        nodes.extend(learn(config, epoch));
     }
     nodes.extend(last(config));
     nodes
@@ -374,22 +378,33 @@ fn assign(run: &Run, epoch: Epoch) -> [Node; 3] {
     ]
 }
 
+/// Whether the features of an epoch come from the training of the one before, and not from embedding.
+fn remembered(config: &Config, epoch: Epoch) -> bool {
+    let run = &config.run;
+    config.embed.memory > 0.0 && epoch.0 < run.epochs && before(run, epoch).is_some()
+}
+
 /// sample -> train of one epoch.
-fn learn(run: &Run, epoch: Epoch) -> [Node; 2] {
+fn learn(config: &Config, epoch: Epoch) -> [Node; 2] {
     let node = |stage| Node::new(stage, Pass::Epoch(epoch));
+    let mut train = node(Stage::Train)
+        .reads_dataset()
+        .reads("--pixels", "pixels")
+        .reads("--samples", at("samples", epoch))
+        .reads("--weights", checkpoint_before(&config.run, epoch))
+        .epoch(epoch)
+        .writes("--out", at("checkpoints", epoch))
+        .writes("--training", at("training", epoch));
+    let next = Epoch(epoch.0 + 1);
+    if remembered(config, next) {
+        train = train.reads("--features", at("features", epoch)).writes("--next-features", at("features", next));
+    }
     [
         node(Stage::Sample)
             .reads("--assignments", at("assignments", epoch))
             .epoch(epoch)
             .writes("--out", at("samples", epoch)),
-        node(Stage::Train)
-            .reads_dataset()
-            .reads("--pixels", "pixels")
-            .reads("--samples", at("samples", epoch))
-            .reads("--weights", checkpoint_before(run, epoch))
-            .epoch(epoch)
-            .writes("--out", at("checkpoints", epoch))
-            .writes("--training", at("training", epoch)),
+        train,
     ]
 }
 
@@ -467,6 +482,19 @@ mod tests {
             line(&graph(), "embed@2"),
             "--config r/run.toml --dataset r/dataset --pixels r/pixels --weights r/checkpoints/epoch=1 --epoch 2 --out r/features/epoch=2 --clean"
         );
+    }
+
+    #[test]
+    fn with_a_memory_training_writes_the_next_features() {
+        let nodes = graph_with(&["run.epochs=4", "run.networks=2", "embed.memory=0.5"]);
+        let names: Vec<String> = nodes.iter().map(|node| node.id.to_string()).collect();
+        let embeds: Vec<&String> = names.iter().filter(|name| name.starts_with("embed@")).collect();
+        assert_eq!(embeds, ["embed@raw", "embed@0", "embed@2", "embed@4"]);
+        let next = "--features r/features/epoch=0 --next-features r/features/epoch=1";
+        assert!(line(&nodes, "train@0").ends_with(next));
+        assert!(line(&nodes, "cluster@1").contains("--features r/features/epoch=1 "));
+        // What follows the last epoch of a network embeds.
+        assert!(!line(&nodes, "train@1").contains("features") && !line(&nodes, "train@3").contains("features"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use arrow_array::{ArrayRef, Float16Array, Float32Array};
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::DataType;
 use half::f16;
+use half::slice::HalfFloatSliceExt;
 
 use crate::mapped::{self, Kind};
 use crate::{ImageId, SchemaError, Stamp};
@@ -50,6 +51,15 @@ impl Values<'_> {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Copies a row to `target` `[d]`.
+    pub fn row(&self, row: usize, target: &mut [f32]) {
+        let values = row * target.len()..(row + 1) * target.len();
+        match self {
+            Self::F32(all) => target.copy_from_slice(&all[values]),
+            Self::F16(all) => all[values].convert_to_f32_slice(target),
+        }
+    }
 }
 
 /// Writes a feature table atomically: `ids` `[n]`, `values` `[n, d]`.
@@ -68,6 +78,26 @@ pub fn write(
         Values::F16(values) => (DataType::Float16, Arc::new(Float16Array::from(values.to_vec()))),
     };
     mapped::write(path, KIND, (data_type, dimensions), [Ok((ids.to_vec(), items))], stamp)
+}
+
+/// Writes features as [`write`] does, in half precision where that is asked for.
+///
+/// # Errors
+/// When `values` does not hold n * d values or the file cannot be written.
+pub fn write_as(
+    path: &Path,
+    ids: &[ImageId],
+    dimensions: usize,
+    values: &[f32],
+    float16: bool,
+    stamp: &Stamp,
+) -> Result<(), SchemaError> {
+    if !float16 {
+        return write(path, ids, dimensions, Values::F32(values), stamp);
+    }
+    let mut halves = vec![f16::ZERO; values.len()];
+    halves.convert_from_f32_slice(values);
+    write(path, ids, dimensions, Values::F16(&halves), stamp)
 }
 
 /// A memory-mapped feature table `[n, d]`.
@@ -150,6 +180,28 @@ impl FeatureTable {
 #[must_use]
 pub fn part(folder: &Path) -> PathBuf {
     folder.join(crate::FEATURES_PART_0)
+}
+
+/// `part-0.arrow`, `part-1.arrow` ... of a feature table folder, in the order of their numbers.
+///
+/// # Errors
+/// When the folder cannot be listed or holds no part.
+pub fn parts(folder: &Path) -> Result<Vec<PathBuf>, SchemaError> {
+    let mut parts: Vec<(u32, PathBuf)> = Vec::new();
+    for entry in fs_err::read_dir(folder)? {
+        let path = entry?.path();
+        parts.extend(part_number(&path).map(|number| (number, path)));
+    }
+    if parts.is_empty() {
+        return Err(SchemaError::NoParts { path: folder.to_owned(), table: NAME });
+    }
+    parts.sort();
+    Ok(parts.into_iter().map(|(_, path)| path).collect())
+}
+
+/// The N of `part-N.arrow`.
+fn part_number(path: &Path) -> Option<u32> {
+    path.file_name()?.to_str()?.strip_prefix("part-")?.strip_suffix(".arrow")?.parse().ok()
 }
 
 #[cfg(test)]

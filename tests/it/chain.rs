@@ -1,8 +1,9 @@
 //! The whole chain on a small synthetic archive: every table, the plan, and what a changed setting reruns.
 
+use deepmcat_schemas::features::FeatureTable;
 use deepmcat_schemas::layout::{epochs, partition};
 use deepmcat_schemas::{
-    Assignments, Clusters, Epoch, Manifest, Metrics, Samples, Sources, Training, read_folder, read_table,
+    Assignments, Clusters, Epoch, ImageId, Manifest, Metrics, Samples, Sources, Training, read_folder, read_table,
 };
 
 use crate::world::{World, assert_same, tables};
@@ -58,13 +59,21 @@ fn two_runs_give_the_same_bytes() {
     assert_same(&tables(&world.path("run")), &tables(&world.path("again")));
 }
 
-/// What `small-data` adds to the paper's chain: further clusterings under kept layers, more draws, a merged result.
+/// What `small-data` adds to the paper's chain: further clusterings under kept layers, more draws, features from the
+/// training, a merged result.
 #[test]
 fn several_clusterings_reach_the_training_and_the_result_has_one() {
     let world = World::new();
     world.small_run();
-    let sets =
-        ["cluster.clusterings=3", "cluster.start=previous", "train.head=kept", "sample.least=100", "final.merge=2"];
+    let sets = [
+        "cluster.clusterings=3",
+        "cluster.start=previous",
+        "train.head=kept",
+        "sample.least=100",
+        "embed.memory=0.5",
+        "final.merge=2",
+        "retention.features=0",
+    ];
     let line = |run| [vec!["run", run], sets.iter().flat_map(|set| ["--set", set]).collect()].concat();
     world.init("again");
     world.deepmcat(&line("run"));
@@ -82,6 +91,25 @@ fn several_clusterings_reach_the_training_and_the_result_has_one() {
     assert!(samples.others.iter().all(|others| others.len() == 2));
     let clusters: Clusters = read_folder(&world.path("run/clusters/epoch=2")).unwrap();
     assert_eq!(clusters.size.len(), 13, "as many as asked for, merged from 26");
+
+    let features = |epoch: u32| FeatureTable::open(&world.path(&format!("run/features/epoch={epoch}/part-0.arrow")));
+    let [before, after] = [0, 1].map(|epoch| features(epoch).unwrap());
+    assert_eq!((before.stamp().stage.as_str(), after.stamp().stage.as_str()), ("embed", "train"));
+    assert_eq!(before.image_ids(), after.image_ids());
+    let drawn: Samples = read_folder(&world.path("run/samples/epoch=0")).unwrap();
+    for (row, &id) in after.image_ids().iter().enumerate() {
+        let [mut old, mut new] = [vec![0.0; before.dimensions()], vec![0.0; after.dimensions()]];
+        before.values().row(row, &mut old);
+        after.values().row(row, &mut new);
+        let length = new.iter().map(|value| value * value).sum::<f32>().sqrt();
+        assert!((length - 1.0).abs() < 1e-4, "{length}");
+        let apart = old.iter().zip(&new).map(|(old, new)| (old - new).abs()).fold(0.0, f32::max);
+        if !drawn.image_id.contains(&ImageId(id)) {
+            assert!(apart < 1e-6, "image {id} was not trained on");
+        } else if drawn.image_id.iter().filter(|image| image.0 == id).count() > 1 {
+            assert!(apart > 1e-4, "image {id} was trained on");
+        }
+    }
 }
 
 #[test]
@@ -89,6 +117,7 @@ fn several_networks_give_one_result_and_a_rerun_of_it_trains_none() {
     let world = World::new();
     world.small_run();
     let sets = ["--set", "run.epochs=4", "--set", "run.networks=2", "--set", "retention.checkpoints=1"];
+    let sets = [&sets[..], &["--set", "train.schedule=cosine"]].concat();
     world.deepmcat(&[&["run", "run"][..], &sets].concat());
     world.init("again");
     world.deepmcat(&[&["run", "again", "--jobs", "1"][..], &sets].concat());
@@ -110,6 +139,11 @@ fn several_networks_give_one_result_and_a_rerun_of_it_trains_none() {
     assert_eq!(epochs(&world.path("run/checkpoints")).unwrap(), [1, 3].map(Epoch));
     let plan = world.deepmcat(&["plan", "run", "--force", "embed@4"]);
     assert!(plan.contains("embed@4") && !plan.contains("train@"), "{plan}");
+    // One more network of as many epochs leaves those that are there; longer ones do not.
+    let networks = |epochs: &str| world.deepmcat(&["plan", "run", "--set", epochs, "--set", "run.networks=3"]);
+    let plan = networks("run.epochs=6");
+    assert!(plan.contains("train@4") && plan.contains("train@5") && !plan.contains("train@3"), "{plan}");
+    assert!(networks("run.epochs=9").contains("train@0      changed: run.epochs / run.networks: 2 -> 3"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Training and k-means by two processes under MPI: what one process comes to, but for rounding.
 
+use deepmcat_schemas::features::{FeatureTable, Values};
 use deepmcat_schemas::{Assignments, PART_0, Training, read_table};
 
 use crate::world::{World, program};
@@ -44,7 +45,16 @@ fn two_processes_learn_what_one_learns() {
     // Small rates: rounding grows from step to step, with other numbers of threads as with other numbers of processes.
     let init = |run: &str, more: &[&str]| {
         let mut words = vec!["init", "archive", "--run", run, "--preset", "ci", "--set", "compute.threads=1"];
-        words.extend(["--set", "run.epochs=1", "--set", "train.rate=0.0001", "--set", "train.head_rate=0.0001"]);
+        words.extend([
+            "--set",
+            "run.epochs=2",
+            "--set",
+            "embed.memory=0.5",
+            "--set",
+            "train.rate=0.0001",
+            "--set",
+            "train.head_rate=0.0001",
+        ]);
         words.extend(more);
         world.deepmcat(&words);
         world.deepmcat(&["run", run]);
@@ -57,12 +67,20 @@ fn two_processes_learn_what_one_learns() {
     assert!(one.len() > 1);
     let apart = one.iter().zip(&two).map(|(one, two)| (one - two).abs() / one).fold(0.0, f32::max);
     assert!(apart < 2e-3, "{one:?} {two:?}");
+    // What the images' features become is added up from both.
+    let features = |run: &str| FeatureTable::open(&world.path(run).join("features/epoch=1/part-0.arrow")).unwrap();
+    let (one, two) = (features("one"), features("two"));
+    let (Values::F32(one), Values::F32(two)) = (one.values(), two.values()) else {
+        panic!("half precision was not asked for");
+    };
+    let apart = one.iter().zip(two).map(|(one, two)| (one - two).abs()).fold(0.0, f32::max);
+    assert!(apart < 2e-3, "{apart}");
     // The same features, a share each: k-means comes to the same.
     for table in ["baseline/assignments", "assignments/epoch=0"] {
         let path = |run: &str| format!("{run}/{table}");
         assert_eq!(assignments(&world, &path("one")), assignments(&world, &path("two")), "{table}");
     }
-    assert_eq!(assignments(&world, "two/assignments/epoch=1"), assignments(&world, "again/assignments/epoch=1"));
+    assert_eq!(assignments(&world, "two/assignments/epoch=2"), assignments(&world, "again/assignments/epoch=2"));
     let plan = world.deepmcat(&["plan", "two", "--commands", "--force", "train@0"]);
     assert!(plan.contains("mpirun") && plan.contains("deepmcat-train"), "{plan}");
 }

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use deepmcat_schemas::ImageId;
 use deepmcat_schemas::features::{self, FeatureTable, Values};
-use deepmcat_schemas::{ImageId, SchemaError};
 use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
@@ -23,17 +23,8 @@ impl FeatureFiles {
     /// # Errors
     /// When the folder cannot be listed or holds no part, or a part is no feature table.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        let mut paths: Vec<(u32, PathBuf)> = Vec::new();
-        for entry in fs_err::read_dir(folder).map_err(SchemaError::from)? {
-            let path = entry.map_err(SchemaError::from)?.path();
-            paths.extend(part_number(&path).map(|number| (number, path)));
-        }
-        if paths.is_empty() {
-            return Err(SchemaError::NoParts { path: folder.to_owned(), table: features::NAME }.into());
-        }
-        paths.sort();
-        let open = |(_, path): (u32, PathBuf)| FeatureTable::open(&path).map(|table| (path, table));
-        let parts = paths.into_iter().map(open).collect::<Result<_, _>>()?;
+        let open = |path: PathBuf| FeatureTable::open(&path).map(|table| (path, table));
+        let parts = features::parts(folder)?.into_iter().map(open).collect::<Result<_, _>>()?;
         Ok(Self { folder: folder.to_owned(), parts })
     }
 
@@ -50,11 +41,6 @@ impl FeatureFiles {
         });
         Features::from_parts(&self.folder, parts.collect())
     }
-}
-
-/// The N of `part-N.arrow`.
-fn part_number(path: &Path) -> Option<u32> {
-    path.file_name()?.to_str()?.strip_prefix("part-")?.strip_suffix(".arrow")?.parse().ok()
 }
 
 /// One part, borrowed: ids `[n]`, values `[n, d]`.

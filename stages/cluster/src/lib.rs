@@ -54,8 +54,8 @@ pub fn run(args: Args) -> Result<(), Error> {
             return Err(Error::Merge { from, k: config.cluster.k });
         }
         parameters.groups = parameters.k;
-        // A small data set cannot fill them all.
-        parameters.k = (from as usize).min(features.len()).max(parameters.groups);
+        // A small data set cannot fill them all; of single images nothing is learned about what lies together.
+        parameters.k = (from as usize).min(features.len() / 2).max(parameters.groups);
     }
     let (assignments, clusters) = cluster(&features, previous.as_ref(), &parameters, device, &ranks)?;
     timings.lap("compute");

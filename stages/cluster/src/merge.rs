@@ -15,7 +15,7 @@ use crate::{Centroids, Error};
 
 /// Neighbours of an image that count, where a group of the result has so many images on average; else that average: more
 /// lie in other groups.
-const NEIGHBOURS: usize = 20;
+const NEIGHBOURS: usize = 10;
 /// Images of the graph at most, evenly spread over the table: what clusters have in common needs no more, and time
 /// grows with the square of the number.
 const IMAGES: usize = 16_384;

@@ -9,10 +9,7 @@ use std::path::Path;
 use deepmcat_common::random::Purpose;
 use deepmcat_common::{Config, Shard, Timings};
 use deepmcat_nn::{Compute, View};
-use deepmcat_schemas::features::{self, Values};
-use deepmcat_schemas::{Epoch, ImageId, Manifest, Stamp, layout, read_table};
-use half::f16;
-use rayon::prelude::*;
+use deepmcat_schemas::{Epoch, ImageId, Manifest, Stamp, features, layout, read_table};
 
 pub use args::Args;
 pub use deepmcat_nn::Error;
@@ -39,7 +36,7 @@ pub fn run(args: Args) -> Result<(), Error> {
     config.embed.augment &= !args.clean;
     let compute = Compute::start(&config.compute)?;
     let (ids, paths) = images_of(&args.dataset, args.shard, network::batch(&config, compute))?;
-    let features = if args.raw {
+    let embedded = if args.raw {
         raw(&args.dataset, &paths, &mut timings)?
     } else {
         let (views, pixels) = (views(&config, args.epoch), args.pixels.as_deref());
@@ -49,7 +46,10 @@ pub fn run(args: Args) -> Result<(), Error> {
     timings.lap("compute");
     let job = if args.raw { "raw" } else { "embed" };
     let stamp = Stamp { stage: "embed".to_owned(), ..config.stamp(job, env!("CARGO_PKG_VERSION")) };
-    write(&args.out.join(format!("part-{}.arrow", args.shard.index())), &ids, &features, config.embed.float16, &stamp)?;
+    let Features { dimensions, values } = embedded;
+    let part = args.out.join(format!("part-{}.arrow", args.shard.index()));
+    features::write_as(&part, &ids, dimensions, &values, config.embed.float16, &stamp)?;
+    tracing::info!("{} images, {dimensions} dimensions", ids.len());
     timings.lap("write");
     timings.log();
     Ok(())
@@ -61,7 +61,7 @@ fn views(config: &Config, epoch: Epoch) -> Vec<View> {
         return vec![View::Clean];
     }
     let view = |number| View::Augmented {
-        settings: config.augment.clone(),
+        settings: config.augment_at(epoch.0),
         seed: config.run.seed,
         epoch: epoch.0,
         purpose: Purpose::EmbedAugment,
@@ -79,17 +79,4 @@ fn images_of(dataset: &Path, shard: Shard, batch: usize) -> Result<(Vec<ImageId>
         return Err(Error::Empty { path });
     }
     Ok((manifest.image_id[rows.clone()].to_vec(), manifest.path.drain(rows).collect()))
-}
-
-/// Writes the feature table, in half precision where that is asked for.
-fn write(path: &Path, ids: &[ImageId], features: &Features, float16: bool, stamp: &Stamp) -> Result<(), Error> {
-    let Features { dimensions, values } = features;
-    if float16 {
-        let values: Vec<f16> = values.par_iter().map(|&value| f16::from_f32(value)).collect();
-        features::write(path, ids, *dimensions, Values::F16(&values), stamp)?;
-    } else {
-        features::write(path, ids, *dimensions, Values::F32(values), stamp)?;
-    }
-    tracing::info!("{} images, {dimensions} dimensions", ids.len());
-    Ok(())
 }

@@ -122,7 +122,15 @@ mod tests {
     use proptest::prelude::*;
 
     fn settings() -> Augment {
-        Augment { area: [0.3, 1.0], ratio: [0.75, 4.0 / 3.0], rotation: 15.0, bias: 0.3, gamma: 0.7, noise: 0.6 }
+        Augment {
+            area: [0.3, 1.0],
+            ratio: [0.75, 4.0 / 3.0],
+            rotation: 15.0,
+            bias: 0.3,
+            gamma: 0.7,
+            noise: 0.6,
+            spread: 0.0,
+        }
     }
 
     fn augmented(settings: Augment, seed: u64, epoch: u32) -> View {
@@ -148,7 +156,8 @@ mod tests {
 
     #[test]
     fn no_augmentation_is_the_clean_view() {
-        let none = Augment { area: [1.0; 2], ratio: [1.0; 2], rotation: 0.0, bias: 0.0, gamma: 0.0, noise: 0.0 };
+        let none =
+            Augment { area: [1.0; 2], ratio: [1.0; 2], rotation: 0.0, bias: 0.0, gamma: 0.0, noise: 0.0, spread: 0.0 };
         let (one, clean) = (rendered(&augmented(none, 1, 2), 3), rendered(&View::Clean, 3));
         assert!(one.iter().zip(&clean).all(|(a, b)| (a - b).abs() < 1e-4));
     }

@@ -35,7 +35,8 @@ struct Statistics {
 }
 
 impl Vgg {
-    /// The mean loss of the whole batch, and its gradients in the order of [`Vgg::trained`] and [`Head::weights`].
+    /// The mean loss of the whole batch, its gradients in the order of [`Vgg::trained`] and [`Head::weights`], and the
+    /// features of this process's part.
     ///
     /// `images` `[b, 1, s, s]` and `labels` `[b, h]` are this process's part of a batch of `whole` images; every process
     /// calls this at the same time. Norms update their running statistics as [`Vgg::forward`] does.
@@ -49,7 +50,7 @@ impl Vgg {
         dropout: Dropout,
         whole: usize,
         ranks: &Ranks,
-    ) -> Result<(f64, Vec<Tensor>), Error> {
+    ) -> Result<(f64, Vec<Tensor>, Tensor), Error> {
         let kind = self.compute.kind;
         let mut cuts = Vec::with_capacity(self.blocks.len());
         let mut x = images.f_to_kind(kind)?;
@@ -58,9 +59,9 @@ impl Vgg {
             x = leaf(&cut.output)?;
             cuts.push(cut);
         }
-        let features = self.tail(&x, dropout, (ranks.rank(), ranks.count()))?;
+        let passed = self.tail(&x, dropout, (ranks.rank(), ranks.count()))?;
         let share = labels.size()[0] as f64 / whole as f64;
-        let loss = head.loss(&features, labels)?.f_mul_scalar(share)?;
+        let loss = head.loss(&passed.activated, labels)?.f_mul_scalar(share)?;
 
         let mut sum = [loss.f_double_value(&[])?];
         ranks.sum(&mut sum);
@@ -80,7 +81,7 @@ impl Vgg {
         for gradient in tail {
             gradients.push(ranks.sum_of(&gradient)?);
         }
-        Ok((sum[0], gradients))
+        Ok((sum[0], gradients, passed.features))
     }
 }
 
@@ -212,17 +213,19 @@ mod tests {
         let dropout = Dropout { seed: 3, epoch: 0, step: 0 };
 
         let mut whole = draw();
-        let features = whole.forward(&images, dropout).unwrap();
-        let loss = head.loss(&features, &labels).unwrap();
+        let passed = whole.forward(&images, dropout).unwrap();
+        let loss = head.loss(&passed.activated, &labels).unwrap();
         let trained: Vec<Tensor> =
             whole.trained().map(|(_, tensor)| tensor.shallow_clone()).chain(head.weights()).collect();
         let expected = Tensor::run_backward(&[&loss], &trained, false, false);
 
         let mut cut = draw();
-        let (found_loss, found) =
+        let (found_loss, found, features) =
             cut.gradients_together(&head, (&images, &labels), dropout, 6, &Ranks::alone()).unwrap();
         assert!((found_loss - loss.double_value(&[])).abs() < 1e-6);
         assert_eq!(found.len(), expected.len());
+        assert!((&features - &passed.features).abs().max().double_value(&[]) < 1e-5);
+        assert!((features.relu() - &passed.activated).abs().max().double_value(&[]) < 1e-5);
         for (number, (found, expected)) in found.iter().zip(&expected).enumerate() {
             // A bias before a norm has no effect, and its gradient is rounding alone.
             let scale = expected.abs().max().double_value(&[]).max(1e-5);

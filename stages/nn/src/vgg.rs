@@ -59,6 +59,16 @@ pub struct Dropout {
     pub step: u32,
 }
 
+/// What a training pass gives of a batch.
+#[derive(Debug)]
+pub struct Passed {
+    /// `[b, d]`: features as [`crate::Embedder`] gives them, though by the batch's statistics and with dropout: before
+    /// the ReLU of the last fully connected layer, outside the graph.
+    pub features: Tensor,
+    /// `[b, d]`: what the last layer works on, after that ReLU.
+    pub activated: Tensor,
+}
+
 impl Vgg {
     /// Draws the initial weights of the network that is trained from `epoch` on.
     ///
@@ -101,13 +111,13 @@ impl Vgg {
         self.tensors().filter(|(entry, _)| entry.role.is_trained())
     }
 
-    /// One training pass, `[b, 1, s, s] -> [b, d]`: what the last layer works on, after its ReLU.
+    /// One training pass of images `[b, 1, s, s]`.
     ///
     /// Norms use the batch's statistics and update their running ones.
     ///
     /// # Errors
     /// When the images' side is too small for five pools, or libtorch fails.
-    pub fn forward(&mut self, images: &Tensor, dropout: Dropout) -> Result<Tensor, Error> {
+    pub fn forward(&mut self, images: &Tensor, dropout: Dropout) -> Result<Passed, Error> {
         let kind = self.compute.kind;
         let mut x = images.f_to_kind(kind)?;
         for block in &mut self.blocks {
@@ -130,17 +140,22 @@ impl Vgg {
 
     /// What follows the last block. `x` holds the images `first`, `first + each`, ... of the batch, which is what the
     /// dropout mask goes by.
-    pub(crate) fn tail(&self, x: &Tensor, dropout: Dropout, part: (usize, usize)) -> Result<Tensor, Error> {
+    pub(crate) fn tail(&self, x: &Tensor, dropout: Dropout, part: (usize, usize)) -> Result<Passed, Error> {
         let kind = self.compute.kind;
-        let mut x = flatten(x, self.side)?;
+        let mut features = flatten(x, self.side)?;
+        let mut activated = features.shallow_clone();
         for (number, linear) in self.linears.iter().enumerate() {
             let (weight, bias) = (linear.weight.f_to_kind(kind)?, linear.bias.f_to_kind(kind)?);
-            x = x.f_linear(&weight, Some(&bias))?.f_relu_()?;
+            features = activated.f_linear(&weight, Some(&bias))?;
+            activated = features.f_relu()?;
             if number == 0 && self.dropout > 0.0 {
-                x = x.f_mul(&mask(&x, self.dropout, dropout, part)?)?;
+                activated = activated.f_mul(&mask(&activated, self.dropout, dropout, part)?)?;
             }
         }
-        Ok(x.f_to_kind(Kind::Float)?)
+        Ok(Passed {
+            features: features.f_detach()?.f_to_kind(Kind::Float)?,
+            activated: activated.f_to_kind(Kind::Float)?,
+        })
     }
 
     /// Refuses weights that training has driven out of the finite numbers: no later epoch could mend them.

@@ -26,7 +26,15 @@ fn images(folder: &Path, count: usize) -> Images {
 }
 
 fn view() -> View {
-    let settings = Augment { area: [0.5, 1.0], ratio: [0.75, 1.33], rotation: 15.0, bias: 0.3, gamma: 0.5, noise: 0.4 };
+    let settings = Augment {
+        area: [0.5, 1.0],
+        ratio: [0.75, 1.33],
+        rotation: 15.0,
+        bias: 0.3,
+        gamma: 0.5,
+        noise: 0.4,
+        spread: 0.0,
+    };
     View::Augmented { settings, seed: 1, epoch: 2, purpose: Purpose::EmbedAugment, number: 0 }
 }
 

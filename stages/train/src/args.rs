@@ -42,6 +42,12 @@ pub struct Args {
     /// Folder of the training table to write: loss of every step
     #[arg(long, value_name = "FOLDER", required_unless_present = "init")]
     pub training: Option<PathBuf>,
+    /// Features that the pseudo-labels are from, to be brought up to date as embed.memory says
+    #[arg(long, value_name = "FOLDER", requires = "next_features", conflicts_with = "init")]
+    pub features: Option<PathBuf>,
+    /// Folder of the feature table to write: those of --features after the epoch
+    #[arg(long, value_name = "FOLDER", requires = "features")]
+    pub next_features: Option<PathBuf>,
     /// Configuration and verbosity.
     #[command(flatten)]
     pub common: CommonArgs,

@@ -13,6 +13,7 @@ use deepmcat_schemas::{Epoch, Training};
 use tch::Tensor;
 
 use crate::Order;
+use crate::memory::Memory;
 use crate::rate::Rate;
 
 /// What an epoch leaves.
@@ -26,6 +27,8 @@ pub struct Trained {
     pub head: Head,
     /// One row a step.
     pub table: Training,
+    /// Features `[n * d]` of the images after it, where those before it were given.
+    pub features: Option<Vec<f32>>,
 }
 
 /// What an epoch starts with.
@@ -37,6 +40,8 @@ pub struct State {
     pub velocities: Vec<Tensor>,
     /// The last layer of the epoch before, where it is kept.
     pub head: Option<Head>,
+    /// Features `[n * d]` of the images before it, where they are to be brought up to date.
+    pub features: Option<Vec<f32>>,
 }
 
 /// Trains the network on the draws of `order`, under a new last layer or the one that was kept. Of several processes
@@ -45,7 +50,7 @@ pub struct State {
 /// # Errors
 /// When an image cannot be read, the loss is not finite, or libtorch fails.
 pub fn train(
-    State { mut vgg, velocities, head }: State,
+    State { mut vgg, velocities, head, features }: State,
     images: Images,
     mut order: Order,
     config: &Config,
@@ -67,7 +72,8 @@ pub fn train(
     let mut head_sgd = Sgd::new(rates, head.weights(), Vec::new())?;
     let trained: Vec<Tensor> = sgd.weights().iter().chain(head_sgd.weights()).map(Tensor::shallow_clone).collect();
 
-    let view = View::Augmented { settings: config.augment.clone(), seed, epoch, purpose: Purpose::Augment, number: 0 };
+    let view =
+        View::Augmented { settings: config.augment_at(epoch), seed, epoch, purpose: Purpose::Augment, number: 0 };
     let side = config.network.input as usize;
     let batch_size = settings.batch as usize;
     order.without_rest(batch_size, ranks.count());
@@ -75,6 +81,9 @@ pub fn train(
     if draws < ranks.count() {
         return Err(Error::TooFewForRanks { images: draws, ranks: ranks.count() });
     }
+    let width = usize::try_from(dimensions(&config.network)).unwrap_or_default();
+    let remember = |features| Memory::new(features, width, config.embed.memory, &order, ranks);
+    let mut memory = features.map(remember);
     let mine = order.part(batch_size, (ranks.rank(), ranks.count()));
     // Of every whole batch; batches are then cut in the same places everywhere.
     let part_size = (batch_size - ranks.rank()).div_ceil(ranks.count());
@@ -95,17 +104,21 @@ pub fn train(
         let labels = Tensor::f_from_slice(labels)?.f_view([batch.count as i64, clusterings])?.f_to_device(device)?;
 
         let dropout = Dropout { seed, epoch, step };
-        let (loss, gradients) = if ranks.count() > 1 {
+        let (loss, gradients, features) = if ranks.count() > 1 {
             vgg.gradients_together(&head, (&pixels, &labels), dropout, whole, ranks)?
         } else {
-            let loss = head.loss(&vgg.forward(&pixels, dropout)?, &labels)?;
+            let passed = vgg.forward(&pixels, dropout)?;
+            let loss = head.loss(&passed.activated, &labels)?;
             // Gradients as values: nothing accumulates, nothing has to be zeroed.
             let gradients = Tensor::f_run_backward(&[&loss], &trained, false, false)?;
-            (loss.f_double_value(&[])?, gradients)
+            (loss.f_double_value(&[])?, gradients, passed.features)
         };
         let loss = loss as f32;
         if !loss.is_finite() {
             return Err(Error::NonFinite { what: format!("the loss at step {step} of epoch {epoch}") });
+        }
+        if let Some(memory) = &mut memory {
+            memory.take(&mine.items[batch.start..batch.start + batch.count], &features)?;
         }
         let (of_body, of_head) = gradients.split_at(sgd.weights().len());
         sgd.step(of_body)?;
@@ -123,5 +136,6 @@ pub fn train(
     vgg.check_finite()?;
     let mean = table.loss.iter().sum::<f32>() / table.loss.len().max(1) as f32;
     tracing::info!("epoch {epoch}: {} steps, mean loss {mean:.3}", table.loss.len());
-    Ok(Trained { vgg, sgd, head, table })
+    let features = memory.map(|memory| memory.finish(ranks)).transpose()?;
+    Ok(Trained { vgg, sgd, head, table, features })
 }

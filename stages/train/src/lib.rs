@@ -2,6 +2,7 @@
 
 mod args;
 mod epoch;
+mod memory;
 mod order;
 mod rate;
 
@@ -10,7 +11,7 @@ use std::path::Path;
 use deepmcat_common::{Config, LastLayer, Timings};
 use deepmcat_nn::architecture::dimensions;
 use deepmcat_nn::{Compute, Images, Ranks, Vgg, checkpoint};
-use deepmcat_schemas::{Epoch, Manifest, PART_0, Samples, layout, read_folder, read_table, write_table};
+use deepmcat_schemas::{Epoch, Manifest, PART_0, Samples, features, layout, read_folder, read_table, write_table};
 
 pub use args::Args;
 pub use deepmcat_nn::Error;
@@ -33,7 +34,8 @@ pub fn run(args: Args) -> Result<(), Error> {
         // The parser lets none of them be missing without --init.
         return initial(&args.out, args.epoch.unwrap_or_default(), &config);
     };
-    let inputs = Inputs { dataset, pixels: args.pixels.as_deref(), samples, weights, epoch };
+    let features = args.features.as_deref().zip(args.next_features.as_deref());
+    let inputs = Inputs { dataset, pixels: args.pixels.as_deref(), samples, weights, features, epoch };
     one_epoch(inputs, &args.out, training, &config, compute)
 }
 
@@ -51,13 +53,15 @@ struct Inputs<'a> {
     pixels: Option<&'a Path>,
     samples: &'a Path,
     weights: &'a Path,
+    /// Features before and after.
+    features: Option<(&'a Path, &'a Path)>,
     epoch: Epoch,
 }
 
 fn one_epoch(inputs: Inputs, out: &Path, training: &Path, config: &Config, compute: Compute) -> Result<(), Error> {
     let ranks = Ranks::join(&config.compute)?;
     let mut timings = Timings::new();
-    let Inputs { dataset, pixels, samples, weights, epoch } = inputs;
+    let Inputs { dataset, pixels, samples, weights, features, epoch } = inputs;
     let manifest: Manifest = read_table(&dataset.join(layout::MANIFEST))?;
     let order = Order::new(&read_folder::<Samples>(samples)?, &manifest, samples)?;
     let vgg = checkpoint::read_model(weights, &config.network, compute)?;
@@ -65,9 +69,11 @@ fn one_epoch(inputs: Inputs, out: &Path, training: &Path, config: &Config, compu
     let kept = config.train.head == LastLayer::Kept;
     let head = if kept { checkpoint::read_head(weights, dimensions(&config.network))? } else { None };
     let images = Images::load(dataset, pixels, (&manifest.image_id, &manifest.path), config.network.input)?;
+    let width = usize::try_from(dimensions(&config.network)).unwrap_or_default();
+    let before = features.map(|(before, _)| memory::read(before, &manifest.image_id, width)).transpose()?;
     timings.lap("read");
-    let state = State { vgg, velocities, head };
-    let Trained { vgg, sgd, head, table } = train(state, images, order, config, epoch, &ranks)?;
+    let state = State { vgg, velocities, head, features: before };
+    let Trained { vgg, sgd, head, table, features: after } = train(state, images, order, config, epoch, &ranks)?;
     timings.lap("compute");
     if !ranks.is_first() {
         ranks.leave();
@@ -75,6 +81,9 @@ fn one_epoch(inputs: Inputs, out: &Path, training: &Path, config: &Config, compu
     }
     let stamp = config.stamp("train", VERSION);
     write_table(&training.join(PART_0), &table, &stamp)?;
+    if let (Some((_, next)), Some(values)) = (features, after) {
+        features::write_as(&features::part(next), &manifest.image_id, width, &values, config.embed.float16, &stamp)?;
+    }
     checkpoint::write_head(out, kept.then_some(&head), &stamp)?;
     checkpoint::write_optimizer(out, &vgg, &sgd, &stamp)?;
     checkpoint::write_model(out, &vgg, &stamp)?;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use clap::Parser;
 use deepmcat_common::Failure;
+use deepmcat_schemas::features::{self, FeatureTable};
 use deepmcat_schemas::{ClusterId, ImageId, Manifest, PART_0, Samples, Stamp, Training, read_table, write_table};
 use deepmcat_train::{Args, Error, run};
 
@@ -87,6 +88,13 @@ fn train(folder: &Path, from: &str, epoch: &str, out: &str, more: &[&str]) -> Re
     Ok(read_table(&folder.join(&training).join(PART_0)).unwrap())
 }
 
+/// d of the network of `ci`.
+fn network_width() -> usize {
+    let config =
+        Args::parse_from(["deepmcat-train", "--preset", "ci", "--init", "--out", "x"]).common.config().unwrap();
+    usize::try_from(deepmcat_nn::architecture::dimensions(&config.network)).unwrap()
+}
+
 fn checkpoint(folder: &Path, name: &str) -> [Vec<u8>; 2] {
     ["model.safetensors", "optimizer.safetensors"].map(|file| fs_err::read(folder.join(name).join(file)).unwrap())
 }
@@ -161,6 +169,37 @@ fn a_kept_last_layer_goes_on_where_it_was() {
     assert!(folder.path().join("4/head.safetensors").exists());
     train(folder.path(), "3", "4", "4", &[]).unwrap();
     assert!(!folder.path().join("4/head.safetensors").exists());
+}
+
+#[test]
+fn features_are_brought_up_to_date_or_refused() {
+    let folder = run_folder();
+    init(folder.path());
+    let ids: Vec<ImageId> = (0..IMAGES).map(ImageId).collect();
+    let width = network_width();
+    let write = |name: &str, ids: &[ImageId], width: usize| {
+        let values = vec![0.5; ids.len() * width];
+        features::write_as(&features::part(&folder.path().join(name)), ids, width, &values, false, &Stamp::default())
+            .unwrap();
+    };
+    let next = folder.path().join("next");
+    let with = |name: &str| {
+        let [name, next] = [&folder.path().join(name), &next].map(|path| path.to_str().unwrap().to_owned());
+        let more = ["--features", &name, "--next-features", &next, "--set", "embed.memory=0.5"];
+        train(folder.path(), "initial", "0", "0", &more)
+    };
+    write("before", &ids, width);
+    with("before").unwrap();
+    let after = FeatureTable::open(&features::part(&next)).unwrap();
+    assert_eq!((after.image_ids().len(), after.dimensions()), (ids.len(), width));
+
+    write("narrow", &ids, width - 1);
+    write("few", &ids[1..], width);
+    write("others", &[&ids[..], &[ImageId(99)]].concat(), width);
+    for (name, reason) in [("narrow", "dimensions"), ("few", "no feature of image 0"), ("others", "image 99")] {
+        let said = with(name).unwrap_err().to_string();
+        assert!(said.contains(name) && said.contains(reason) && said.contains("hint: "), "{said}");
+    }
 }
 
 #[test]

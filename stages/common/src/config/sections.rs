@@ -99,8 +99,25 @@ section! {
         gamma: f64,
         /// Largest standard deviation of added noise, in units of the image's.
         noise: f64,
+        /// How far the networks of a run differ in bias, gamma and noise.
+        spread: f64,
     }
 }
+
+impl Augment {
+    /// That of a network of the run, counted from 0: bias, gamma and noise as they are, then 1 - spread and 1 + spread
+    /// times as strong, then with half the spread and so on. So one more network changes none of the others.
+    #[must_use]
+    pub fn of_network(&self, number: usize) -> Self {
+        let step = match number {
+            0 => 0.0,
+            _ => self.spread / (1_u64 << ((number - 1) / 2).min(63)) as f64,
+        };
+        let times = if number % 2 == 1 { 1.0 - step } else { 1.0 + step };
+        Self { bias: times * self.bias, gamma: times * self.gamma, noise: times * self.noise, ..self.clone() }
+    }
+}
+
 section! {
     /// Images to features.
     Embed {
@@ -108,6 +125,8 @@ section! {
         augment: bool,
         /// Augmented views of an image, whose features are averaged.
         views: u32,
+        /// Share of its feature that an image keeps at each draw of the training; 0: every epoch embeds all images anew.
+        memory: f64,
         /// Images a batch.
         batch: u32,
         /// Features in half precision.
@@ -317,7 +336,7 @@ fn sections(stage: &str) -> &'static [&'static str] {
         "cluster" => &["cluster", "compute"],
         "pack" => &["network"],
         "sample" => &["sample"],
-        "train" => &["network", "augment", "train", "compute"],
+        "train" => &["network", "augment", "embed", "train", "compute"],
         _ => &[],
     }
 }
@@ -344,13 +363,17 @@ impl Config {
         if stage == "cluster" && self.last.merge > 0 {
             settings.push(("final.merge".to_owned(), self.last.merge.to_string()));
         }
-        // The rate at an epoch depends on how many there are.
-        if stage == "train" && self.train.schedule == Schedule::Cosine {
-            settings.push(("run.epochs".to_owned(), self.run.epochs.to_string()));
-            // One network's are those from before there was the setting.
-            if self.run.networks > 1 {
-                settings.push(("run.networks".to_owned(), self.run.networks.to_string()));
-            }
+        // The rate at an epoch depends on how many its network has, the augmentation on which network it is. Where all
+        // have as many epochs, more networks can be added.
+        let augments = self.augment.spread > 0.0 && (stage == "train" || stage == "embed" && self.embed.augment);
+        if augments || stage == "train" && self.train.schedule == Schedule::Cosine {
+            let Run { epochs, networks, .. } = self.run;
+            let each = if epochs.is_multiple_of(networks) {
+                (epochs / networks).to_string()
+            } else {
+                format!("{epochs} / {networks}")
+            };
+            settings.push(("run.epochs / run.networks".to_owned(), each));
         }
         settings
     }
@@ -366,11 +389,22 @@ impl Config {
             _ if stage == "pack" => name == "network.input",
             "network.fc" => connected,
             "network.dropout" => connected && stage == "train",
-            "embed.views" if stage == "embed" => self.embed.augment,
+            // Features that training writes.
+            "embed.memory" => stage == "train" && self.embed.memory > 0.0,
+            "embed.float16" if stage == "train" => self.embed.memory > 0.0,
+            _ if stage == "train" && section == "embed" => false,
+            "embed.views" => stage == "embed" && self.embed.augment,
             _ if section == "augment" && stage == "embed" => self.embed.augment,
             _ if stage == "raw" => name == "embed.float16",
             _ => true,
         }
+    }
+
+    /// The augmentation of the network that is trained at an epoch; as the settings have it in the pass after the last.
+    #[must_use]
+    pub fn augment_at(&self, epoch: u32) -> Augment {
+        let number = self.run.epochs_of_networks().position(|epochs| epochs.contains(&epoch));
+        self.augment.of_network(number.unwrap_or(0))
     }
 
     /// The stamp that a stage puts into its tables: its configuration hash covers what the stage reads.
@@ -412,6 +446,7 @@ impl Config {
         for (key, value) in [("augment.bias", a.bias), ("augment.gamma", a.gamma), ("augment.noise", a.noise)] {
             must((0.0..=10.0).contains(&value), key, "0 to 10", value.to_string())?;
         }
+        must((0.0..=1.0).contains(&a.spread), "augment.spread", "0 to 1", a.spread.to_string())?;
         let i = &self.ingest;
         must(matches!(i.bits, 8 | 16), "ingest.bits", "8 or 16", i.bits.to_string())?;
         let window = i.window;
@@ -421,6 +456,7 @@ impl Config {
             "[low, high] percentiles within 0 and 100",
             format!("{window:?}"),
         )?;
+        must((0.0..1.0).contains(&self.embed.memory), "embed.memory", "0 to below 1", self.embed.memory.to_string())?;
         must(self.embed.views > 0, "embed.views", "at least 1", self.embed.views.to_string())?;
         must(self.embed.batch > 0, "embed.batch", "at least 1", self.embed.batch.to_string())?;
         let c = &self.cluster;
