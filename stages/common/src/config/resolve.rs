@@ -255,6 +255,36 @@ mod tests {
     }
 
     #[test]
+    fn networks_differ_by_their_number_alone() {
+        let of = |epochs: &str, networks: &str| {
+            let sets = ["augment.bias=0.3", "augment.gamma=0.4", "augment.noise=0.2", "augment.spread=0.5"];
+            set(&[&sets[..], &[epochs, networks, "train.schedule=cosine"]].concat()).unwrap().0
+        };
+        let (few, more) = (of("run.epochs=6", "run.networks=3"), of("run.epochs=10", "run.networks=5"));
+        let strengths = |config: &Config| -> Vec<f64> {
+            (0..config.run.epochs)
+                .step_by(2)
+                .map(|epoch| (config.augment_at(epoch + 1).gamma * 250.0).round() / 100.0)
+                .collect()
+        };
+        assert_eq!(strengths(&few), [1.0, 0.5, 1.5]);
+        assert_eq!(strengths(&more), [1.0, 0.5, 1.5, 0.75, 1.25]);
+        let strong = few.augment_at(5);
+        assert!((strong.bias - 0.45).abs() < 1e-12 && (strong.noise - 0.3).abs() < 1e-12);
+        assert_eq!(
+            (strong.area, few.augment_at(6)),
+            (few.augment.area, few.augment.clone()),
+            "the pass after the last"
+        );
+        // So those that are there stay when others are added; not when all get longer.
+        let longer = of("run.epochs=9", "run.networks=3");
+        for stage in ["embed", "train"] {
+            assert_eq!(few.settings_of(stage), more.settings_of(stage));
+            assert_ne!(few.settings_of(stage), longer.settings_of(stage));
+        }
+    }
+
+    #[test]
     fn settings_without_effect_are_not_read() {
         let settings = |stage: &str, sets: &[&str]| set(sets).unwrap().0.settings_of(stage);
         let clean = |more: &str| settings("embed", &["embed.augment=false", more]);
