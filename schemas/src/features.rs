@@ -80,7 +80,7 @@ pub fn write(
     mapped::write(path, KIND, (data_type, dimensions), [Ok((ids.to_vec(), items))], stamp)
 }
 
-/// Writes features as [`write`] does, in half precision where that is asked for.
+/// Writes features as [`write()`] does, in half precision where that is asked for.
 ///
 /// # Errors
 /// When `values` does not hold n * d values or the file cannot be written.
