@@ -4,7 +4,8 @@
 
 For each stage: wall-clock seconds of its process (receipts), of which `compute` as the stage itself logged it (the
 line `timing ...` of its log); the rest is process start, libtorch, and reading and writing tables, images and
-checkpoints. `gap` is what the runner adds between stages: hashing, receipts, retention. The first epoch is left out.
+checkpoints. `gap` is what the runner adds between stages: hashing, receipts, retention. The first epoch is left out, and
+a stage that no later one has: with `embed.memory` no images are embedded.
 """
 import json
 import pathlib
@@ -31,7 +32,10 @@ def main():
     for stage in STAGES:
         wall = compute = 0.0
         sums: dict[str, float] = {}
-        for epoch in epochs:
+        done = [epoch for epoch in epochs if (run / "receipts" / f"{stage}@{epoch}.json").is_file()]
+        if not done:
+            continue
+        for epoch in done:
             node = f"{stage}@{epoch}"
             wall += json.loads((run / "receipts" / f"{node}.json").read_text())["seconds"]
             for name, value in phases(node).items():

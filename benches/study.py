@@ -39,7 +39,7 @@ RECIPES = {
     "no memory": ("small-data", ["embed.memory=0"]),
     "one clustering": ("small-data", ["cluster.clusterings=1"]),
     "new head": ("small-data", ["train.head=new"]),
-    "no memory, one view": ("small-data", ["embed.memory=0", "embed.views=1"]),
+    "no memory and one view": ("small-data", ["embed.memory=0", "embed.views=1"]),
     "constant rate": ("small-data", ["train.schedule=constant"]),
     "random start": ("small-data", ["cluster.start=random"]),
     "geometry alone": ("small-data", ["augment.bias=0", "augment.gamma=0", "augment.noise=0"]),

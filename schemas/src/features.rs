@@ -53,7 +53,7 @@ impl Values<'_> {
     }
 
     /// Copies a row to `target` `[d]`.
-    pub fn row(&self, row: usize, target: &mut [f32]) {
+    pub fn read(&self, row: usize, target: &mut [f32]) {
         let values = row * target.len()..(row + 1) * target.len();
         match self {
             Self::F32(all) => target.copy_from_slice(&all[values]),

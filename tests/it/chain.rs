@@ -99,8 +99,8 @@ fn several_clusterings_reach_the_training_and_the_result_has_one() {
     let drawn: Samples = read_folder(&world.path("run/samples/epoch=0")).unwrap();
     for (row, &id) in after.image_ids().iter().enumerate() {
         let [mut old, mut new] = [vec![0.0; before.dimensions()], vec![0.0; after.dimensions()]];
-        before.values().row(row, &mut old);
-        after.values().row(row, &mut new);
+        before.values().read(row, &mut old);
+        after.values().read(row, &mut new);
         let length = new.iter().map(|value| value * value).sum::<f32>().sqrt();
         assert!((length - 1.0).abs() < 1e-4, "{length}");
         let apart = old.iter().zip(&new).map(|(old, new)| (old - new).abs()).fold(0.0, f32::max);

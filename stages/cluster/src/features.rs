@@ -148,11 +148,7 @@ impl<'a> Features<'a> {
     /// Copies a row into `into` `[d]`, in single precision.
     pub(crate) fn read(&self, row: usize, into: &mut [f32]) {
         let (part, row) = self.locate(row);
-        let range = row * self.dimensions..(row + 1) * self.dimensions;
-        match part.values {
-            Values::F32(values) => into.copy_from_slice(&values[range]),
-            Values::F16(values) => values[range].convert_to_f32_slice(into),
-        }
+        part.values.read(row, into);
     }
 
     /// The squared length of every row `[n]`; reads every value once.

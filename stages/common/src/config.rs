@@ -5,6 +5,7 @@
 
 mod error;
 mod presets;
+mod reads;
 mod resolve;
 mod sections;
 

@@ -33,7 +33,7 @@ pub fn read(folder: &Path, ids: &[ImageId], dimensions: usize) -> Result<Vec<f32
         }
         for (place, id) in table.image_ids().iter().enumerate() {
             let row = row_of.remove(id).ok_or_else(|| other(format!("image {id} is not in the manifest, or twice")))?;
-            table.values().row(place, &mut values[row * dimensions..][..dimensions]);
+            table.values().read(place, &mut values[row * dimensions..][..dimensions]);
         }
     }
     match row_of.keys().min() {
