@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use deepmcat_common::{Config, Run};
 use deepmcat_schemas::Epoch;
+use deepmcat_schemas::files::make_in;
 use deepmcat_schemas::layout::{TEMPORARY, epoch_of};
 
 use crate::plan::{Plan, State};
@@ -99,9 +100,9 @@ pub fn prune(run: &RunFolder, plan: &Plan) -> Result<(), Error> {
 pub fn remove(run: &RunFolder, path: &Path) -> Result<(), Error> {
     // Renamed first: a kill in between leaves a whole table or none.
     let name = path.to_string_lossy().replace('/', "-");
-    let doomed = run.path.join(TEMPORARY).join(name);
-    fs_err::create_dir_all(doomed.parent().unwrap_or(&run.path))?;
-    fs_err::rename(run.path.join(path), &doomed)?;
+    let temporary = run.path.join(TEMPORARY);
+    let doomed = temporary.join(name);
+    make_in(&temporary, || fs_err::rename(run.path.join(path), &doomed))?;
     fs_err::remove_dir_all(&doomed)?;
     Ok(())
 }

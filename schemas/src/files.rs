@@ -34,7 +34,7 @@ pub fn write_atomic(
     let folder = path.parent().unwrap_or(Path::new(""));
     let temporary = temporary_folder(path);
     fs_err::create_dir_all(folder).map_err(io)?;
-    let mut file = temporary_file(&temporary).map_err(io)?;
+    let mut file = make_in(&temporary, || tempfile::NamedTempFile::new_in(&temporary)).map_err(io)?;
     write(file.as_file_mut()).map_err(io)?;
     file.as_file_mut().flush().map_err(io)?;
     // A temporary file is private (0600); a table is as readable as anything else the user makes.
@@ -51,17 +51,22 @@ pub fn write_atomic(
     Ok(())
 }
 
-/// A new file in `folder`, which another writer may remove between its making and the file's.
-fn temporary_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+/// Makes a folder for temporary things and something in it, again if another writer removes the empty folder in
+/// between: there is then no folder to make it in, or one that `create_dir_all` found and then did not.
+///
+/// # Errors
+/// When the folder or what shall be in it cannot be made.
+pub fn make_in<T>(folder: &Path, make: impl Fn() -> std::io::Result<T>) -> std::io::Result<T> {
+    use std::io::ErrorKind::{AlreadyExists, NotFound};
     const TRIES: usize = 1000;
-    for _ in 0..TRIES {
-        fs_err::create_dir_all(folder)?;
-        match tempfile::NamedTempFile::new_in(folder) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+    let once = || fs_err::create_dir_all(folder).and_then(|()| make());
+    for _ in 1..TRIES {
+        match once() {
+            Err(error) if matches!(error.kind(), AlreadyExists | NotFound) => {}
             made => return made,
         }
     }
-    tempfile::NamedTempFile::new_in(folder)
+    once()
 }
 
 /// Makes the names in a folder durable.
@@ -103,6 +108,23 @@ mod tests {
             }
         });
         assert!(!folder.path().join(TEMPORARY).exists());
+    }
+
+    #[test]
+    fn a_move_into_the_temporary_folder_meets_a_writer_that_removes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let temporary = folder.path().join(TEMPORARY);
+        std::thread::scope(|scope| {
+            let path = folder.path().join("table/epoch=0/part-0.parquet");
+            let writer =
+                scope.spawn(move || (0..200).for_each(|_| write_atomic(&path, |file| file.write_all(b"row")).unwrap()));
+            let old = folder.path().join("old");
+            while !writer.is_finished() {
+                fs_err::create_dir(&old).unwrap();
+                make_in(&temporary, || fs_err::rename(&old, temporary.join("old"))).unwrap();
+                fs_err::remove_dir(temporary.join("old")).unwrap();
+            }
+        });
     }
 
     #[test]
