@@ -34,8 +34,9 @@ SETS = {
 # Recipe: preset and what is changed in it. The first is what a user gets; each other takes one thing away.
 RECIPES = {
     "small-data": ("small-data", []),
-    "one network": ("small-data", ["run.networks=1", "run.epochs=40"]),
+    "one network": ("small-data", ["run.networks=1", "run.epochs=40", "run.taught=0"]),
     "equal networks": ("small-data", ["augment.spread=0"]),
+    "no taught network": ("small-data", ["run.networks=3", "run.epochs=120", "run.taught=0"]),
     "no memory": ("small-data", ["embed.memory=0"]),
     "one clustering": ("small-data", ["cluster.clusterings=1"]),
     "new head": ("small-data", ["train.head=new"]),
@@ -124,13 +125,17 @@ class Study:
             common = {"set": name, "seed": seed, "k": k}
             if k == ks[0]:
                 of_run = {"set": name, "seed": seed, "preset": recipe, "epochs": epochs}
-                self.epochs.add({**passes[str(epoch)], **of_run, "epoch": epoch} for epoch in range(epochs))
+                # A taught network clusters before its first epoch only.
+                at = [epoch for epoch in range(epochs) if str(epoch) in passes]
+                self.epochs.add({**passes[str(epoch)], **of_run, "epoch": epoch} for epoch in at)
             yield {**passes["final"], **common, "preset": recipe, "epochs": epochs, "seconds": seconds}
             if recipe == next(iter(RECIPES)):
                 yield {**passes["raw"], **common, "preset": "raw", "epochs": 0}
                 yield {**self.untrained(run, k), **common, "preset": "untrained", "epochs": 0}
             if k == ks[0]:
-                last = passes[str(epochs - 1)]
+                # The last that a network has of its own features: what is taught begins with clean images of others.
+                own = [passes[str(epoch)] for epoch in range(epochs) if str(epoch) in passes]
+                last = [row for row in own if row["nmi_previous"] is not None][-1]
                 yield {**last, **common, "k": last["clusters"], "preset": f"{recipe}+augmented", "epochs": epochs}
 
     def untrained(self, run: pathlib.Path, k: int) -> dict:

@@ -6,7 +6,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use deepmcat_common::Config;
+use clap::ValueEnum;
+use deepmcat_common::{Config, Start};
 use deepmcat_schemas::Epoch;
 use deepmcat_schemas::layout::{MANIFEST, RUN_TOML};
 
@@ -212,15 +213,19 @@ impl Node {
     pub fn effective(&self, config: &Config) -> (&'static str, Config) {
         let mut config = config.clone();
         let flag = |flag: &str| self.args.iter().position(|arg| matches!(arg, Arg::Text(text) if text == flag));
-        let number = |name: &str| match self.args.get(flag(name)? + 1) {
-            Some(Arg::Text(text)) => text.parse().ok(),
+        let value = |name: &str| match self.args.get(flag(name)? + 1) {
+            Some(Arg::Text(text)) => Some(text),
             _ => None,
         };
+        let number = |name: &str| value(name)?.parse().ok();
         config.embed.augment &= flag("--clean").is_none();
         config.cluster.k = number("--k").unwrap_or(config.cluster.k);
         config.cluster.clusterings = number("--clusterings").unwrap_or(config.cluster.clusterings);
+        config.cluster.start =
+            value("--start").and_then(|start| Start::from_str(start, false).ok()).unwrap_or(config.cluster.start);
         config.cluster.redo = number("--redo").unwrap_or(config.cluster.redo);
         config.last.merge = number("--merge-from").unwrap_or_default();
+        config.sample.sure = value("--sure").and_then(|share| share.parse().ok()).unwrap_or(1.0);
         let raw = flag("--raw").is_some();
         (if raw { "raw" } else { self.id.stage.name() }, config)
     }

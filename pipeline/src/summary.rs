@@ -92,7 +92,8 @@ impl Row {
     }
 }
 
-fn mean_loss(run: &RunFolder, epoch: Epoch) -> Option<f64> {
+/// Mean training loss of an epoch, if its table is there.
+pub(crate) fn mean_loss(run: &RunFolder, epoch: Epoch) -> Option<f64> {
     let training: Training = read_folder(&partition(&run.path, "training", epoch)).ok()?;
     let sum: f64 = training.loss.iter().copied().map(f64::from).sum();
     (!training.loss.is_empty()).then(|| sum / training.loss.len() as f64)

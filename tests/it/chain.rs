@@ -147,6 +147,36 @@ fn several_networks_give_one_result_and_a_rerun_of_it_trains_none() {
 }
 
 #[test]
+fn a_taught_network_trains_on_what_is_sure_of_the_clusters_before_it() {
+    let world = World::new();
+    world.small_run();
+    let sets = ["run.epochs=4", "run.networks=2", "run.taught=1", "sample.sure=0.5", "embed.memory=0.5"];
+    let sets: Vec<&str> = sets.iter().flat_map(|&set| ["--set", set]).collect();
+    world.deepmcat(&[&["run", "run"][..], &sets].concat());
+
+    assert_eq!(epochs(&world.path("run/assignments")).unwrap(), [0, 1, 2, 4].map(Epoch));
+    assert_eq!(epochs(&world.path("run/samples")).unwrap(), [0, 1, 2, 3].map(Epoch));
+    let taught: Assignments = read_folder(&world.path("run/assignments/epoch=2")).unwrap();
+    let mut ranks = std::collections::HashMap::new();
+    for (&image, (&cluster, &distance)) in taught.image_id.iter().zip(taught.cluster.iter().zip(&taught.distance)) {
+        let all = || taught.cluster.iter().zip(&taught.distance).filter(|(other, _)| **other == cluster);
+        let nearer = all().filter(|(_, other)| **other < distance).count();
+        ranks.insert(image, (cluster, nearer, all().count()));
+    }
+    for epoch in [2, 3] {
+        let samples: Samples = read_folder(&world.path(&format!("run/samples/epoch={epoch}"))).unwrap();
+        assert_eq!(samples.image_id.len(), taught.image_id.len());
+        for (image, drawn_as) in samples.image_id.iter().zip(&samples.cluster) {
+            let (cluster, nearer, size) = ranks[image];
+            assert!(cluster == *drawn_as && nearer < size.div_ceil(2), "{nearer} of {size} are nearer");
+        }
+    }
+    let last: Metrics = read_folder(&world.path("run/metrics/epoch=4")).unwrap();
+    assert!(last.nmi_previous[0].is_some(), "compared with what it was taught");
+    assert_eq!(world.deepmcat(&["plan", "run"]), "");
+}
+
+#[test]
 fn a_changed_setting_reruns_what_reads_it_and_nothing_else() {
     let world = World::new();
     world.small_run();

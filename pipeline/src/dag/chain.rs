@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use deepmcat_common::{Config, Final, Run};
 use deepmcat_schemas::Epoch;
 use deepmcat_schemas::layout::{MANIFEST, REJECTS, SOURCES};
@@ -27,6 +28,11 @@ fn checkpoint_before(run: &Run, epoch: Epoch) -> PathBuf {
     before(run, epoch).map_or_else(|| initial(epoch.0), |before| at("checkpoints", before))
 }
 
+/// The epoch whose assignments a network trains on at an epoch: those of its first, where it is taught.
+fn labelled(run: &Run, epoch: Epoch) -> Epoch {
+    if run.is_taught(epoch.0) { Epoch(run.network_of(epoch.0).start) } else { epoch }
+}
+
 /// All nodes of a run: each stands after the nodes whose outputs it reads.
 #[must_use]
 pub fn nodes(config: &Config) -> Vec<Node> {
@@ -43,11 +49,17 @@ pub fn nodes(config: &Config) -> Vec<Node> {
     }
     nodes.extend(baseline(config));
     for epoch in (0..run.epochs).map(Epoch) {
-        let [embed, cluster, evaluate] = assign(run, epoch, [checkpoint_before(run, epoch)]);
-        if !remembered(config, epoch) {
-            nodes.push(embed);
+        if labelled(run, epoch) == epoch {
+            let [embed, cluster, evaluate] = if run.is_taught(epoch.0) {
+                of_networks(config, epoch)
+            } else {
+                assign(run, epoch, [checkpoint_before(run, epoch)])
+            };
+            if !remembered(config, epoch) {
+                nodes.push(embed);
+            }
+            nodes.extend([cluster, evaluate]);
         }
-        nodes.extend([cluster, evaluate]);
         nodes.extend(learn(config, epoch));
     }
     nodes.extend(last(config));
@@ -90,10 +102,7 @@ fn baseline(config: &Config) -> [Node; 3] {
 
 /// The pass after the last epoch: its clusters are the result.
 fn last(config: &Config) -> [Node; 3] {
-    let run = &config.run;
-    let ends = run.epochs_of_networks().map(|epochs| at("checkpoints", Epoch(epochs.end - 1)));
-    let [embed, cluster, evaluate] = assign(run, Epoch(run.epochs), ends);
-    let embed = if config.last.augment { embed } else { embed.flag("--clean") };
+    let [embed, cluster, evaluate] = of_networks(config, Epoch(config.run.epochs));
     let Final { k, merge, .. } = config.last;
     let mut cluster = as_last(config, cluster);
     // The baseline is left as plain k-means: merging is part of what it stands beside.
@@ -104,14 +113,26 @@ fn last(config: &Config) -> [Node; 3] {
     [embed, cluster, evaluate]
 }
 
+/// embed -> cluster -> evaluate by all networks that have ended before an epoch, together.
+fn of_networks(config: &Config, epoch: Epoch) -> [Node; 3] {
+    let networks = config.run.epochs_of_networks().take_while(|epochs| epochs.end <= epoch.0);
+    let ends = networks.map(|epochs| at("checkpoints", Epoch(epochs.end - 1)));
+    let [embed, cluster, evaluate] = assign(&config.run, epoch, ends);
+    [if config.last.augment { embed } else { embed.flag("--clean") }, cluster, evaluate]
+}
+
 /// k-means with the settings of the pass after the last epoch.
 fn as_last(config: &Config, mut node: Node) -> Node {
-    let Final { k, redo, .. } = config.last;
+    let Final { k, start, redo, .. } = config.last;
     if k != 0 {
         node = node.flag("--k").flag(&k.to_string());
     }
     // What no training follows needs no further pseudo-labels.
-    node.flag("--clusterings").flag("1").flag("--redo").flag(&redo.to_string())
+    node = node.flag("--clusterings").flag("1").flag("--redo").flag(&redo.to_string());
+    match start.to_possible_value() {
+        Some(name) if start != config.cluster.start => node.flag("--start").flag(name.get_name()),
+        _ => node,
+    }
 }
 
 /// embed -> cluster -> evaluate of one epoch, or of the pass after the last, by the networks of some checkpoints.
@@ -127,7 +148,7 @@ fn assign(run: &Run, epoch: Epoch, weights: impl IntoIterator<Item = PathBuf>) -
         .reads_dataset()
         .reads("--assignments", at("assignments", epoch))
         .reads("--clusters", at("clusters", epoch));
-    if let Some(before) = before(run, epoch) {
+    if let Some(before) = before(run, epoch).map(|before| labelled(run, before)) {
         cluster = cluster.reads("--previous", at("assignments", before));
         evaluate = evaluate.reads("--previous", at("assignments", before));
     }
@@ -141,7 +162,7 @@ fn assign(run: &Run, epoch: Epoch, weights: impl IntoIterator<Item = PathBuf>) -
 /// Whether the features of an epoch come from the training of the one before, and not from embedding.
 fn remembered(config: &Config, epoch: Epoch) -> bool {
     let run = &config.run;
-    config.embed.memory > 0.0 && epoch.0 < run.epochs && before(run, epoch).is_some()
+    config.embed.memory > 0.0 && epoch.0 < run.epochs && !run.is_taught(epoch.0) && before(run, epoch).is_some()
 }
 
 /// sample -> train of one epoch.
@@ -159,13 +180,11 @@ fn learn(config: &Config, epoch: Epoch) -> [Node; 2] {
     if remembered(config, next) {
         train = train.reads("--features", at("features", epoch)).writes("--next-features", at("features", next));
     }
-    [
-        node(Stage::Sample)
-            .reads("--assignments", at("assignments", epoch))
-            .epoch(epoch)
-            .writes("--out", at("samples", epoch)),
-        train,
-    ]
+    let mut sample = node(Stage::Sample).reads("--assignments", at("assignments", labelled(&config.run, epoch)));
+    if config.run.is_taught(epoch.0) && config.sample.sure < 1.0 {
+        sample = sample.flag("--sure").flag(&config.sample.sure.to_string());
+    }
+    [sample.epoch(epoch).writes("--out", at("samples", epoch)), train]
 }
 
 #[cfg(test)]
@@ -198,6 +217,8 @@ pub(super) mod tests {
         assert!(line(&fewer, "cluster@2").contains("--k 5 --clusterings 1 --redo 1 --merge-from 80"));
         assert!(line(&["final.merge=2", "cluster.k=40"], "cluster@2").contains("--merge-from 80"));
         assert!(!line(&fewer, "cluster@1").contains("--merge-from"));
+        assert!(line(&["final.start=spread"], "cluster@2").ends_with("--start spread"));
+        assert!(!line(&["final.start=spread"], "cluster@1").contains("--start"));
         assert!(!line(&fewer, "cluster@raw").contains("--merge-from"));
         for same in [["final.merge=1", "final.k=0"], ["final.merge=0", "final.k=5"]] {
             assert!(!line(&same, "cluster@2").contains("--merge-from"), "{same:?}");
@@ -238,6 +259,29 @@ pub(super) mod tests {
         assert!(line(&nodes, "cluster@1").contains("--features r/features/epoch=1 "));
         // What follows the last epoch of a network embeds.
         assert!(!line(&nodes, "train@1").contains("features") && !line(&nodes, "train@3").contains("features"));
+    }
+
+    #[test]
+    fn a_taught_network_trains_on_the_clusters_of_those_before_it() {
+        let sets = ["run.epochs=6", "run.networks=3", "run.taught=1", "sample.sure=0.5", "embed.memory=0.5"];
+        let nodes = graph_with(&sets);
+        let line = |name: &str| line(&nodes, name);
+        let embed = line("embed@4");
+        assert!(embed.contains("--weights r/checkpoints/epoch=1 --weights r/checkpoints/epoch=3 --epoch 4"), "{embed}");
+        assert!(embed.ends_with("--clean") && !line("cluster@4").contains("--previous"));
+        assert!(line("train@4").contains("--weights r/checkpoints/initial-4 "));
+        // One set of pseudo-labels for all its epochs, and no features of its own.
+        let names: Vec<String> = nodes.iter().map(|node| node.id.to_string()).collect();
+        assert!(["embed@5", "cluster@5", "evaluate@5"].iter().all(|absent| !names.iter().any(|name| name == absent)));
+        for epoch in [4, 5] {
+            let sample = line(&format!("sample@{epoch}"));
+            assert!(sample.contains("--assignments r/assignments/epoch=4 --sure 0.5 "), "{sample}");
+            assert!(!line(&format!("train@{epoch}")).contains("features"));
+        }
+        assert!(!line("sample@3").contains("--sure"));
+        assert!(line("cluster@6").contains("--previous r/assignments/epoch=4"));
+        assert!(line("evaluate@6").contains("--previous r/assignments/epoch=4"));
+        assert!(line("embed@6").contains("--weights r/checkpoints/epoch=3 --weights r/checkpoints/epoch=5 "));
     }
 
     #[test]

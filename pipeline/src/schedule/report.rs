@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::dag::{Node, Pass, Stage};
 use crate::plan::{Plan, State};
-use crate::summary::Row;
+use crate::summary::{Row, mean_loss};
 use crate::{RunFolder, health};
 
 pub(super) struct Report {
@@ -62,6 +62,11 @@ impl Report {
                         tracing::warn!("epoch {epoch}: {warning}");
                     }
                 }
+            }
+            // Its pseudo-labels stay, so there is nothing else to tell.
+            (Stage::Train, Pass::Epoch(epoch)) if run.config.run.is_taught(epoch.0) => {
+                let loss = mean_loss(run, epoch).map_or_else(String::new, |loss| format!(", mean loss {loss:.3}"));
+                tracing::info!("epoch {epoch}/{}: taught by the networks before{loss}, {left}", run.config.run.epochs);
             }
             _ => {}
         });

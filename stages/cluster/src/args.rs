@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use deepmcat_common::CommonArgs;
+use deepmcat_common::{CommonArgs, Start};
 use deepmcat_schemas::Epoch;
 
 /// Groups features by exact k-means and numbers the clusters as the epoch before did.
@@ -37,6 +37,9 @@ pub struct Args {
     /// Clusterings, of which the first is the assignment [default: cluster.clusterings of the configuration]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub clusterings: Option<u32>,
+    /// Where k-means starts [default: cluster.start of the configuration]
+    #[arg(long, value_name = "WHERE")]
+    pub start: Option<Start>,
     /// Starts, of which the best counts [default: cluster.redo of the configuration]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub redo: Option<u32>,

@@ -40,6 +40,7 @@ pub fn run(args: Args) -> Result<(), Error> {
     // Into the configuration, so that the tables' stamp covers them.
     config.cluster.k = args.k.unwrap_or(config.cluster.k);
     config.cluster.clusterings = args.clusterings.unwrap_or(config.cluster.clusterings);
+    config.cluster.start = args.start.unwrap_or(config.cluster.start);
     config.cluster.redo = args.redo.unwrap_or(config.cluster.redo);
     config.last.merge = args.merge_from.unwrap_or_default();
     let device = Compute::start(&config.compute)?.device;

@@ -16,6 +16,9 @@ pub struct Args {
     /// Assignments of this epoch: a folder of part-N.parquet
     #[arg(long)]
     pub assignments: PathBuf,
+    /// Draw only from this share of each cluster's images, those nearest to its centroid [default: all]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub sure: Option<f64>,
     /// The epoch: draws depend on it
     #[arg(long)]
     pub epoch: Epoch,
@@ -25,6 +28,11 @@ pub struct Args {
     /// Configuration and verbosity.
     #[command(flatten)]
     pub common: CommonArgs,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let expected = || format!("a number above 0, at most 1, not `{text}`");
+    text.parse().ok().filter(|share| *share > 0.0 && *share <= 1.0).ok_or_else(expected)
 }
 
 impl AsRef<CommonArgs> for Args {

@@ -17,7 +17,9 @@ use deepmcat_schemas::{Assignments, PART_0, read_folder, write_table};
 /// When the assignments are absent, empty or no assignments, or the table cannot be written.
 pub fn run(args: Args) -> Result<(), Error> {
     let mut timings = Timings::new();
-    let config = args.common.config()?;
+    let mut config = args.common.config()?;
+    // Into the configuration, so that the table's stamp covers it.
+    config.sample.sure = args.sure.unwrap_or(1.0);
     let assignments: Assignments = read_folder(&args.assignments)?;
     if assignments.image_id.is_empty() {
         return Err(Error::Empty { path: args.assignments });

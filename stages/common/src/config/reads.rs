@@ -60,6 +60,8 @@ impl Config {
     fn reads(&self, stage: &str, section: &str, name: &str) -> bool {
         let connected = self.network.features == FeatureLayer::Fc;
         match name {
+            // In effect where a node or a command line says so: the others have it at 1.
+            "sample.sure" => self.sample.sure < 1.0,
             // How fast, not which.
             "compute.threads" => false,
             // One process computes what it did before there was the setting.

@@ -186,6 +186,7 @@ mod tests {
             ("run.seed", "2", "ingest pack init embed raw cluster sample train evaluate"),
             ("run.epochs", "3", ""),
             ("run.networks", "2", ""), // of their nodes
+            ("run.taught", "1", ""),   // of its nodes
             ("ingest.rules", "ukbb", "ingest"),
             ("ingest.frames", "all", "ingest"),
             ("ingest.bits", "16", "ingest"),
@@ -217,6 +218,7 @@ mod tests {
             ("cluster.tolerance", "0.1", "cluster"),
             ("sample.uniform", "false", "sample"),
             ("sample.least", "2400", "sample"),
+            ("sample.sure", "0.5", "sample"), // of the node that has it
             ("train.batch", "32", "train"),
             ("train.rate", "0.1", "train"),
             ("train.schedule", "cosine", "train"),
@@ -227,6 +229,7 @@ mod tests {
             ("final.augment", "true", ""), // a flag of one node
             ("final.k", "24", ""),
             ("final.merge", "2", "cluster"), // of the node that merges
+            ("final.start", "spread", ""),
             ("final.redo", "2", ""),
             ("compute.device", "cuda", "embed cluster train"),
             ("compute.precision", "bfloat16", "embed cluster train"),
@@ -243,7 +246,9 @@ mod tests {
         ];
         let (plain, document) = set(&[]).unwrap();
         for (name, value, expected) in cases {
-            let changed = set(&[&format!("{name}={value}")]).unwrap().0;
+            // One network has no other to learn from.
+            let needs = if name == "run.taught" { "run.networks=2" } else { "run.networks=1" };
+            let changed = set(&[needs, &format!("{name}={value}")]).unwrap().0;
             assert_ne!(changed, plain, "{name}");
             let rerun = STAGES.iter().filter(|stage| plain.settings_of(stage) != changed.settings_of(stage));
             assert_eq!(rerun.copied().collect::<Vec<_>>().join(" "), expected, "{name}");

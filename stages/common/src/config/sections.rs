@@ -32,6 +32,8 @@ section! {
         epochs: u32,
         /// Networks, trained one after another.
         networks: u32,
+        /// How many of them, the last ones, take their pseudo-labels from those before them.
+        taught: u32,
     }
 }
 
@@ -48,6 +50,13 @@ impl Run {
     pub fn network_of(&self, epoch: u32) -> Range<u32> {
         let mut networks = self.epochs_of_networks();
         networks.find(|epochs| epochs.end > epoch.min(self.epochs.saturating_sub(1))).unwrap_or(0..self.epochs)
+    }
+
+    /// Whether the network that is trained at an epoch takes its pseudo-labels from those before it.
+    #[must_use]
+    pub fn is_taught(&self, epoch: u32) -> bool {
+        let own = self.networks.saturating_sub(self.taught) as usize;
+        self.epochs_of_networks().skip(own).any(|epochs| epochs.contains(&epoch))
     }
 }
 
@@ -156,6 +165,8 @@ section! {
         uniform: bool,
         /// Draws of an epoch at least.
         least: u32,
+        /// Share of each cluster's images, those nearest to its centroid, that a network which is taught trains on.
+        sure: f64,
     }
 }
 section! {
@@ -186,6 +197,8 @@ section! {
         k: u32,
         /// k-means there with so many times the clusters of the training, which are merged along neighbours; 0: none are.
         merge: u32,
+        /// Where k-means starts there.
+        start: Start,
         /// Starts of k-means there, of which the best counts.
         redo: u32,
     }
@@ -251,7 +264,7 @@ pub enum FeatureLayer {
 }
 
 /// Where k-means starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Start {
     /// At k images drawn at random.
@@ -392,6 +405,14 @@ impl Config {
             "at least 1, and an epoch for each",
             self.run.networks.to_string(),
         )?;
+        must(
+            self.run.taught < self.run.networks,
+            "run.taught",
+            "fewer than run.networks: one at least learns by itself",
+            self.run.taught.to_string(),
+        )?;
+        let sure = self.sample.sure;
+        must(sure > 0.0 && sure <= 1.0, "sample.sure", "above 0, at most 1", sure.to_string())?;
         let p = &self.pipeline;
         must(p.jobs > 0, "pipeline.jobs", "at least 1", p.jobs.to_string())?;
         must((1..=1024).contains(&p.shards), "pipeline.shards", "1 to 1024", p.shards.to_string())?;
