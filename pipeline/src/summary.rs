@@ -99,12 +99,12 @@ pub(crate) fn mean_loss(run: &RunFolder, epoch: Epoch) -> Option<f64> {
     (!training.loss.is_empty()).then(|| sum / training.loss.len() as f64)
 }
 
-/// All rows there are: the baseline, then the epochs in order.
+/// All rows there are: the baseline, then the epochs in order. Tables of epochs that the run no longer evaluates, since
+/// its settings were changed, are not its own.
 #[must_use]
 pub fn rows(run: &RunFolder, plan: &Plan) -> Vec<Row> {
-    let mut passes = vec![Pass::Raw];
-    passes.extend((0..=run.config.run.epochs).map(|epoch| Pass::Epoch(Epoch(epoch))));
-    passes.into_iter().filter_map(|pass| Row::read(run, plan, pass)).collect()
+    let evaluated = plan.nodes.iter().filter(|node| node.id.stage == Stage::Evaluate);
+    evaluated.filter_map(|node| Row::read(run, plan, node.id.pass)).collect()
 }
 
 /// The rows as an aligned table.

@@ -152,9 +152,15 @@ fn a_taught_network_trains_on_what_is_sure_of_the_clusters_before_it() {
     world.small_run();
     let sets = ["run.epochs=4", "run.networks=2", "run.taught=1", "sample.sure=0.5", "embed.memory=0.5"];
     let sets: Vec<&str> = sets.iter().flat_map(|&set| ["--set", set]).collect();
+    // The second network learns by itself first, then anew from the other.
+    world.deepmcat(&[&["run", "run"][..], &sets, &["--set", "run.taught=0"]].concat());
     world.deepmcat(&[&["run", "run"][..], &sets].concat());
 
-    assert_eq!(epochs(&world.path("run/assignments")).unwrap(), [0, 1, 2, 4].map(Epoch));
+    // Its later epochs have no assignments; those of the run before are not told as this one's.
+    let status: serde_json::Value = serde_json::from_str(&world.deepmcat(&["status", "run", "--json"])).unwrap();
+    let passes: Vec<&str> =
+        status["metrics"].as_array().unwrap().iter().map(|row| row["pass"].as_str().unwrap()).collect();
+    assert_eq!(passes, ["raw", "0", "1", "2", "final"]);
     assert_eq!(epochs(&world.path("run/samples")).unwrap(), [0, 1, 2, 3].map(Epoch));
     let taught: Assignments = read_folder(&world.path("run/assignments/epoch=2")).unwrap();
     let mut ranks = std::collections::HashMap::new();

@@ -16,7 +16,7 @@ use rand::seq::SliceRandom;
 /// With `settings.uniform`, every non-empty cluster gives floor(n / clusters) + 1 images, without replacement where it has
 /// more than that, else with replacement; the shuffled draw is cut to n. Of several clusterings each gives its share of
 /// the n, uniform over its own clusters. Otherwise every image comes equally often, up to one. With `settings.sure` below
-/// 1 all are drawn from the images that are [`nearest`] to their centroids.
+/// 1 all are drawn from the images that are nearest to their centroids.
 #[must_use]
 pub fn draw(assignments: &Assignments, settings: &Sample, seed: u64, epoch: Epoch) -> Samples {
     let images = assignments.image_id.len();
