@@ -110,8 +110,12 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Remove features and checkpoints that retention does not keep and no node still needs; says what, removes nothing
-    #[command(after_help = "Example: deepmcat gc runs/study --delete\nA run removes them by itself as it goes on.")]
+    /// Remove features and checkpoints that retention does not keep and no node still needs, and epochs that the settings
+    /// as they are now do not write; says what, removes nothing
+    #[command(
+        after_help = "Example: deepmcat gc runs/study --delete\nA run removes by itself what retention does not keep; \
+        epochs of earlier settings stay, so that it can go back to them."
+    )]
     Gc {
         /// The run folder
         run: PathBuf,

@@ -1,14 +1,16 @@
-//! What is large is kept for some epochs only: features and checkpoints.
+//! What is large is kept for some epochs only: features and checkpoints. What an earlier chain of the run left stays until
+//! it is asked to go.
 //!
 //! Receipts stay, with the hashes of what was removed, so fingerprints still hold; a node that needs a removed
 //! table makes the runner compute it again.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use deepmcat_common::{Config, Run};
 use deepmcat_schemas::Epoch;
 use deepmcat_schemas::files::make_in;
-use deepmcat_schemas::layout::{TEMPORARY, epoch_of};
+use deepmcat_schemas::layout::{TEMPORARY, epoch_of, epochs, partition};
 
 use crate::plan::{Plan, State};
 use crate::{Error, RunFolder};
@@ -43,6 +45,24 @@ pub fn removable(run: &RunFolder, plan: &Plan) -> Vec<PathBuf> {
         folders.extend(old.map(|(path, _)| path).filter(|&path| run.path.join(path).exists() && !read(path)).cloned());
     }
     folders
+}
+
+/// The folders of epochs, relative to the run, that no node writes any more since the settings were changed. Whoever reads
+/// a whole table reads them too.
+///
+/// # Errors
+/// When a table's folder cannot be listed.
+pub fn strays(run: &RunFolder, plan: &Plan) -> Result<Vec<PathBuf>, Error> {
+    let outputs = || plan.nodes.iter().flat_map(|node| &node.outputs);
+    let written: BTreeSet<&Path> = outputs().map(PathBuf::as_path).collect();
+    let tables: BTreeSet<&str> =
+        outputs().filter(|path| epoch_of(path).is_some()).filter_map(|path| path.parent()?.to_str()).collect();
+    let mut folders = Vec::new();
+    for table in tables {
+        let there = epochs(&run.path.join(table))?.into_iter().map(|epoch| partition(Path::new(""), table, epoch));
+        folders.extend(there.filter(|folder| !written.contains(folder.as_path())));
+    }
+    Ok(folders)
 }
 
 /// What is kept at the end of a run.

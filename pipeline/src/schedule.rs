@@ -15,7 +15,7 @@ use crate::hashes::Hashes;
 use crate::lock::Lock;
 use crate::plan::{Plan, State};
 use crate::receipt::Receipt;
-use crate::retention::prune;
+use crate::retention::{prune, strays};
 use crate::select::Selection;
 use crate::stop::Stop;
 use crate::summary::Row;
@@ -53,6 +53,13 @@ pub fn run(run: &RunFolder, options: &Options) -> Result<(usize, Plan), Error> {
     let events = Events::open(&run.path)?;
     let mut plan = Plan::of(run, &hashes, &options.selection)?;
     not_collapsed(run, &plan)?;
+    if let strays @ 1.. = strays(run, &plan)?.len() {
+        tracing::warn!(
+            "{strays} folders of epochs are of earlier settings and no longer of this run; queries of whole tables read \
+             them: deepmcat gc {} lists them, --delete removes them",
+            run.path.display()
+        );
+    }
     hashes.save()?;
     let outcome = Scheduler::new(run, &hashes, &events, &stop, &mut plan, options).work();
     // The run's own outcome counts more than what fails after it; on a full disk, sweeping makes room for the rest.

@@ -156,11 +156,14 @@ fn a_taught_network_trains_on_what_is_sure_of_the_clusters_before_it() {
     world.deepmcat(&[&["run", "run"][..], &sets, &["--set", "run.taught=0"]].concat());
     world.deepmcat(&[&["run", "run"][..], &sets].concat());
 
-    // Its later epochs have no assignments; those of the run before are not told as this one's.
+    // Its later epochs have no assignments; those of the run before are not told as this one's, and may go.
+    assert_eq!(epochs(&world.path("run/assignments")).unwrap(), [0, 1, 2, 3, 4].map(Epoch));
     let status: serde_json::Value = serde_json::from_str(&world.deepmcat(&["status", "run", "--json"])).unwrap();
     let passes: Vec<&str> =
         status["metrics"].as_array().unwrap().iter().map(|row| row["pass"].as_str().unwrap()).collect();
     assert_eq!(passes, ["raw", "0", "1", "2", "final"]);
+    world.deepmcat(&["gc", "run", "--delete"]);
+    assert_eq!(epochs(&world.path("run/assignments")).unwrap(), [0, 1, 2, 4].map(Epoch));
     assert_eq!(epochs(&world.path("run/samples")).unwrap(), [0, 1, 2, 3].map(Epoch));
     let taught: Assignments = read_folder(&world.path("run/assignments/epoch=2")).unwrap();
     let mut ranks = std::collections::HashMap::new();

@@ -1,4 +1,4 @@
-//! `deepmcat gc`: what retention does not keep. A dry run unless told otherwise.
+//! `deepmcat gc`: what retention does not keep, and what no setting writes any more. A dry run unless told otherwise.
 
 use std::path::Path;
 
@@ -8,18 +8,21 @@ use super::explain::{print, print_json};
 use crate::hashes::Hashes;
 use crate::lock::Lock;
 use crate::plan::Plan;
-use crate::retention::{removable, remove, size};
+use crate::retention::{removable, remove, size, strays};
 use crate::select::Selection;
 use crate::{Error, RunFolder};
 
-/// Lists, and with `delete` removes, what no policy keeps and no node still to be run reads.
+/// Lists, and with `delete` removes, what no policy keeps and no node still to be run reads, and epochs of earlier settings.
 pub(super) fn gc(path: &Path, delete: bool, as_json: bool) -> Result<(), Error> {
     let run = RunFolder::open(path)?;
     // A runner at work decides for itself.
     let _lock = if delete { Some(Lock::take(&run.path)?) } else { None };
     let plan = Plan::of(&run, &Hashes::open(&run.path, false), &Selection::default())?;
-    let folders: Vec<_> =
-        removable(&run, &plan).into_iter().map(|folder| (size(&run.path.join(&folder)), folder)).collect();
+    let folders: Vec<_> = [removable(&run, &plan), strays(&run, &plan)?]
+        .into_iter()
+        .flatten()
+        .map(|folder| (size(&run.path.join(&folder)), folder))
+        .collect();
     let bytes: u64 = folders.iter().map(|(bytes, _)| bytes).sum();
     if delete {
         for (_, folder) in &folders {

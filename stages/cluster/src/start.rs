@@ -10,6 +10,7 @@ use deepmcat_schemas::{Assignments, ImageId};
 use rand::RngExt;
 use rayon::prelude::*;
 
+use crate::bounds::squared_distance;
 use crate::features::Features;
 use crate::{Centroids, Parameters};
 
@@ -82,10 +83,8 @@ pub fn spread_rows(features: &Features<'_>, parameters: &Parameters, attempt: u3
 /// Squared distances `[n]` to the nearest of the rows drawn before, `nearest`, and `row`.
 fn closer(features: &Features<'_>, row: usize, nearest: &[f32]) -> Vec<f32> {
     let centre = from_rows(features, &[row]);
-    let distance = |values: &mut Vec<f32>, (other, &before): (usize, &f32)| {
-        features.read(other, values);
-        let squares = values.iter().zip(centre.row(0)).map(|(a, b)| (a - b) * (a - b));
-        before.min(squares.sum())
+    let distance = |buffer: &mut Vec<f32>, (other, &before): (usize, &f32)| {
+        before.min(squared_distance(features.row(other, buffer), centre.row(0)))
     };
     nearest.par_iter().enumerate().map_init(|| vec![0.0; features.dimensions()], distance).collect()
 }
