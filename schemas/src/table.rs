@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::builder::{Float32Builder, ListBuilder, UInt32Builder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, UInt32Type, UInt64Type};
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Float32Array, Float64Array, RecordBatch, StringArray, UInt32Array, UInt64Array,
+    Array, ArrayRef, BooleanArray, Float32Array, Float64Array, ListArray, RecordBatch, StringArray, UInt32Array,
+    UInt64Array,
 };
+use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, Field, Schema};
 
 use crate::{ClusterId, Epoch, ImageId, SchemaError};
@@ -157,48 +158,29 @@ impl Cell for Option<String> {
     }
 }
 
-/// A vector per row, for example a centroid `[d]`.
-impl Cell for Vec<f32> {
+/// A list per row, for example a centroid `[d]`.
+impl<I: Cell + Clone> Cell for Vec<I> {
     fn data_type() -> DataType {
-        DataType::List(Arc::new(Field::new("item", DataType::Float32, false)))
+        DataType::List(item::<I>())
     }
     fn to_array(cells: &[Self]) -> ArrayRef {
-        let item = Field::new("item", DataType::Float32, false);
-        let mut builder = ListBuilder::new(Float32Builder::new()).with_field(item);
-        for cell in cells {
-            builder.values().append_slice(cell);
-            builder.append(true);
-        }
-        Arc::new(builder.finish())
+        let offsets = OffsetBuffer::from_lengths(cells.iter().map(Vec::len));
+        Arc::new(ListArray::new(item::<I>(), offsets, I::to_array(&cells.concat()), None))
     }
     fn append(array: &dyn Array, into: &mut Vec<Self>) {
         for row in array.as_list::<i32>().iter() {
-            into.push(row.map(|row| row.as_primitive::<Float32Type>().values().to_vec()).unwrap_or_default());
+            let mut cell = Vec::new();
+            if let Some(row) = row {
+                I::append(row.as_ref(), &mut cell);
+            }
+            into.push(cell);
         }
     }
 }
 
-/// Clusters per row, for example one of each clustering.
-impl Cell for Vec<ClusterId> {
-    fn data_type() -> DataType {
-        DataType::List(Arc::new(Field::new("item", DataType::UInt32, false)))
-    }
-    fn to_array(cells: &[Self]) -> ArrayRef {
-        let item = Field::new("item", DataType::UInt32, false);
-        let mut builder = ListBuilder::new(UInt32Builder::new()).with_field(item);
-        for cell in cells {
-            cell.iter().for_each(|cluster| builder.values().append_value(cluster.0));
-            builder.append(true);
-        }
-        Arc::new(builder.finish())
-    }
-    fn append(array: &dyn Array, into: &mut Vec<Self>) {
-        for row in array.as_list::<i32>().iter() {
-            let clusters =
-                |row: ArrayRef| row.as_primitive::<UInt32Type>().values().iter().copied().map(ClusterId).collect();
-            into.push(row.map(clusters).unwrap_or_default());
-        }
-    }
+/// The field of a list's items.
+fn item<I: Cell>() -> Arc<Field> {
+    Arc::new(Field::new("item", I::data_type(), I::NULLABLE))
 }
 
 /// Finds a column of a batch and appends its cells, checking name, type and nulls.
