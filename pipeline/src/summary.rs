@@ -7,7 +7,7 @@ use deepmcat_schemas::{Epoch, Metrics, Training, read_folder};
 use serde::Serialize;
 
 use crate::RunFolder;
-use crate::dag::{Pass, Stage};
+use crate::dag::{NodeId, Pass, Stage};
 use crate::plan::Plan;
 
 /// The figures of one pass.
@@ -54,8 +54,10 @@ impl Row {
             .filter(|(node, _)| node.id.pass == pass && node.id.stage != Stage::Evaluate)
             .filter_map(|(_, receipt)| Some(receipt.as_ref()?.seconds))
             .sum();
+        // The last pass may have the table of a training that the run no longer does.
+        let trains = plan.nodes.iter().any(|node| node.id == NodeId { stage: Stage::Train, pass });
         let loss = match pass {
-            Pass::Epoch(epoch) => mean_loss(run, epoch),
+            Pass::Epoch(epoch) if trains => mean_loss(run, epoch),
             _ => None,
         };
         Some(Self {

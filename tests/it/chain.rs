@@ -244,6 +244,12 @@ fn more_epochs_go_on_from_the_last() {
     assert_eq!(epochs(&run.join("assignments")).unwrap(), [0, 1, 2, 3].map(Epoch));
     let path = std::path::Path::new("samples/epoch=1/part-0.parquet");
     assert_eq!(first.get(path), tables(&run).get(path));
+    // And back: the training of the epoch that now is the result is not told as its own.
+    world.deepmcat(&["run", "run", "--set", "run.epochs=2"]);
+    let status: serde_json::Value = serde_json::from_str(&world.deepmcat(&["status", "run", "--json"])).unwrap();
+    let last = status["metrics"].as_array().unwrap().last().unwrap();
+    assert!(last["pass"] == "final" && last["loss"].is_null(), "{last}");
+    assert!(world.deepmcat(&["gc", "run"]).contains("training/epoch=2"));
 }
 
 #[test]
