@@ -41,7 +41,7 @@ def curves(axes, epochs, sets, panels):
             points = sorted(point for point in points if point[1] is not None)
             axis.plot(*zip(*points), color=f"C{number}", linewidth=1.2, label=name)
         axis.set_title(title, fontsize=9)
-        axis.set_xlabel("epoch", fontsize=8)
+        axis.set_xlabel("epoch (networks one after another)", fontsize=8)
         axis.set_ylim(bottom=0, top=None if field == "seconds" else 1)
 
 
