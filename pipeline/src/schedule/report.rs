@@ -15,6 +15,8 @@ pub(super) struct Report {
     bar: ProgressBar,
     running: Vec<String>,
     start: Instant,
+    /// Seconds of the nodes that ended since, side by side or not; `evaluate` left out.
+    spent: f64,
 }
 
 impl Report {
@@ -29,7 +31,7 @@ impl Report {
         if todo + waits > 0 {
             tracing::info!("{}: {} nodes to run, {done} done", run.path.display(), todo + waits);
         }
-        Self { bar, running: Vec::new(), start: Instant::now() }
+        Self { bar, running: Vec::new(), start: Instant::now(), spent: 0.0 }
     }
 
     pub(super) fn started(&mut self, node: &Node) {
@@ -44,9 +46,14 @@ impl Report {
         self.running.retain(|name| *name != node.id.to_string());
         let done = plan.states.iter().filter(|state| **state == State::Done).count();
         self.bar.set_position(done as u64);
-        let left = time_left(plan);
-        self.bar.set_message(format!("{left}  {}", self.running.join(", ")));
         let seconds = plan.receipts[place].as_ref().map_or(0.0, |receipt| receipt.seconds);
+        if node.id.stage != Stage::Evaluate {
+            self.spent += seconds;
+        }
+        let left = nodes_left(plan).map(|left| wall(left, self.spent, self.start.elapsed().as_secs_f64()));
+        let left = left
+            .map_or_else(|| "time left not known yet".to_owned(), |seconds| format!("{} left", human_seconds(seconds)));
+        self.bar.set_message(format!("{left}  {}", self.running.join(", ")));
         tracing::debug!("{} done in {seconds:.1} s", node.id);
         self.say(|| match (node.id.stage, node.id.pass) {
             (Stage::Ingest, _) => tracing::info!("ingest done in {seconds:.1} s"),
@@ -83,8 +90,9 @@ impl Report {
     }
 }
 
-/// `12 min left`: for each stage the mean seconds of its nodes so far times the nodes left. `evaluate` runs beside.
-fn time_left(plan: &Plan) -> String {
+/// Seconds of the nodes that are left, one after another: for each stage the mean of its nodes so far. `None` where a stage
+/// has none yet. `evaluate` runs beside.
+fn nodes_left(plan: &Plan) -> Option<f64> {
     let mut seconds: BTreeMap<Stage, (f64, usize, usize)> = BTreeMap::new();
     for (place, node) in plan.nodes.iter().enumerate().filter(|(_, node)| node.id.stage != Stage::Evaluate) {
         let entry = seconds.entry(node.id.stage).or_default();
@@ -96,14 +104,14 @@ fn time_left(plan: &Plan) -> String {
             _ => entry.2 += 1,
         }
     }
-    let mut total = 0.0;
-    for (sum, done, left) in seconds.into_values().filter(|(_, _, left)| *left > 0) {
-        if done == 0 {
-            return "time left not known yet".to_owned();
-        }
-        total += sum / done as f64 * left as f64;
-    }
-    format!("{} left", human_seconds(total))
+    let open = seconds.into_values().filter(|(_, _, left)| *left > 0);
+    open.map(|(sum, done, left)| (done > 0).then(|| sum / done as f64 * left as f64)).sum()
+}
+
+/// The time that nodes of so many seconds will take, where those of `spent` seconds took `elapsed`: nodes that run side by
+/// side take longer each, and less time together.
+fn wall(seconds: f64, spent: f64, elapsed: f64) -> f64 {
+    if spent > 0.0 { seconds * elapsed / spent } else { seconds }
 }
 
 /// `45 s`, `12 min`, `3 h 20 min`.
@@ -118,6 +126,13 @@ fn human_seconds(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn networks_side_by_side_take_half_the_sum_of_their_nodes() {
+        // Two at a time: 200 seconds of nodes in 100.
+        assert_eq!(super::wall(1200.0, 200.0, 100.0), 600.0);
+        assert_eq!(super::wall(1200.0, 0.0, 1.0), 1200.0);
+    }
+
     #[test]
     fn durations_read_well() {
         let texts = [12.4, 89.0, 130.0, 7260.0].map(super::human_seconds);
