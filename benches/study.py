@@ -65,6 +65,12 @@ def with_set(changes):
     return [word for change in changes for word in ("--set", change)]
 
 
+def node_seconds(run: pathlib.Path) -> float:
+    """Seconds of every node of the chain, once; a taught network's epochs have no row in `status`."""
+    receipts = [path for path in (run / "receipts").glob("*@*.json") if not path.name.startswith("evaluate")]
+    return sum(json.loads(path.read_text())["seconds"] for path in receipts if "@raw" not in path.name)
+
+
 class Table:
     """A CSV file with one row for each value of its key, written after each new row."""
 
@@ -138,8 +144,7 @@ class Study:
             status = json.loads(self.call("status", run, "--json"))
             passes = {row["pass"]: row for row in status["metrics"]}
             epochs = status["epochs"]
-            # Every node's time, once: what the user waited for the result.
-            seconds = sum(row["seconds"] or 0 for row in status["metrics"] if row["pass"] != "raw")
+            seconds = node_seconds(run)
             common = {"set": name, "seed": seed, "k": k}
             if k == ks[0]:
                 of_run = {"set": name, "seed": seed, "preset": recipe, "epochs": epochs}
