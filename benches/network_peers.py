@@ -4,10 +4,11 @@
 
 RUN (default runs/demo) gives the images, the order of its first epoch and its settings; --set changes settings for all.
 The peer is the same network with the same batches. `from memory` has every image in memory as the network takes it, in
-the memory format that oneDNN likes and without augmentation: what ours would reach if augmentation and reading cost
-nothing. `default` is that with PyTorch's own memory format. Ours renders the views of every batch meanwhile. Each is
-a process of its own, by turns; the fastest of the rounds. `peak`: the share of the machine's matrix product that the
-multiplications of the convolutions and layers are, at 6 a weight and place in training and 2 in embedding.
+the memory format that oneDNN likes and without augmentation, in our precision (for bfloat16 PyTorch's autocast): what ours
+would reach if augmentation and reading cost nothing. `default` is that in float32 with PyTorch's own memory format. Ours
+renders the views of every batch meanwhile. Each is a process of its own, by turns; the fastest of the rounds. `peak`: the
+share of the machine's matrix product (in our precision) that the multiplications of the convolutions and layers are, at 6
+a weight and place in training and 2 in embedding.
 """
 import argparse
 import json
@@ -56,8 +57,10 @@ def peer(job: str):
     torch.set_num_threads(job["threads"])
     settings, batch, count = job["network"], job["batch"], job["images"]
     body, head, products = network(torch, settings, job["classes"])
+    bfloat16 = job["precision"] == "bfloat16"
     if job["what"] == "peak":
-        one, other = torch.rand(2048, 2048), torch.rand(2048, 2048)
+        kind = torch.bfloat16 if bfloat16 else torch.float32
+        one, other = torch.rand(2048, 2048, dtype=kind), torch.rand(2048, 2048, dtype=kind)
         best = 0.0
         for _ in range(5):
             start = time.perf_counter()
@@ -77,7 +80,8 @@ def peer(job: str):
         body.train()
         start = time.perf_counter()
         for place in places:
-            loss = torch.nn.functional.cross_entropy(head(body(images[place])), labels[place])
+            with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+                loss = torch.nn.functional.cross_entropy(head(body(images[place])), labels[place])
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
@@ -85,7 +89,7 @@ def peer(job: str):
     else:
         body.eval()
         start = time.perf_counter()
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
             for place in places:
                 torch.nn.functional.normalize(body(images[place]))
     print("result", count / (time.perf_counter() - start), 0)
@@ -117,8 +121,15 @@ def main():
     settings = tomllib.loads((run / "run.toml").read_text())
     for change in options.set:
         section, key, value = re.match(r"(\w+)\.(\w+)=(.*)", change).groups()
-        settings[section][key] = json.loads(value) if re.match(r"[\d\[tf]", value) else value
+        try:
+            settings[section][key] = json.loads(value)
+        except ValueError:
+            settings[section][key] = value
     config = ["--config", str(run / "run.toml"), *sets]
+    precision = settings["compute"]["precision"]
+    if precision == "auto":
+        device = json.loads(call([f"{options.bin}/deepmcat-device"]))
+        precision = "bfloat16" if device["bfloat16"] else "float32"
 
     with tempfile.TemporaryDirectory(dir=run) as folder:
         call([f"{options.bin}/deepmcat-pack", "--dataset", str(run / "dataset"), "--out", f"{folder}/pixels", *config])
@@ -138,22 +149,22 @@ def main():
                 passes = settings["embed"]["views"] if settings["embed"]["augment"] else 1
             return images * passes / float(re.search(r"compute=(\S+)", text)[1])
 
-        def theirs(what: str, channels_last: bool) -> list[float]:
+        def theirs(what: str, channels_last: bool, precision: str) -> list[float]:
             batch = settings["train" if what == "train" else "embed"]["batch"]
             job = {"what": what, "network": settings["network"], "batch": batch, "images": images, "threads": options.threads}
-            job |= {"classes": settings["cluster"]["k"], "channels_last": channels_last}
+            job |= {"classes": settings["cluster"]["k"], "channels_last": channels_last, "precision": precision}
             text = call([sys.executable, __file__, "--peer", json.dumps(job)])
             return [float(number) for number in re.search(r"result (\S+) (\S+)", text).groups()]
 
-        products, peak = theirs("peak", False)
+        products, peak = theirs("peak", False, precision)
         print(f"{images} images, network {settings['network']['input']} x {settings['network']['input']}, width "
-              f"{settings['network']['width']}, {options.threads} threads; matrix product {peak / 1e9:.0f} GFLOP/s")
+              f"{settings['network']['width']}, {precision}, {options.threads} threads; matrix product {peak / 1e9:.0f} GFLOP/s")
         print(f"{'':<10}{'program':<26}{'images/s':>9}{'ours is':>9}{'peak':>7}")
         for what, factor in (("train", 6), ("embed", 2)):
             programs = {
                 "deepmcat": lambda: ours(what),
-                "PyTorch, from memory": lambda: theirs(what, True)[0],
-                "PyTorch, default": lambda: theirs(what, False)[0],
+                "PyTorch, from memory": lambda: theirs(what, True, precision)[0],
+                "PyTorch, default": lambda: theirs(what, False, "float32")[0],
             }
             best = dict.fromkeys(programs, 0.0)
             for _ in range(options.rounds):

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::unbounded;
+use deepmcat_common::Config;
 
 use crate::dag::{NodeId, Pass, Stage};
 use crate::events::Events;
@@ -103,6 +104,18 @@ struct Scheduler<'a> {
     board: TensorBoard,
 }
 
+/// Nodes at the same time: `pipeline.jobs`, or as many as the cores have threads for.
+fn jobs(config: &Config) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = if config.train.threads > 0 { config.train.threads } else { config.compute.threads };
+    match (config.pipeline.jobs as usize, threads as usize) {
+        // All cores for each; evaluate runs beside.
+        (0, 0) => 2,
+        (0, threads) => (cores / threads).max(2),
+        (jobs, _) => jobs,
+    }
+}
+
 impl<'a> Scheduler<'a> {
     fn new(
         run: &'a RunFolder,
@@ -112,7 +125,7 @@ impl<'a> Scheduler<'a> {
         plan: &'a mut Plan,
         options: &Options,
     ) -> Self {
-        let jobs = options.jobs.unwrap_or(run.config.pipeline.jobs as usize).max(1);
+        let jobs = options.jobs.unwrap_or_else(|| jobs(&run.config));
         Self {
             run,
             hashes,
@@ -120,7 +133,7 @@ impl<'a> Scheduler<'a> {
             stop,
             plan,
             keep_going: options.keep_going,
-            jobs,
+            jobs: jobs.max(1),
             running: BTreeMap::new(),
             failed: BTreeSet::new(),
             first_failure: None,

@@ -33,6 +33,14 @@ fn labelled(run: &Run, epoch: Epoch) -> Epoch {
     if run.is_taught(epoch.0) { Epoch(run.network_of(epoch.0).start) } else { epoch }
 }
 
+/// The epochs in the order in which they are trained. Networks that do not wait for each other take an epoch in turn:
+/// where nodes run side by side, all end at the same time, and none has the machine for itself at the end.
+fn order(run: &Run) -> Vec<Epoch> {
+    let mut epochs: Vec<u32> = (0..run.epochs).collect();
+    epochs.sort_by_cached_key(|&epoch| (run.is_taught(epoch), epoch - run.network_of(epoch).start));
+    epochs.into_iter().map(Epoch).collect()
+}
+
 /// All nodes of a run: each stands after the nodes whose outputs it reads.
 #[must_use]
 pub fn nodes(config: &Config) -> Vec<Node> {
@@ -48,10 +56,10 @@ pub fn nodes(config: &Config) -> Vec<Node> {
         nodes.push(node.flag("--init").epoch(Epoch(first)).writes("--out", initial(first)));
     }
     nodes.extend(baseline(config));
-    for epoch in (0..run.epochs).map(Epoch) {
+    for epoch in order(run) {
         if labelled(run, epoch) == epoch {
             let [embed, cluster, evaluate] = if run.is_taught(epoch.0) {
-                of_networks(config, epoch)
+                of_networks(config, (run.networks - run.taught) as usize, epoch)
             } else {
                 assign(run, epoch, [checkpoint_before(run, epoch)])
             };
@@ -102,7 +110,7 @@ fn baseline(config: &Config) -> [Node; 3] {
 
 /// The pass after the last epoch: its clusters are the result.
 fn last(config: &Config) -> [Node; 3] {
-    let [embed, cluster, evaluate] = of_networks(config, Epoch(config.run.epochs));
+    let [embed, cluster, evaluate] = of_networks(config, config.run.networks as usize, Epoch(config.run.epochs));
     let Final { k, merge, .. } = config.last;
     let mut cluster = as_last(config, cluster);
     // The baseline is left as plain k-means: merging is part of what it stands beside.
@@ -113,9 +121,9 @@ fn last(config: &Config) -> [Node; 3] {
     [embed, cluster, evaluate]
 }
 
-/// embed -> cluster -> evaluate by all networks that have ended before an epoch, together.
-fn of_networks(config: &Config, epoch: Epoch) -> [Node; 3] {
-    let networks = config.run.epochs_of_networks().take_while(|epochs| epochs.end <= epoch.0);
+/// embed -> cluster -> evaluate by the first so many networks together.
+fn of_networks(config: &Config, count: usize, epoch: Epoch) -> [Node; 3] {
+    let networks = config.run.epochs_of_networks().take(count);
     let ends = networks.map(|epochs| at("checkpoints", Epoch(epochs.end - 1)));
     let [embed, cluster, evaluate] = assign(&config.run, epoch, ends);
     [if config.last.augment { embed } else { embed.flag("--clean") }, cluster, evaluate]
@@ -285,7 +293,20 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn networks_are_trained_one_after_another_and_all_give_the_result() {
+    fn several_taught_networks_have_the_same_teachers_and_wait_for_no_other() {
+        let nodes = graph_with(&["run.epochs=8", "run.networks=4", "run.taught=2", "embed.memory=0.5"]);
+        let line = |name: &str| line(&nodes, name);
+        let teachers = "--weights r/checkpoints/epoch=1 --weights r/checkpoints/epoch=3 --epoch";
+        assert!(line("embed@4").contains(teachers) && line("embed@6").contains(teachers));
+        assert!(line("sample@5").contains("--assignments r/assignments/epoch=4 "));
+        assert!(line("sample@7").contains("--assignments r/assignments/epoch=6 "));
+        let trained = nodes.iter().filter(|node| node.id.stage == Stage::Train).map(|node| node.id.to_string());
+        let turns = ["train@0", "train@2", "train@1", "train@3", "train@4", "train@6", "train@5", "train@7"];
+        assert_eq!(trained.collect::<Vec<_>>(), turns);
+    }
+
+    #[test]
+    fn networks_of_their_own_all_give_the_result() {
         let nodes = graph_with(&["run.epochs=5", "run.networks=2", "final.merge=0"]);
         let line = |name: &str| line(&nodes, name);
         assert!(line("init").ends_with("--init --out r/checkpoints/initial"));

@@ -33,10 +33,7 @@ impl Compute {
         tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
         // A second call in one process (tests) keeps the pool of the first.
         drop(rayon::ThreadPoolBuilder::new().num_threads(threads).build_global());
-        let kind = match settings.precision {
-            Precision::Float32 => Kind::Float,
-            Precision::Bfloat16 => Kind::BFloat16,
-        };
+        let kind = kind(settings.precision, device != Device::Cpu || has_bfloat16());
         if kind == Kind::BFloat16 && device == Device::Cpu && !has_bfloat16() {
             tracing::warn!("this processor has no bfloat16: compute.precision = \"float32\" is ten times faster here");
         }
@@ -47,6 +44,15 @@ impl Compute {
     #[must_use]
     pub fn cpu() -> Self {
         Self { device: Device::Cpu, kind: Kind::Float, threads: 1 }
+    }
+}
+
+/// The kind that `precision` means on a device that computes in bfloat16, or does not.
+fn kind(precision: Precision, bfloat16: bool) -> Kind {
+    match precision {
+        Precision::Bfloat16 => Kind::BFloat16,
+        Precision::Auto if bfloat16 => Kind::BFloat16,
+        Precision::Auto | Precision::Float32 => Kind::Float,
     }
 }
 
@@ -99,6 +105,14 @@ fn device(name: &str) -> Result<Device, Error> {
 mod tests {
     use super::*;
     use deepmcat_common::Failure;
+
+    #[test]
+    fn auto_is_what_the_device_has() {
+        assert_eq!(kind(Precision::Auto, true), Kind::BFloat16);
+        assert_eq!(kind(Precision::Auto, false), Kind::Float);
+        assert_eq!(kind(Precision::Bfloat16, false), Kind::BFloat16);
+        assert_eq!(kind(Precision::Float32, true), Kind::Float);
+    }
 
     #[test]
     fn a_device_that_is_not_there_is_a_usage_error() {

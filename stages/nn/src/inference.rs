@@ -5,7 +5,7 @@
 
 use tch::{Kind, Tensor};
 
-use crate::vgg::{Linear, NORM_EPSILON, convolve, flatten, pool};
+use crate::vgg::{Linear, NORM_EPSILON, convolve, flatten, pooled_relu};
 use crate::{Compute, Error, Vgg};
 
 /// A network that only embeds.
@@ -62,8 +62,7 @@ impl Embedder {
         let _frozen = tch::no_grad_guard();
         let mut x = images.f_to_kind(self.compute.kind)?;
         for (convolution, pooled) in &self.convolutions {
-            let mut y = convolve(&x, &convolution.weight, &convolution.bias)?;
-            x = pool(y.f_relu_()?, *pooled)?;
+            x = pooled_relu(convolve(&x, &convolution.weight, &convolution.bias)?, *pooled)?;
         }
         x = flatten(&x, self.side)?;
         let last = self.linears.len().saturating_sub(1);

@@ -102,7 +102,7 @@ impl Cut {
             NORM_EPSILON,
             true,
         )?;
-        let output = vgg::pool(output.f_relu()?, block.pool)?;
+        let output = vgg::pooled_relu(output, block.pool)?;
         Ok(Self { input, convolved, normed, output, statistics })
     }
 

@@ -133,7 +133,7 @@ impl Vgg {
                 true,
             )?;
             drop(tch::no_grad(|| block.batches.f_add_scalar_(1))?);
-            x = pool(x.f_relu_()?, block.pool)?;
+            x = pooled_relu(x, block.pool)?;
         }
         self.tail(&x, dropout, (0, 1))
     }
@@ -205,9 +205,11 @@ pub(crate) fn convolve(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Ten
     Ok(x.f_conv2d(weight, Some(bias), [1, 1], [1, 1], [1, 1], 1)?)
 }
 
-/// A maximum pool of 2, where there is one.
-pub(crate) fn pool(x: Tensor, pool: bool) -> Result<Tensor, Error> {
-    if pool { Ok(x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?) } else { Ok(x) }
+/// The ReLU of a block and its maximum pool of 2, where there is one. The pool goes first: the same values and gradients,
+/// with a ReLU of a quarter as many.
+pub(crate) fn pooled_relu(x: Tensor, pool: bool) -> Result<Tensor, Error> {
+    let mut x = if pool { x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)? } else { x };
+    Ok(x.f_relu_()?)
 }
 
 /// Adaptive average pool to `side` x `side`, flattened channel by channel as PyTorch does: `[b, c * side * side]`.

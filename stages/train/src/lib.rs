@@ -28,6 +28,10 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub fn run(args: Args) -> Result<(), Error> {
     let config = args.common.config()?;
     let compute = Compute::start(&config.compute)?;
+    // Views are rendered by all threads of the configuration still.
+    if let Some(threads) = i32::try_from(config.train.threads).ok().filter(|&threads| threads > 0) {
+        tch::set_num_threads(threads);
+    }
     let (Some(dataset), Some(samples), Some(weights), Some(epoch), Some(training)) =
         (&args.dataset, &args.samples, &args.weights, args.epoch, &args.training)
     else {

@@ -139,6 +139,32 @@ fn a_last_batch_of_one_is_left_out_and_the_loss_falls() {
     assert!(mean < 0.55, "stripes are not told apart: {mean}");
 }
 
+/// Of the mean loss of an epoch, around that of single precision: here it ends near 0.3, and starts at ln 2.
+const BAND: f32 = 0.1;
+
+#[test]
+fn bfloat16_stays_in_a_band_around_single_precision() {
+    let folder = run_folder();
+    init(folder.path());
+    let common = ["--set", "train.batch=4", "--set", "augment.noise=0", "--set", "augment.rotation=5"];
+    let means = |precision: &str| -> Vec<f32> {
+        let sets = [&common[..], &["--set", precision]].concat();
+        let mut from = "initial".to_owned();
+        let mut epoch = |epoch: u32| {
+            let out = format!("{precision}-{epoch}");
+            let table = train(folder.path(), &from, &epoch.to_string(), &out, &sets).unwrap();
+            from = out;
+            table.loss.iter().sum::<f32>() / table.loss.len() as f32
+        };
+        (0..6).map(&mut epoch).collect()
+    };
+    let (single, half) = (means("compute.precision=float32"), means("compute.precision=bfloat16"));
+    assert!(single.iter().zip(&half).all(|(single, half)| (single - half).abs() < BAND), "{single:?}, {half:?}");
+    assert!(half[5] < half[0] - 2.0 * BAND, "{half:?}");
+    assert_ne!(single, half);
+    assert_eq!(half, means("compute.precision=bfloat16"));
+}
+
 #[test]
 fn momentum_is_carried_from_epoch_to_epoch() {
     let folder = run_folder();

@@ -63,7 +63,7 @@ impl Config {
             // In effect where a node or a command line says so: the others have it at 1.
             "sample.sure" => self.sample.sure < 1.0,
             // How fast, not which.
-            "compute.threads" => false,
+            "compute.threads" | "train.threads" => false,
             // One process computes what it did before there was the setting.
             "compute.ranks" => self.compute.ranks > 1 && matches!(stage, "train" | "cluster"),
             _ if stage == "pack" => name == "network.input",
