@@ -37,9 +37,8 @@ ONE = ["run.networks=1", "run.epochs=40", "run.taught=0"]
 # single network, which takes a quarter of the time. What begins with `final.` alone is made from the same training.
 RECIPES = {
     "small-data": [],
-    "float32": ["compute.precision=float32"],
-    "no taught network": ["run.networks=4", "run.epochs=160", "run.taught=0"],
-    "three networks": ["run.networks=3", "run.epochs=120", "run.taught=0"],
+    "bfloat16": ["compute.precision=bfloat16"],
+    "no taught network": ["run.networks=3", "run.epochs=120", "run.taught=0"],
     "equal networks": ["augment.spread=0"],
     "no memory": ["embed.memory=0"],
     "one network": ONE,

@@ -113,29 +113,17 @@ section! {
 }
 
 impl Augment {
-    /// That of a network of the run, counted from 0: bias, gamma and noise as they are, then 1 - spread, 1 + spread and
-    /// 1 + 2 spread times as strong, then in the middle between these, and so on. So one more network changes none of
-    /// the others.
+    /// That of a network of the run, counted from 0: bias, gamma and noise as they are, then 1 - spread and 1 + spread
+    /// times as strong, then with half the spread and so on. So one more network changes none of the others.
     #[must_use]
     pub fn of_network(&self, number: usize) -> Self {
-        let times = 1.0 + self.spread * spread_of(number);
+        let step = match number {
+            0 => 0.0,
+            _ => self.spread / (1_u64 << ((number - 1) / 2).min(63)) as f64,
+        };
+        let times = if number % 2 == 1 { 1.0 - step } else { 1.0 + step };
         Self { bias: times * self.bias, gamma: times * self.gamma, noise: times * self.noise, ..self.clone() }
     }
-}
-
-/// How many spreads a network is away from the settings: 0, -1, 1, 2; -1/2, 1/2, 3/2; -3/4, -1/4, ... 7/4; and so on.
-fn spread_of(number: usize) -> f64 {
-    let mut number = match number {
-        0..4 => return [0.0, -1.0, 1.0, 2.0][number],
-        _ => number - 4,
-    };
-    // Parts of each of the three spreads from -1 to 2, whose middles come next.
-    let mut parts = 1;
-    while number >= 3 * parts {
-        number -= 3 * parts;
-        parts *= 2;
-    }
-    (number as f64 + 0.5) / parts as f64 - 1.0
 }
 
 section! {
