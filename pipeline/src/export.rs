@@ -114,7 +114,7 @@ fn quoted(word: &str) -> String {
 fn threads(node: &Node, config: &Config) -> usize {
     match node.id.stage {
         Stage::Sample | Stage::Evaluate => 1,
-        Stage::Train if config.train.threads > 0 => config.train.threads as usize,
+        Stage::Train => config.train_threads(),
         _ => config.compute.threads as usize,
     }
 }

@@ -104,11 +104,10 @@ struct Scheduler<'a> {
     board: TensorBoard,
 }
 
-/// Nodes at the same time: `pipeline.jobs`, or as many as the cores have threads for.
-fn jobs(config: &Config) -> usize {
+/// Nodes at the same time: as many as are asked for; with 0 as many as the cores have threads for.
+fn jobs(asked: usize, config: &Config) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = if config.train.threads > 0 { config.train.threads } else { config.compute.threads };
-    match (config.pipeline.jobs as usize, threads as usize) {
+    match (asked, config.train_threads()) {
         // All cores for each; evaluate runs beside.
         (0, 0) => 2,
         (0, threads) => (cores / threads).max(2),
@@ -125,7 +124,7 @@ impl<'a> Scheduler<'a> {
         plan: &'a mut Plan,
         options: &Options,
     ) -> Self {
-        let jobs = options.jobs.unwrap_or_else(|| jobs(&run.config));
+        let jobs = jobs(options.jobs.unwrap_or(run.config.pipeline.jobs as usize), &run.config);
         Self {
             run,
             hashes,
@@ -133,7 +132,7 @@ impl<'a> Scheduler<'a> {
             stop,
             plan,
             keep_going: options.keep_going,
-            jobs: jobs.max(1),
+            jobs,
             running: BTreeMap::new(),
             failed: BTreeSet::new(),
             first_failure: None,

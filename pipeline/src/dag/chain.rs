@@ -59,7 +59,7 @@ pub fn nodes(config: &Config) -> Vec<Node> {
     for epoch in order(run) {
         if labelled(run, epoch) == epoch {
             let [embed, cluster, evaluate] = if run.is_taught(epoch.0) {
-                of_networks(config, (run.networks - run.taught) as usize, epoch)
+                of_networks(config, run.own(), epoch)
             } else {
                 assign(run, epoch, [checkpoint_before(run, epoch)])
             };

@@ -73,7 +73,7 @@ impl Report {
             // Its pseudo-labels stay, so there is nothing else to tell.
             (Stage::Train, Pass::Epoch(epoch)) if run.config.run.is_taught(epoch.0) => {
                 let loss = mean_loss(run, epoch).map_or_else(String::new, |loss| format!(", mean loss {loss:.3}"));
-                tracing::info!("epoch {epoch}/{}: taught by the networks before{loss}, {left}", run.config.run.epochs);
+                tracing::info!("epoch {epoch}/{}: taught by the others{loss}, {left}", run.config.run.epochs);
             }
             _ => {}
         });

@@ -30,9 +30,9 @@ section! {
         seed: u64,
         /// Epochs of training; the final pass on clean images comes after them.
         epochs: u32,
-        /// Networks, trained one after another.
+        /// Networks, each trained for its part of the epochs.
         networks: u32,
-        /// How many of them, the last ones, take their pseudo-labels from those before them.
+        /// How many of them, the last ones, take their pseudo-labels from the others.
         taught: u32,
     }
 }
@@ -52,11 +52,16 @@ impl Run {
         networks.find(|epochs| epochs.end > epoch.min(self.epochs.saturating_sub(1))).unwrap_or(0..self.epochs)
     }
 
-    /// Whether the network that is trained at an epoch takes its pseudo-labels from those before it.
+    /// How many networks, the first ones, find clusters of their own.
+    #[must_use]
+    pub fn own(&self) -> usize {
+        self.networks.saturating_sub(self.taught) as usize
+    }
+
+    /// Whether the network that is trained at an epoch takes its pseudo-labels from others.
     #[must_use]
     pub fn is_taught(&self, epoch: u32) -> bool {
-        let own = self.networks.saturating_sub(self.taught) as usize;
-        self.epochs_of_networks().skip(own).any(|epochs| epochs.contains(&epoch))
+        self.epochs_of_networks().skip(self.own()).any(|epochs| epochs.contains(&epoch))
     }
 }
 
@@ -343,6 +348,13 @@ pub struct Config {
 }
 
 impl Config {
+    /// Threads of a training process; 0: all cores.
+    #[must_use]
+    pub fn train_threads(&self) -> usize {
+        let own = self.train.threads;
+        (if own > 0 { own } else { self.compute.threads }) as usize
+    }
+
     /// The augmentation of the network that is trained at an epoch; as the settings have it in the pass after the last.
     #[must_use]
     pub fn augment_at(&self, epoch: u32) -> Augment {
