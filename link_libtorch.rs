@@ -7,6 +7,12 @@ fn main() {
     let mut version = "of unknown version".to_owned();
     if let Ok(libtorch) = std::env::var("LIBTORCH") {
         println!("cargo::rustc-link-arg=-Wl,-rpath,{libtorch}/lib");
+        if std::path::Path::new(&libtorch).join("lib/libtorch_cuda.so").exists() {
+            // Nothing of ours calls into it: it registers its kernels when it is loaded. The linker would leave it out,
+            // and libtorch then see no card.
+            println!("cargo::rustc-link-search=native={libtorch}/lib");
+            println!("cargo::rustc-link-arg=-Wl,--push-state,--no-as-needed,-ltorch_cuda,--pop-state");
+        }
         version = version_of(&libtorch).unwrap_or(version);
     }
     println!("cargo::rustc-env=DEEPMCAT_LIBTORCH_VERSION={version}");

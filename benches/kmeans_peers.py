@@ -2,12 +2,15 @@
 
     python3 benches/kmeans_peers.py [--rows 23943,192272] [--dimensions 512,4096] [--k 104] [--rounds 3]
                                     [--peers deepmcat,faiss,scikit-learn] [--bin target/release]
+                                    [--device cuda]
 
 Each program is a process of its own over the same memory-mapped Arrow file, with 20 iterations from k random rows and
 all processors, by turns, the fastest of the rounds. `seconds`: the fit alone (ours: the stage's `compute`, which also
 checks every value and measures distances and margins). `peak`: memory of the whole process over the table's size.
 `GFLOP/s`: 2 n k d for each of the 20 iterations; the last line is the machine's own matrix product. Rows are noisy
-points around 300 centres on the sphere: objectives of random starts differ by tenths of a percent.
+points around 300 centres on the sphere: objectives of random starts differ by tenths of a percent. With --device cuda
+ours and the matrix product are on the card, where the peer is `pytorch` (--peers deepmcat,pytorch): Lloyd's iterations as
+one writes them there, the table's way to the card included in both.
 """
 import argparse
 import os
@@ -48,7 +51,7 @@ def read(path: str) -> np.ndarray:
     return column.flatten().to_numpy().reshape(len(column), -1)
 
 
-def fit(peer: str, path: str, k: int):
+def fit(peer: str, path: str, k: int, device: str):
     """What a peer's process does: prints seconds and objective."""
     rows = read(path)
     if peer == "faiss":
@@ -65,15 +68,32 @@ def fit(peer: str, path: str, k: int):
         start = time.perf_counter()
         means = KMeans(k, init="random", n_init=1, max_iter=ITERATIONS, tol=0, algorithm="lloyd", random_state=1)
         objective = means.fit(rows).inertia_
+    elif peer == "pytorch":
+        import torch
+
+        torch.zeros(1, device=device)
+        start = time.perf_counter()
+        x = torch.from_numpy(rows).to(device)
+        generator = torch.Generator().manual_seed(1)
+        means = x[torch.randperm(len(x), generator=generator)[:k].to(device)]
+        nearest = lambda: torch.cat([torch.cdist(part, means).min(1).indices for part in x.split(32768)])
+        for _ in range(ITERATIONS):
+            clusters = nearest()
+            sums = torch.zeros_like(means).index_add_(0, clusters, x)
+            means = sums / torch.bincount(clusters, minlength=k).clamp(min=1)[:, None]
+        objective = sum(((part - means[c]) ** 2).sum().item() for part, c in zip(x.split(32768), nearest().split(32768)))
     else:
         import torch
 
-        one = torch.from_numpy(rows[: 16 * 1024].copy())
-        other = torch.rand(rows.shape[1], 1024)
+        one = torch.from_numpy(rows[: 16 * 1024].copy()).to(device)
+        other = torch.rand(rows.shape[1], 1024, device=device)
         torch.mm(one, other)
+        wait = torch.cuda.synchronize if device != "cpu" else lambda: None
+        wait()
         start = time.perf_counter()
         for _ in range(5):
             torch.mm(one, other)
+        wait()
         seconds = time.perf_counter() - start
         print("result", 5 * 2 * one.numel() * 1024 / seconds / 1e9, 0.0)
         return
@@ -94,11 +114,11 @@ def measured(command: list[str]) -> tuple[str, float]:
 
 def run(peer: str, path: pathlib.Path, k: int, options) -> tuple[float, float, float]:
     if peer != "deepmcat":
-        text, peak = measured([sys.executable, __file__, "--fit", peer, str(path), "--k", str(k)])
-        seconds, objective = re.search(r"result (\S+) (\S+)", text).groups()
+        text, peak = measured([sys.executable, __file__, "--fit", peer, str(path), "--k", str(k), "--device", options.device])
+        seconds, objective = re.search(r"^result (\S+) (\S+)", text, re.M).groups()
         return float(seconds), float(objective), peak
     out = path.parent.parent
-    settings = [f"cluster.k={k}", f"cluster.iterations={ITERATIONS}", "cluster.start=random"]
+    settings = [f"cluster.k={k}", f"cluster.iterations={ITERATIONS}", "cluster.start=random", f"compute.device={options.device}"]
     command = [f"{options.bin}/deepmcat-cluster", "--features", str(path.parent), "--epoch", "0"]
     command += ["--assignments", str(out / "a"), "--clusters", str(out / "c")]
     text, peak = measured(command + [word for setting in settings for word in ("--set", setting)])
@@ -113,10 +133,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peers", default="deepmcat,faiss,scikit-learn")
     parser.add_argument("--bin", default=str(ROOT / "target/release"))
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--fit", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.fit:
-        return fit(*options.fit, options.k)
+        return fit(*options.fit, options.k, options.device)
     print(f"{'rows':>7} {'d':>5} {'program':<13}{'seconds':>9}{'GFLOP/s':>9}{'objective':>13}{'peak':>7}")
     for dimensions in map(int, options.dimensions.split(",")):
         for rows in map(int, options.rows.split(",")):

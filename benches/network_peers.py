@@ -8,7 +8,8 @@ the memory format that oneDNN likes and without augmentation, in our precision (
 would reach if augmentation and reading cost nothing. `default` is that in float32 with PyTorch's own memory format. Ours
 renders the views of every batch meanwhile. Each is a process of its own, by turns; the fastest of the rounds. `peak`: the
 share of the machine's matrix product (in our precision) that the multiplications of the convolutions and layers are, at 6
-a weight and place in training and 2 in embedding.
+a weight and place in training and 2 in embedding. With --set compute.device=cuda all of them compute on the card, and the
+peer's images are in its memory; a card wants more images than a small archive has (--set sample.least=50000 for the run).
 """
 import argparse
 import json
@@ -55,32 +56,40 @@ def peer(job: str):
 
     job = json.loads(job)
     torch.set_num_threads(job["threads"])
+    device = torch.device(job["device"])
     settings, batch, count = job["network"], job["batch"], job["images"]
     body, head, products = network(torch, settings, job["classes"])
+    body, head = body.to(device), head.to(device)
+    # A card computes behind the program's back: waiting for it is part of the time.
+    wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     bfloat16 = job["precision"] == "bfloat16"
     if job["what"] == "peak":
         kind = torch.bfloat16 if bfloat16 else torch.float32
-        one, other = torch.rand(2048, 2048, dtype=kind), torch.rand(2048, 2048, dtype=kind)
+        side = 8192 if device.type == "cuda" else 2048
+        one, other = (torch.rand(side, side, dtype=kind, device=device) for _ in range(2))
         best = 0.0
         for _ in range(5):
+            wait()
             start = time.perf_counter()
             torch.mm(one, other)
-            best = max(best, 2 * 2048**3 / (time.perf_counter() - start))
+            wait()
+            best = max(best, 2 * side**3 / (time.perf_counter() - start))
         print("result", products, best)
         return
     side = settings["input"]
-    images = torch.randn(min(count, 2048), 1, side, side)
-    labels = torch.randint(0, job["classes"], (len(images),))
+    images = torch.randn(min(count, 2048), 1, side, side, device=device)
+    labels = torch.randint(0, job["classes"], (len(images),), device=device)
     if job["channels_last"]:
         body, images = body.to(memory_format=torch.channels_last), images.to(memory_format=torch.channels_last)
-    places = [torch.arange(start, min(start + batch, count)) % len(images) for start in range(0, count, batch)]
+    places = [torch.arange(start, min(start + batch, count), device=device) % len(images) for start in range(0, count, batch)]
     if job["what"] == "train":
         weights = [*body.parameters(), *head.parameters()]
         optimiser = torch.optim.SGD(weights, lr=0.01, momentum=0.9, weight_decay=1e-5)
         body.train()
+        wait()
         start = time.perf_counter()
         for place in places:
-            with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                 loss = torch.nn.functional.cross_entropy(head(body(images[place])), labels[place])
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
@@ -88,10 +97,11 @@ def peer(job: str):
             loss.item()
     else:
         body.eval()
+        wait()
         start = time.perf_counter()
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
             for place in places:
-                torch.nn.functional.normalize(body(images[place]))
+                torch.nn.functional.normalize(body(images[place])).cpu()
     print("result", count / (time.perf_counter() - start), 0)
 
 
@@ -136,23 +146,24 @@ def main():
         call([f"{options.bin}/deepmcat-train", "--init", "--out", f"{folder}/initial", *config])
         import pyarrow.parquet
 
-        images = pyarrow.parquet.read_metadata(run / "dataset/manifest.parquet").num_rows
+        rows = lambda path: sum(pyarrow.parquet.read_metadata(part).num_rows for part in path)
+        images = rows([run / "dataset/manifest.parquet"])
+        views = settings["embed"]["views"] if settings["embed"]["augment"] else 1
+        counts = {"train": rows((run / "samples/epoch=0").glob("*.parquet")), "embed": images * views, "peak": 0}
         common = ["--dataset", str(run / "dataset"), "--pixels", f"{folder}/pixels", "--weights", f"{folder}/initial", "--epoch", "0", *config]
         samples = ["--samples", str(run / "samples/epoch=0")]
 
         def ours(what: str) -> float:
             if what == "train":
                 text = call([f"{options.bin}/deepmcat-train", *common, *samples, "--out", f"{folder}/o", "--training", f"{folder}/t"])
-                passes = 1
             else:
                 text = call([f"{options.bin}/deepmcat-embed", *common, "--out", f"{folder}/f"])
-                passes = settings["embed"]["views"] if settings["embed"]["augment"] else 1
-            return images * passes / float(re.search(r"compute=(\S+)", text)[1])
+            return counts[what] / float(re.search(r"compute=(\S+)", text)[1])
 
         def theirs(what: str, channels_last: bool, precision: str) -> list[float]:
             batch = settings["train" if what == "train" else "embed"]["batch"]
-            job = {"what": what, "network": settings["network"], "batch": batch, "images": images, "threads": options.threads}
-            job |= {"classes": settings["cluster"]["k"], "channels_last": channels_last, "precision": precision}
+            job = {"what": what, "network": settings["network"], "batch": batch, "images": counts[what], "threads": options.threads}
+            job |= {"classes": settings["cluster"]["k"], "channels_last": channels_last, "precision": precision, "device": settings["compute"]["device"]}
             text = call([sys.executable, __file__, "--peer", json.dumps(job)])
             return [float(number) for number in re.search(r"result (\S+) (\S+)", text).groups()]
 

@@ -10,13 +10,32 @@ use std::marker::PhantomData;
 use deepmcat_nn::Ranks;
 use deepmcat_schemas::features::Values;
 use rayon::prelude::*;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 use crate::features::{Features, Part};
 use crate::{Centroids, Error};
 
-/// Rows of a block. 1024 rows of 4096 dimensions are 16 MiB, and enough to keep a matrix product busy.
-pub const BLOCK_ROWS: usize = 1024;
+/// Rows of a block on `device`. 1024 rows of 4096 dimensions are 16 MiB, and enough to keep a thread's matrix product
+/// busy; a card wants more.
+#[must_use]
+pub fn block_rows(device: Device) -> usize {
+    if device.is_cuda() { 32_768 } else { 1024 }
+}
+
+/// Does `work` on every block and its own: on the processor in parallel, with something of the thread's own that `init`
+/// makes; a card by one thread, since it takes one product after the other.
+pub(crate) fn each_block<T: Send, R: Send>(
+    device: Device,
+    blocks: Vec<T>,
+    init: impl Fn() -> Vec<f32> + Sync + Send,
+    work: impl Fn(&mut Vec<f32>, T) -> Result<R, TchError> + Sync + Send,
+) -> Result<Vec<R>, TchError> {
+    if device.is_cuda() {
+        let mut buffer = init();
+        return blocks.into_iter().map(|block| work(&mut buffer, block)).collect();
+    }
+    blocks.into_par_iter().map_init(init, work).collect()
+}
 
 /// The rows of a feature table as blocks on a device; those on the processor borrow from the table. Of several
 /// processes each holds its share of the rows, and all learn what the others found.
@@ -81,16 +100,13 @@ impl<'a> Blocks<'a> {
     fn each(
         &mut self,
         centroids: &Centroids,
-        pick: impl Fn(Tensor, &Tensor) -> Result<Vec<[u32; 2]>, tch::TchError> + Sync,
+        pick: impl Fn(Tensor, &Tensor) -> Result<Vec<[u32; 2]>, TchError> + Send + Sync,
     ) -> Result<Vec<[u32; 2]>, Error> {
         let operands = Operands::new(centroids, self.device)?;
-        let handles: Vec<_> = self.blocks.iter().map(|_| operands.share()).collect();
-        let found: Vec<Vec<[u32; 2]>> = self
-            .blocks
-            .par_iter_mut()
-            .zip(handles)
-            .map(|(block, operands)| pick(operands.products(block)?, &operands.squares))
-            .collect::<Result<_, tch::TchError>>()?;
+        let blocks = self.blocks.iter_mut().map(|block| (block, operands.share())).collect();
+        let found = each_block(self.device, blocks, Vec::new, |_, (block, operands): (&mut Tensor, Operands)| {
+            pick(operands.products(block)?, &operands.squares)
+        })?;
         Ok(self.ranks.gather(found.into_iter().flatten().collect(), self.rows))
     }
 }
@@ -117,7 +133,7 @@ impl Operands {
     }
 
     /// `-2 x c^T` of some rows `[rows, d]`: `[rows, k]`.
-    pub(crate) fn products(&self, rows: &Tensor) -> Result<Tensor, tch::TchError> {
+    pub(crate) fn products(&self, rows: &Tensor) -> Result<Tensor, TchError> {
         rows.f_to_kind(Kind::Float)?.f_mm(&self.minus_two)
     }
 }

@@ -6,9 +6,9 @@
 //! smaller volume of the graph of nearest neighbours), a little less so the larger the other is; the two most alike are
 //! joined until few enough are left, much as in Chameleon (Karypis, Han and Kumar, 1999).
 
-use rayon::prelude::*;
 use tch::{Device, Kind, Tensor};
 
+use crate::assign::each_block;
 use crate::features::Features;
 use crate::measure::squared_distance;
 use crate::{Centroids, Error};
@@ -169,18 +169,15 @@ fn neighbours(
             Ok((start, block, minus_two.shallow_clone(), squares.shallow_clone()))
         })
         .collect::<Result<_, tch::TchError>>()?;
-    let found: Vec<Vec<Vec<usize>>> = blocks
-        .into_par_iter()
-        .map(|(start, block, minus_two, squares)| {
-            let nearest = block.f_mm(&minus_two)?.f_add_(&squares)?.f_topk(most as i64, 1, false, true)?.1;
-            let nearest = Vec::<i64>::try_from(nearest.f_view([-1])?)?;
-            let others = |(place, nearest): (usize, &[i64])| {
-                let others = nearest.iter().map(|&other| other as usize).filter(|&other| other != start + place);
-                others.take(wanted).collect()
-            };
-            Ok(nearest.chunks_exact(most).enumerate().map(others).collect())
-        })
-        .collect::<Result<_, tch::TchError>>()?;
+    let found: Vec<Vec<Vec<usize>>> = each_block(device, blocks, Vec::new, |_, (start, block, minus_two, squares)| {
+        let nearest = block.f_mm(&minus_two)?.f_add_(&squares)?.f_topk(most as i64, 1, false, true)?.1;
+        let nearest = Vec::<i64>::try_from(nearest.f_view([-1])?)?;
+        let others = |(place, nearest): (usize, &[i64])| {
+            let others = nearest.iter().map(|&other| other as usize).filter(|&other| other != start + place);
+            others.take(wanted).collect()
+        };
+        Ok(nearest.chunks_exact(most).enumerate().map(others).collect())
+    })?;
     Ok(found.into_iter().flatten().collect())
 }
 

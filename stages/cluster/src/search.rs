@@ -1,9 +1,8 @@
 //! The nearest centroid of every row, again and again while centroids move: of the rows that bounds leave open.
 
-use rayon::prelude::*;
 use tch::{Device, TchError, Tensor};
 
-use crate::assign::{Blocks, Operands, squared_lengths};
+use crate::assign::{Blocks, Operands, each_block, squared_lengths};
 use crate::bounds::{Bound, Moved, squared_distance};
 use crate::features::Features;
 use crate::{Centroids, Error};
@@ -70,7 +69,7 @@ impl<'b, 'a> Search<'b, 'a> {
             }
             Ok::<(), TchError>(())
         };
-        works.into_par_iter().try_for_each_init(|| vec![0.0; features.dimensions()], work)?;
+        each_block(device, works, || vec![0.0; features.dimensions()], work)?;
         let own = bounds.iter().map(|bound| [bound.cluster, 0]).collect();
         Ok(ranks.gather(own, rows).into_iter().map(|[cluster, _]| cluster).collect())
     }

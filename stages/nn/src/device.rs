@@ -33,6 +33,9 @@ impl Compute {
         tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
         // A second call in one process (tests) keeps the pool of the first.
         drop(rayon::ThreadPoolBuilder::new().num_threads(threads).build_global());
+        if device.is_cuda() {
+            same_bits();
+        }
         let kind = kind(settings.precision, device != Device::Cpu || has_bfloat16());
         if kind == Kind::BFloat16 && device == Device::Cpu && !has_bfloat16() {
             tracing::warn!("this processor has no bfloat16: compute.precision = \"float32\" is ten times faster here");
@@ -67,6 +70,24 @@ fn keep_freed_memory() {
     unsafe {
         libc::mallopt(libc::M_MMAP_MAX, 0);
         libc::mallopt(libc::M_TRIM_THRESHOLD, -1);
+    }
+}
+
+/// Has cuDNN take only kernels that give the same bits every time: its fastest gradients of weights in single precision
+/// add up in whatever order they come.
+fn same_bits() {
+    // SAFETY: at::globalContext() gives the one context of the process, which lives as long as it, and
+    // Context::setDeterministicCuDNN(bool) sets a flag of it. The linker refuses a libtorch that has not both.
+    #[cfg(unix)]
+    #[allow(unsafe_code)] // tch has no name for it
+    unsafe {
+        unsafe extern "C" {
+            #[link_name = "_ZN2at13globalContextEv"]
+            fn global_context() -> *mut std::ffi::c_void;
+            #[link_name = "_ZN2at7Context21setDeterministicCuDNNEb"]
+            fn set_deterministic_cudnn(context: *mut std::ffi::c_void, deterministic: bool);
+        }
+        set_deterministic_cudnn(global_context(), true);
     }
 }
 

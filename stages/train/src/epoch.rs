@@ -1,7 +1,7 @@
 //! One epoch: for each batch the loss (paper eq. 1), its gradients, one step of either optimiser.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use deepmcat_common::random::Purpose;
 use deepmcat_common::{Config, Progress};
@@ -92,8 +92,11 @@ pub fn train(
     let schedule = Rate::new(config, epoch, draws);
     let batches = Batches::start(Arc::new(images), mine.items.clone(), view, part_size, side);
     let mut start = Instant::now();
+    let mut waited = Duration::ZERO;
     for (step, batch) in (0..).zip(batches) {
         let batch = batch?;
+        // Batches come ahead: more than a moment here means that the network is faster than what renders for it.
+        waited += start.elapsed();
         let share = schedule.share(step);
         sgd.set_rate(settings.rate * share);
         // The loss is the mean over the clusterings: each layer learns as if it were the only one.
@@ -135,7 +138,11 @@ pub fn train(
     progress.finish();
     vgg.check_finite()?;
     let mean = table.loss.iter().sum::<f32>() / table.loss.len().max(1) as f32;
-    tracing::info!("epoch {epoch}: {} steps, mean loss {mean:.3}", table.loss.len());
+    tracing::info!(
+        "epoch {epoch}: {} steps, mean loss {mean:.3}, {:.2} s waited for images",
+        table.loss.len(),
+        waited.as_secs_f64()
+    );
     let features = memory.map(|memory| memory.finish(ranks)).transpose()?;
     Ok(Trained { vgg, sgd, head, table, features })
 }
