@@ -208,6 +208,17 @@ impl Node {
         computes && config.compute.device.starts_with("cuda")
     }
 
+    /// The card of one of its processes, by turns: networks trained side by side and shards do not share one as long as
+    /// there are others.
+    #[must_use]
+    pub fn card(&self, config: &Config, shard: usize) -> usize {
+        let network = match self.id.pass {
+            Pass::Epoch(epoch) => config.run.epochs_of_networks().position(|epochs| epochs.contains(&epoch.0)),
+            _ => None,
+        };
+        (network.unwrap_or_default() + shard) % config.pipeline.gpus.max(1) as usize
+    }
+
     /// What the settings are read as (`raw` or the stage's name), and the settings as the node's flags change them.
     #[must_use]
     pub fn effective(&self, config: &Config) -> (&'static str, Config) {

@@ -51,6 +51,9 @@ impl Process {
         let log = log.try_clone()?;
         writeln!(&log, "$ {}", node.shown(&run.path, &run.config, shard))?;
         command.args(&line).env(deepmcat_common::PARENT_WATCH, if waits { "wait" } else { "1" }).envs(asleep());
+        if node.uses_card(&run.config) {
+            command.env(deepmcat_common::CARD, node.card(&run.config, shard.0).to_string());
+        }
         command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log.try_clone()?);
         // Ctrl-C on a terminal reaches the runner alone, which then tells the stages.
         #[cfg(unix)]

@@ -16,7 +16,7 @@ pub use config::{
     Network, Pipeline, Precision, Retention, Run, Sample, Schedule, Start, Train,
 };
 pub use exit::{Failure, main, main_with, print_error};
-pub use parent::PARENT_WATCH;
+pub use parent::{CARD, PARENT_WATCH};
 pub use progress::Progress;
 pub use shard::Shard;
 pub use timings::Timings;

@@ -6,6 +6,10 @@ use std::io::Read;
 /// before its inputs are there, and begins when a byte comes.
 pub const PARENT_WATCH: &str = "DEEPMCAT_PARENT_WATCH";
 
+/// Set by the runner where several nodes compute on cards at the same time: the number of the card for
+/// `compute.device = "cuda"`, to be taken modulo how many there are.
+pub const CARD: &str = "DEEPMCAT_CARD";
+
 /// Exit code of a stage that ends because its runner did (128 + SIGTERM).
 const TERMINATED: i32 = 143;
 

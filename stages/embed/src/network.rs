@@ -12,6 +12,7 @@ use deepmcat_nn::architecture::dimensions;
 use deepmcat_nn::inference::normalise;
 use deepmcat_nn::{Batches, Compute, Embedder, Images, Item, View, checkpoint, vgg};
 use deepmcat_schemas::ImageId;
+use tch::Tensor;
 
 use crate::{Error, Features};
 
@@ -120,7 +121,8 @@ impl Run<'_> {
                         let source = images.pixels(number * batch + place)?;
                         view.render(&source, images.side(), id.0, self.side, target);
                     }
-                    self.add_features(&network, &pixels, ids, rows)?;
+                    let images = vgg::images(&pixels, ids.len(), self.side, self.compute.device)?;
+                    self.add_features(&network.embed(&images)?, ids, rows)?;
                 }
             }
             Ok(())
@@ -134,7 +136,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// One thread feeds the card with batches that the others have rendered.
+    /// One thread feeds the card with batches that the others have rendered, and takes what it made of the batch before
+    /// while it works.
     fn on_card(
         &self,
         network: &Embedder,
@@ -145,20 +148,22 @@ impl Run<'_> {
         values: &mut [f32],
     ) -> Result<(), Error> {
         let items = job.ids.iter().enumerate().map(|(row, id)| Item { row, draw: id.0 }).collect();
-        let batches = Batches::start(Arc::clone(images), items, view.clone(), batch, self.side);
+        let batches = Batches::start(Arc::clone(images), items, view.clone(), (batch, self.side), self.compute.device);
+        let mut before = None;
         for (batch, rows) in batches.zip(values.chunks_mut(batch * self.dimensions)) {
             let batch = batch?;
             let ids = &job.ids[batch.start..batch.start + batch.count];
-            self.add_features(network, &batch.pixels, ids, rows)?;
+            if let Some((features, ids, rows)) = before.replace((network.embed(&batch.pixels)?, ids, rows)) {
+                self.add_features(&features, ids, rows)?;
+            }
         }
-        Ok(())
+        before.map_or(Ok(()), |(features, ids, rows)| self.add_features(&features, ids, rows))
     }
 
-    /// Adds the features of one batch, normalised, to their rows.
-    fn add_features(&self, network: &Embedder, pixels: &[f32], ids: &[ImageId], rows: &mut [f32]) -> Result<(), Error> {
-        let images = vgg::images(pixels, ids.len(), self.side, self.compute.device)?;
+    /// Adds the features `[b, d]` of one batch, normalised, to their rows.
+    fn add_features(&self, made: &Tensor, ids: &[ImageId], rows: &mut [f32]) -> Result<(), Error> {
         let mut features = vec![0.0; rows.len()];
-        network.embed(&images)?.f_copy_data(&mut features, rows.len())?;
+        made.f_copy_data(&mut features, rows.len())?;
         normalise(&mut features, self.dimensions, ids.first().map_or(0, |id| id.0))?;
         rows.iter_mut().zip(&features).for_each(|(sum, feature)| *sum += feature);
         self.progress.inc(ids.len() as u64);

@@ -1,15 +1,17 @@
 //! Batches of images, prepared by a thread of its own ahead of the network.
 //!
 //! The views of a batch are rendered in parallel (rayon) while the network works on the batch before; a bounded
-//! channel keeps at most `AHEAD` batches waiting. A view depends on its item alone, so no batch depends on timing.
+//! channel keeps at most `AHEAD` batches waiting. A view depends on its item alone, so no batch depends on timing. Where
+//! the network is on a card, batches are on their way there before it asks for them.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::Receiver;
 use rayon::prelude::*;
+use tch::{Device, Tensor};
 
-use crate::{Error, Images, View};
+use crate::{Error, Images, View, vgg};
 
 /// Batches that may wait for the network.
 const AHEAD: usize = 2;
@@ -30,8 +32,8 @@ pub struct Batch {
     pub start: usize,
     /// Number of images, b.
     pub count: usize,
-    /// `[b, side, side]`
-    pub pixels: Vec<f32>,
+    /// `[b, 1, side, side]`, channels-last, on the device.
+    pub pixels: Tensor,
 }
 
 /// The batches of an order, as an iterator.
@@ -43,15 +45,23 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// Starts to prepare `items` in their order, `size` a batch (the last may be smaller), `side` pixels square.
+    /// Starts to prepare `items` for `device` in their order, `size` a batch (the last may be smaller), `side` pixels
+    /// square.
     #[must_use]
-    pub fn start(images: Arc<Images>, items: Vec<Item>, view: View, size: usize, side: usize) -> Self {
+    pub fn start(
+        images: Arc<Images>,
+        items: Vec<Item>,
+        view: View,
+        (size, side): (usize, usize),
+        device: Device,
+    ) -> Self {
         let size = size.max(1);
         let left = items.len().div_ceil(size);
         let (sender, receiver) = crossbeam_channel::bounded(AHEAD);
         let producer = std::thread::spawn(move || {
             for (number, items) in items.chunks(size).enumerate() {
-                let batch = prepare(&images, items, &view, side);
+                let batch = prepare(&images, items, &view, side)
+                    .and_then(|pixels| vgg::images(&pixels, items.len(), side, device));
                 let batch = batch.map(|pixels| Batch { start: number * size, count: items.len(), pixels });
                 let failed = batch.is_err();
                 // The receiver is gone when the network has failed.

@@ -102,24 +102,28 @@ pub fn has_bfloat16() -> bool {
 
 /// `cpu`, `cuda` or `cuda:N` as a device that is there.
 fn device(name: &str) -> Result<Device, Error> {
-    let number = match name {
-        "cpu" => return Ok(Device::Cpu),
-        // One process of several on a machine takes the card of its number.
-        "cuda" => Some(crate::ranks::local_rank()),
-        _ => name.strip_prefix("cuda:").and_then(|number| number.parse().ok()),
-    };
     let refuse = |reason: String| Error::Device { asked: name.to_owned(), reason };
-    let Some(number) = number else {
-        return Err(refuse("it is none of cpu, cuda, cuda:N".to_owned()));
+    let number: Option<usize> = match (name, name.strip_prefix("cuda:")) {
+        ("cpu", _) => return Ok(Device::Cpu),
+        ("cuda", _) => None,
+        (_, Some(number)) if number.parse::<usize>().is_ok() => number.parse().ok(),
+        _ => return Err(refuse("it is none of cpu, cuda, cuda:N".to_owned())),
     };
     if !tch::utils::has_cuda() || !Cuda::is_available() {
         return Err(refuse("this libtorch sees no CUDA device".to_owned()));
     }
     let devices = usize::try_from(Cuda::device_count()).unwrap_or_default();
+    // One process of several on a machine takes the card of its number.
+    let number = number.unwrap_or_else(|| (crate::ranks::local_rank() + card_of_runner()) % devices.max(1));
     if number >= devices {
         return Err(refuse(format!("there are {devices} CUDA devices, numbered from 0")));
     }
     Ok(Device::Cuda(number))
+}
+
+/// The card that the runner has for this process.
+fn card_of_runner() -> usize {
+    std::env::var(deepmcat_common::CARD).ok().and_then(|number| number.parse().ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

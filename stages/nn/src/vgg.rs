@@ -190,14 +190,18 @@ fn channels_last(tensor: &Tensor) -> Result<Tensor, Error> {
     Ok(tensor.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?)
 }
 
-/// Images `[b * s * s]` as a channels-last tensor `[b, 1, s, s]` on the device.
+/// Images `[b * s * s]` as a channels-last tensor `[b, 1, s, s]` on the device. A card fetches them behind what it computes
+/// now: from pinned memory, which nobody waits for.
 ///
 /// # Errors
 /// When `pixels` does not hold b images or libtorch fails.
 pub fn images(pixels: &[f32], count: usize, side: usize, device: Device) -> Result<Tensor, Error> {
     let (count, side) = (count as i64, side as i64);
-    let tensor = Tensor::f_from_slice(pixels)?.f_view([count, side, side, 1])?;
-    Ok(tensor.f_permute([0, 3, 1, 2])?.f_to_device(device)?)
+    let tensor = Tensor::f_from_slice(pixels)?.f_view([count, side, side, 1])?.f_permute([0, 3, 1, 2])?;
+    if device.is_cuda() {
+        return Ok(tensor.f_pin_memory(device)?.f_to_device_(device, Kind::Float, true, false)?);
+    }
+    Ok(tensor)
 }
 
 /// A 3x3 convolution with padding 1.

@@ -9,6 +9,7 @@ use deepmcat_common::Augment;
 use deepmcat_common::random::Purpose;
 use deepmcat_nn::{Batch, Batches, Error, Images, Item, View};
 use proptest::prelude::*;
+use tch::Device;
 
 const SIDE: usize = 32;
 
@@ -45,9 +46,10 @@ fn a_view_is_the_same_in_whatever_batch_it_comes() {
     proptest!(ProptestConfig::with_cases(20), |(rows in proptest::collection::vec(0_usize..7, 1..20), size in 1_usize..9)| {
         let items: Vec<Item> = rows.iter().map(|&row| Item { row, draw: row as u32 }).collect();
         let all = |size| {
-            let batches = Batches::start(Arc::clone(&images), items.clone(), view(), size, SIDE);
+            let batches = Batches::start(Arc::clone(&images), items.clone(), view(), (size, SIDE), Device::Cpu);
             let batches: Vec<Batch> = batches.map(Result::unwrap).collect();
-            batches.into_iter().flat_map(|batch| batch.pixels).collect::<Vec<f32>>()
+            let pixels = |batch: Batch| Vec::<f32>::try_from(batch.pixels.flatten(0, -1)).unwrap();
+            batches.into_iter().flat_map(pixels).collect::<Vec<f32>>()
         };
         prop_assert_eq!(all(size), all(100));
     });
@@ -58,7 +60,7 @@ fn a_reader_that_stops_early_ends_the_producer() {
     let folder = tempfile::tempdir().unwrap();
     let images = Arc::new(images(folder.path(), 2));
     let items = vec![Item { row: 1, draw: 0 }; 1000];
-    let mut batches = Batches::start(Arc::clone(&images), items, view(), 2, SIDE);
+    let mut batches = Batches::start(Arc::clone(&images), items, view(), (2, SIDE), Device::Cpu);
     assert_eq!(batches.next().unwrap().unwrap().count, 2);
     drop(batches);
     assert_eq!(Arc::strong_count(&images), 1);

@@ -7,7 +7,7 @@ use deepmcat_common::random::Purpose;
 use deepmcat_common::{Config, Progress};
 use deepmcat_nn::architecture::dimensions;
 use deepmcat_nn::sgd::Rates;
-use deepmcat_nn::vgg::{self, Dropout};
+use deepmcat_nn::vgg::Dropout;
 use deepmcat_nn::{Batches, Error, Head, Images, Ranks, Sgd, Vgg, View};
 use deepmcat_schemas::{Epoch, Training};
 use tch::Tensor;
@@ -90,7 +90,7 @@ pub fn train(
     let mut table = Training::default();
     let progress = Progress::new(draws as u64, "images trained");
     let schedule = Rate::new(config, epoch, draws);
-    let batches = Batches::start(Arc::new(images), mine.items.clone(), view, part_size, side);
+    let batches = Batches::start(Arc::new(images), mine.items.clone(), view, (part_size, side), device);
     let mut start = Instant::now();
     let mut waited = Duration::ZERO;
     for (step, batch) in (0..).zip(batches) {
@@ -101,16 +101,15 @@ pub fn train(
         sgd.set_rate(settings.rate * share);
         // The loss is the mean over the clusterings: each layer learns as if it were the only one.
         head_sgd.set_rate(settings.head_rate * share * clusterings as f64);
-        let pixels = vgg::images(&batch.pixels, batch.count, side, device)?;
         let whole = batch_size.min(draws - step as usize * batch_size);
         let labels = mine.labels_of(batch.start..batch.start + batch.count);
         let labels = Tensor::f_from_slice(labels)?.f_view([batch.count as i64, clusterings])?.f_to_device(device)?;
 
         let dropout = Dropout { seed, epoch, step };
         let (loss, gradients, features) = if ranks.count() > 1 {
-            vgg.gradients_together(&head, (&pixels, &labels), dropout, whole, ranks)?
+            vgg.gradients_together(&head, (&batch.pixels, &labels), dropout, whole, ranks)?
         } else {
-            let passed = vgg.forward(&pixels, dropout)?;
+            let passed = vgg.forward(&batch.pixels, dropout)?;
             let loss = head.loss(&passed.activated, &labels)?;
             // Gradients as values: nothing accumulates, nothing has to be zeroed.
             let gradients = Tensor::f_run_backward(&[&loss], &trained, false, false)?;

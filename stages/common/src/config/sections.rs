@@ -243,7 +243,7 @@ section! {
         retries: u32,
         /// Processes that share the embedding of an epoch.
         shards: u32,
-        /// Graphics cards: nodes that compute on one wait for a free one.
+        /// Nodes at the same time that compute on graphics cards.
         gpus: u32,
         /// What starts `compute.ranks` processes, as words; `{ranks}` is their number.
         launcher: String,
