@@ -24,10 +24,18 @@ CARGO_FEATURES := $(if $(FEATURES),--features $(FEATURES)) $(if $(MPI),--feature
 
 help:
 	@sed -n '1,3s/^# //p' Makefile
-	@echo "also: setup [CUDA=1], build [MPI=1], lint, doc, bench, study, fuzz, clean-demo"
+	@echo "also: setup [CUDA=1], build [CUDA=1] [MPI=1], lint, doc, bench, study, fuzz, clean-demo"
+
+# Another folder than the CPU build's, so that cargo sees the change and links CUDA's part. One of the user's own goes first.
+ifneq ($(CUDA),)
+ifeq ($(LIBTORCH),)
+export LIBTORCH := $(CURDIR)/.libtorch/cuda
+WITHOUT := env -u LIBTORCH
+endif
+endif
 
 setup: $(if $(FEATURES),$(CMAKE_WHEEL)/.done)
-	$(PYTHON) scripts/setup_libtorch.py $(if $(CUDA),--cuda)
+	$(WITHOUT) $(PYTHON) scripts/setup_libtorch.py $(if $(CUDA),--cuda)
 
 $(CMAKE_WHEEL)/.done:
 	$(PYTHON) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m ensurepip --user

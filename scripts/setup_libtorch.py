@@ -17,7 +17,13 @@ import tempfile
 import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent / ".libtorch"
-PLATFORMS = ["manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_25_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"]
+# pip wants every name that a wheel may have: manylinux_2_28 does not stand for those before it.
+PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)] + ["manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64"]
+
+# Wheels for this Python, whichever runs: nothing of it is linked.
+WHEELS = ["--only-binary=:all:", "--python-version", "311", "--implementation", "cp"]
+for platform in PLATFORMS:
+    WHEELS += ["--platform", platform]
 
 # requirement, sha256 of the wheel
 TORCH = ("torch==2.13.0", "60fcdcb2f3876e21146cb4524ef06397d727ca9ad5f020818547e25075fe3cb7")
@@ -49,9 +55,7 @@ def download(requirement: tuple[str, str], folder: pathlib.Path) -> pathlib.Path
     name, digest = requirement
     print(f"fetching {name}", flush=True)
     target = folder / name.split("=")[0]
-    command = [*pip(), "download", "--quiet", "--no-deps", "--only-binary=:all:", "--python-version", "311", "--implementation", "cp", "--dest", str(target), name]
-    for platform in PLATFORMS:
-        command += ["--platform", platform]
+    command = [*pip(), "download", "--quiet", "--no-deps", *WHEELS, "--dest", str(target), name]
     for attempt in range(3):
         if subprocess.run(command).returncode == 0:
             break
@@ -92,8 +96,9 @@ def cuda(target: pathlib.Path, scratch: pathlib.Path):
     name, digest = TORCH
     wheel = download(TORCH, scratch)
     site = target / "site"
-    if subprocess.run([*pip(), "install", "--quiet", "--target", str(site), str(wheel)]).returncode != 0:
-        fail("pip could not install the CUDA libraries (see above)\nhint: the CUDA build needs the CPython 3.11 that its wheel was made for")
+    command = [*pip(), "install", "--quiet", "--no-compile", *WHEELS, "--target", str(site), str(wheel)]
+    if subprocess.run(command).returncode != 0:
+        fail("pip could not install the CUDA libraries (see above)\nhint: they take 4.7 GB; or point LIBTORCH at a libtorch 2.13 of your own")
     for part in ("lib", "include"):
         (target / part).symlink_to(pathlib.Path("site") / "torch" / part)
 
