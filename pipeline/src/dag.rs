@@ -297,4 +297,18 @@ mod tests {
         assert!("embed@x".parse::<NodeId>().is_err());
         assert!("paint@1".parse::<NodeId>().is_err());
     }
+
+    #[test]
+    fn networks_and_shards_take_the_cards_by_turns() {
+        let sets = ["run.epochs=6", "run.networks=3", "pipeline.gpus=2", "compute.device=cuda"].map(str::to_owned);
+        let (config, _) = deepmcat_common::config::resolve(None, None, &sets).unwrap();
+        let nodes = chain::nodes(&config);
+        let card = |name: &str, shard| {
+            let node = nodes.iter().find(|node| node.id.to_string() == name).unwrap();
+            node.uses_card(&config).then(|| node.card(&config, shard))
+        };
+        assert_eq!(["train@0", "train@1", "train@2", "train@5"].map(|name| card(name, 0)), [0, 0, 1, 0].map(Some));
+        assert_eq!([0, 1, 2].map(|shard| card("embed@6", shard)), [0, 1, 0].map(Some));
+        assert_eq!((card("evaluate@0", 0), card("embed@raw", 0)), (None, None));
+    }
 }
