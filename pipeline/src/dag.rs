@@ -302,7 +302,7 @@ mod tests {
     fn networks_and_shards_take_the_cards_by_turns() {
         let sets = ["run.epochs=6", "run.networks=3", "pipeline.gpus=2", "compute.device=cuda"].map(str::to_owned);
         let (config, _) = deepmcat_common::config::resolve(None, None, &sets).unwrap();
-        let nodes = chain::nodes(&config);
+        let nodes = nodes(&config);
         let card = |name: &str, shard| {
             let node = nodes.iter().find(|node| node.id.to_string() == name).unwrap();
             node.uses_card(&config).then(|| node.card(&config, shard))

@@ -22,19 +22,14 @@ pub fn block_rows(device: Device) -> usize {
     if device.is_cuda() { 32_768 } else { 1024 }
 }
 
-/// Does `work` on every block and its own: on the processor in parallel, with something of the thread's own that `init`
-/// makes; a card by one thread, since it takes one product after the other.
+/// Does `work` on every block: on the processor in parallel; a card has one thread, since it takes one product after the
+/// other.
 pub(crate) fn each_block<T: Send, R: Send>(
     device: Device,
     blocks: Vec<T>,
-    init: impl Fn() -> Vec<f32> + Sync + Send,
-    work: impl Fn(&mut Vec<f32>, T) -> Result<R, TchError> + Sync + Send,
+    work: impl Fn(T) -> Result<R, TchError> + Send + Sync,
 ) -> Result<Vec<R>, TchError> {
-    if device.is_cuda() {
-        let mut buffer = init();
-        return blocks.into_iter().map(|block| work(&mut buffer, block)).collect();
-    }
-    blocks.into_par_iter().map_init(init, work).collect()
+    if device.is_cuda() { blocks.into_iter().map(work).collect() } else { blocks.into_par_iter().map(work).collect() }
 }
 
 /// The rows of a feature table as blocks on a device; those on the processor borrow from the table. Of several
@@ -104,7 +99,7 @@ impl<'a> Blocks<'a> {
     ) -> Result<Vec<[u32; 2]>, Error> {
         let operands = Operands::new(centroids, self.device)?;
         let blocks = self.blocks.iter_mut().map(|block| (block, operands.share())).collect();
-        let found = each_block(self.device, blocks, Vec::new, |_, (block, operands): (&mut Tensor, Operands)| {
+        let found = each_block(self.device, blocks, |(block, operands): (&mut Tensor, Operands)| {
             pick(operands.products(block)?, &operands.squares)
         })?;
         Ok(self.ranks.gather(found.into_iter().flatten().collect(), self.rows))

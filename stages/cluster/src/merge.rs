@@ -169,7 +169,7 @@ fn neighbours(
             Ok((start, block, minus_two.shallow_clone(), squares.shallow_clone()))
         })
         .collect::<Result<_, tch::TchError>>()?;
-    let found: Vec<Vec<Vec<usize>>> = each_block(device, blocks, Vec::new, |_, (start, block, minus_two, squares)| {
+    let found: Vec<Vec<Vec<usize>>> = each_block(device, blocks, |(start, block, minus_two, squares)| {
         let nearest = block.f_mm(&minus_two)?.f_add_(&squares)?.f_topk(most as i64, 1, false, true)?.1;
         let nearest = Vec::<i64>::try_from(nearest.f_view([-1])?)?;
         let others = |(place, nearest): (usize, &[i64])| {

@@ -46,13 +46,13 @@ impl<'b, 'a> Search<'b, 'a> {
             works.push((block, operands.share(), first, bounds));
             (first, rest) = (first + count, after);
         }
-        let work = |buffer: &mut Vec<f32>,
-                    (block, operands, first, bounds): (&mut Tensor, Operands, usize, &mut [Bound])| {
+        let work = |(block, operands, first, bounds): (&mut Tensor, Operands, usize, &mut [Bound])| {
             if device != Device::Cpu {
                 return all_on_card(block, &operands, bounds);
             }
+            let mut buffer = vec![0.0; features.dimensions()];
             let open = open_rows(bounds, moved, |place, own| {
-                squared_distance(features.row(first + place, buffer), centroids.row(own))
+                squared_distance(features.row(first + place, &mut buffer), centroids.row(own))
             });
             if open.is_empty() {
                 return Ok(());
@@ -69,7 +69,7 @@ impl<'b, 'a> Search<'b, 'a> {
             }
             Ok::<(), TchError>(())
         };
-        each_block(device, works, || vec![0.0; features.dimensions()], work)?;
+        each_block(device, works, work)?;
         let own = bounds.iter().map(|bound| [bound.cluster, 0]).collect();
         Ok(ranks.gather(own, rows).into_iter().map(|[cluster, _]| cluster).collect())
     }

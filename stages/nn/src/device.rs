@@ -103,11 +103,13 @@ pub fn has_bfloat16() -> bool {
 /// `cpu`, `cuda` or `cuda:N` as a device that is there.
 fn device(name: &str) -> Result<Device, Error> {
     let refuse = |reason: String| Error::Device { asked: name.to_owned(), reason };
-    let number: Option<usize> = match (name, name.strip_prefix("cuda:")) {
-        ("cpu", _) => return Ok(Device::Cpu),
-        ("cuda", _) => None,
-        (_, Some(number)) if number.parse::<usize>().is_ok() => number.parse().ok(),
-        _ => return Err(refuse("it is none of cpu, cuda, cuda:N".to_owned())),
+    let number = match name {
+        "cpu" => return Ok(Device::Cpu),
+        "cuda" => None,
+        _ => {
+            let number: Option<usize> = name.strip_prefix("cuda:").and_then(|number| number.parse().ok());
+            Some(number.ok_or_else(|| refuse("it is none of cpu, cuda, cuda:N".to_owned()))?)
+        }
     };
     if !tch::utils::has_cuda() || !Cuda::is_available() {
         return Err(refuse("this libtorch sees no CUDA device".to_owned()));
