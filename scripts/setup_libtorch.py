@@ -98,7 +98,7 @@ def cuda(target: pathlib.Path, scratch: pathlib.Path):
     site = target / "site"
     command = [*pip(), "install", "--quiet", "--no-compile", *WHEELS, "--target", str(site), str(wheel)]
     if subprocess.run(command).returncode != 0:
-        fail("pip could not install the CUDA libraries (see above)\nhint: they take 4.7 GB; or point LIBTORCH at a libtorch 2.13 of your own")
+        fail("pip could not install the CUDA libraries (see above)\nhint: they take 4.5 GB; or point LIBTORCH at a libtorch 2.13 of your own")
     for part in ("lib", "include"):
         (target / part).symlink_to(pathlib.Path("site") / "torch" / part)
 

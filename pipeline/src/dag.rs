@@ -216,7 +216,7 @@ impl Node {
             Pass::Epoch(epoch) => config.run.epochs_of_networks().position(|epochs| epochs.contains(&epoch.0)),
             _ => None,
         };
-        (network.unwrap_or_default() + shard) % config.pipeline.gpus.max(1) as usize
+        (network.unwrap_or_default() + shard) % config.pipeline.gpus as usize
     }
 
     /// What the settings are read as (`raw` or the stage's name), and the settings as the node's flags change them.

@@ -17,8 +17,7 @@ use crate::{Centroids, Error};
 
 /// Rows of a block on `device`. 1024 rows of 4096 dimensions are 16 MiB, and enough to keep a thread's matrix product
 /// busy; a card wants more.
-#[must_use]
-pub fn block_rows(device: Device) -> usize {
+pub(crate) fn block_rows(device: Device) -> usize {
     if device.is_cuda() { 32_768 } else { 1024 }
 }
 

@@ -21,7 +21,7 @@ use tch::Device;
 
 pub use align::align;
 pub use args::Args;
-pub use assign::{Blocks, block_rows};
+pub use assign::Blocks;
 pub use centroids::Centroids;
 pub use error::Error;
 pub use features::{FeatureFiles, Features};
@@ -84,7 +84,7 @@ pub fn cluster(
     device: Device,
     ranks: &Ranks,
 ) -> Result<(Assignments, Clusters), Error> {
-    let mut blocks = Blocks::new(features, block_rows(device), device, ranks)?;
+    let mut blocks = Blocks::new(features, assign::block_rows(device), device, ranks)?;
     let fit = fit(features, previous, &mut blocks, parameters)?;
     let merged = if parameters.groups < parameters.k {
         let groups = merge(features, &fit.centroids, &fit.clusters, parameters.groups, device)?;
