@@ -13,6 +13,7 @@ TILE, COLUMNS, ROWS = 64, 10, 14
 
 last = max((run / "assignments").iterdir(), key=lambda folder: int(folder.name.split("=")[1]))
 rows = pl.read_parquet(last / "*.parquet").join(pl.read_parquet(run / "dataset/manifest.parquet"), on="image_id")
+rows = rows.join(pl.read_parquet(run / "dataset/labels.parquet"), on="image_id", how="left")
 # One cluster of each majority class: the largest. Labels choose what is shown and colour nothing.
 majority = (
     rows.group_by("cluster", "label").len().sort("len", "label", descending=[True, False]).group_by("cluster", maintain_order=True).first()

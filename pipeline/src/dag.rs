@@ -9,7 +9,7 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use deepmcat_common::{Config, Start};
 use deepmcat_schemas::Epoch;
-use deepmcat_schemas::layout::{MANIFEST, RUN_TOML};
+use deepmcat_schemas::layout::{LABELS, MANIFEST, RUN_TOML};
 
 pub use chain::nodes;
 
@@ -164,6 +164,12 @@ impl Node {
         self = self.flag("--dataset");
         self.args.push(Arg::Inside("dataset".into()));
         self.inputs.push(Path::new("dataset").join(MANIFEST));
+        self
+    }
+
+    /// Reads the labels of the data set that `--dataset` names.
+    fn reads_labels(mut self) -> Self {
+        self.inputs.push(Path::new("dataset").join(LABELS));
         self
     }
 

@@ -36,7 +36,12 @@ pub fn components(
     let (job, config) = node.effective(&run.config);
     components.extend(config.settings_of(job));
     for path in &node.inputs {
-        components.insert(format!("input {}", path.display()), input(path).unwrap_or_default());
+        // What no node writes is the user's: the key file of the ingest.
+        let hash = match input(path) {
+            Some(hash) => Some(hash),
+            None => hashes.of(&run.path.join(path))?,
+        };
+        components.insert(format!("input {}", path.display()), hash.unwrap_or_default());
     }
     for (number, path) in node.outside.iter().enumerate() {
         let hash = hashes.of(path)?;

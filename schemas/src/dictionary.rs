@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use crate::table::Table;
 use crate::{
-    Assignments, Clusters, Events, Inputs, Manifest, Metrics, Rejects, Samples, Sources, Training, features, pixels,
+    Assignments, Clusters, Events, Inputs, Labels, Manifest, Metrics, Rejects, Samples, Sources, Training, features,
+    pixels,
 };
 
 const HEAD: &str = "# Tables\n\nMade from the code by `cargo run -p deepmcat-schemas --example dictionary`; a test keeps it true.\n\n\
@@ -17,6 +18,7 @@ Every table's footer (Parquet key-value metadata, Arrow schema metadata) holds `
 pub fn markdown() -> String {
     let mut page = HEAD.to_owned();
     describe::<Manifest>(&mut page, "dataset/manifest.parquet");
+    describe::<Labels>(&mut page, "dataset/labels.parquet");
     describe::<Sources>(&mut page, "dataset/sources.parquet");
     describe::<Rejects>(&mut page, "dataset/rejects.parquet");
     describe::<Inputs>(&mut page, "dataset/inputs.parquet");

@@ -34,21 +34,43 @@ pub fn write_atomic(
     let folder = path.parent().unwrap_or(Path::new(""));
     let temporary = temporary_folder(path);
     fs_err::create_dir_all(folder).map_err(io)?;
-    let mut file = make_in(&temporary, || tempfile::NamedTempFile::new_in(&temporary)).map_err(io)?;
+    let mut file = make_in(&temporary, || temporary_file(&temporary)).map_err(io)?;
     write(file.as_file_mut()).map_err(io)?;
     file.as_file_mut().flush().map_err(io)?;
-    // A temporary file is private (0600); a table is as readable as anything else the user makes.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(io)?;
-    }
     file.as_file().sync_all().map_err(io)?;
     file.persist(path).map_err(|error| io(error.error))?;
     sync_folder(folder).map_err(io)?;
     // Gone when it was the last one; otherwise another writer still needs it.
     drop(std::fs::remove_dir(&temporary));
     Ok(())
+}
+
+/// Writes a small file that only its owner can read, atomically.
+///
+/// # Errors
+/// As [`write_atomic`].
+pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), SchemaError> {
+    let io = |source| SchemaError::Io { context: format!("{}: cannot be written", path.display()), source };
+    let folder = path.parent().unwrap_or(Path::new(""));
+    fs_err::create_dir_all(folder).map_err(io)?;
+    // A temporary file is private (0600).
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
+    file.write_all(bytes).map_err(io)?;
+    file.as_file().sync_all().map_err(io)?;
+    file.persist(path).map_err(|error| io(error.error))?;
+    sync_folder(folder).map_err(io)
+}
+
+/// A temporary file in `folder` that is as readable as anything else the user makes: the umask narrows 0666.
+fn temporary_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // At creation, so that the table is never more readable than the umask says.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
 }
 
 /// Makes a folder for temporary things and something in it, again if another writer removes the empty folder in

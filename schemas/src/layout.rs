@@ -10,6 +10,10 @@ pub const PART_0: &str = "part-0.parquet";
 pub const FEATURES_PART_0: &str = "part-0.arrow";
 /// The manifest's name inside a dataset folder.
 pub const MANIFEST: &str = "manifest.parquet";
+/// The name of the table of labels inside a dataset folder.
+pub const LABELS: &str = "labels.parquet";
+/// The settings of the ingest that made a dataset folder.
+pub const INGEST_TOML: &str = "ingest.toml";
 /// The name of the table of sources inside a dataset folder.
 pub const SOURCES: &str = "sources.parquet";
 /// The name of the table of rejects inside a dataset folder.

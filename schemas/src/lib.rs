@@ -15,6 +15,7 @@ mod mapped;
 mod parquet_io;
 pub mod pixels;
 mod stamp;
+mod stat;
 mod table;
 pub mod tables;
 
@@ -23,5 +24,8 @@ pub use ids::{ClusterId, Epoch, ImageId};
 pub use layout::{FEATURES_PART_0, PART_0};
 pub use parquet_io::{read_folder, read_stamp, read_table, write_table};
 pub use stamp::Stamp;
+pub use stat::FileStat;
 pub use table::{Cell, Column, Table};
-pub use tables::{Assignments, Clusters, Events, Inputs, Manifest, Metrics, Rejects, Samples, Sources, Training};
+pub use tables::{
+    Assignments, Clusters, Events, Inputs, Labels, Manifest, Metrics, Rejects, Samples, Sources, Training,
+};

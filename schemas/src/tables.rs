@@ -5,17 +5,15 @@ use crate::{ClusterId, ImageId};
 
 table! {
     /// One row an image of the data set, in the order of `image_id`.
-    Manifest = "manifest" v 2 {
+    Manifest = "manifest" v 3 {
         /// Dense number of the image, 0 .. images-1.
         image_id: ImageId,
         /// Keyed hash of where the image came from, 16 hex digits; stable when the archive is moved, names the PNG.
         key: String,
         /// The PNG, relative to the dataset folder.
         path: String,
-        /// Class by the class rules or the folder's name; null where unknown. Used to measure, never to train.
-        label: Option<String>,
-        /// Keyed hash of the subject.
-        subject: String,
+        /// Keyed hash of the subject (the person, phantom or specimen); null where nothing says which it is.
+        subject: Option<String>,
         /// Keyed hash of the series.
         series: String,
         /// Number of the slice in its series, from 0.
@@ -48,10 +46,24 @@ table! {
 }
 
 table! {
-    /// One row an image: the file it came from. Kept apart from the manifest, since it can identify a patient.
-    Sources = "sources" v 1 {
+    /// One row an image that has a class by the class rules. In a table of its own, so that other rules change nothing
+    /// else and no training can read it.
+    Labels = "labels" v 1 {
         /// The image.
         image_id: ImageId,
+        /// Its class. Used to measure, never to train.
+        label: String,
+    }
+}
+
+table! {
+    /// One row an image, and one an input that gave none: the file it came from. The only table that names files and
+    /// patients; kept apart from the others, which refer to it by `image_id` and `input`.
+    Sources = "sources" v 2 {
+        /// Keyed hash of source and member, 16 hex digits: one for each input, in `rejects` and `inputs` too.
+        input: String,
+        /// The image; null where the input gave none.
+        image_id: Option<u32>,
         /// Source file, as found below the input.
         source: String,
         /// Member of an archive file; null where the source is the file itself.
@@ -74,32 +86,39 @@ table! {
 }
 
 table! {
-    /// One row an input that gave no image, so that images and rejects account for every input.
-    Rejects = "rejects" v 1 {
-        /// Source file, as found below the input.
-        source: String,
-        /// Member of an archive file; null where the source is the file itself.
-        member: Option<String>,
+    /// One row an input, or a run of its frames, that gave no image: images and rejects account for every frame of
+    /// every input.
+    Rejects = "rejects" v 2 {
+        /// The input: `sources` says which file it is.
+        input: String,
+        /// The first frame that the row is about, from 0; null where it is about the whole input.
+        frame: Option<u32>,
+        /// Frames that the row is about; null where it is about the whole input.
+        frames: Option<u32>,
         /// Reason code, for example `not_t0`, `unreadable`, `not_an_image`, `excluded`.
         reason: String,
-        /// What was wrong, in words.
+        /// What was wrong, in words; names neither a file nor a patient.
         message: String,
     }
 }
 
 table! {
     /// One row an input: what its file was when it was read, so that the next ingest reads only what is new.
-    Inputs = "inputs" v 1 {
-        /// Source file, as found below the input.
-        source: String,
-        /// Member of an archive file; null where the source is the file itself.
-        member: Option<String>,
+    Inputs = "inputs" v 2 {
+        /// The input: `sources` says which file it is.
+        input: String,
         /// Bytes of the source file.
         bytes: u64,
-        /// When the source file was last changed, in nanoseconds since 1970; 0 where its file system does not say.
+        /// When the source file's content was last changed, in nanoseconds since 1970; 0 where that is unknown.
         modified: u64,
-        /// Hash of what was read of it: its frames, slices and class.
+        /// When its content, name or mode was last changed, in nanoseconds since 1970; 0 where that is unknown.
+        changed: u64,
+        /// Its inode; 0 where the file system has none.
+        inode: u64,
+        /// Hash of what was read of it: its frames and slices.
         work: u64,
+        /// Hash of the sizes of the PNGs that were made of it.
+        written: u64,
     }
 }
 

@@ -3,7 +3,8 @@
 use deepmcat_schemas::features::FeatureTable;
 use deepmcat_schemas::layout::{epochs, partition};
 use deepmcat_schemas::{
-    Assignments, Clusters, Epoch, ImageId, Manifest, Metrics, Samples, Sources, Training, read_folder, read_table,
+    Assignments, Clusters, Epoch, ImageId, Labels, Manifest, Metrics, Samples, Sources, Training, read_folder,
+    read_table,
 };
 
 use crate::world::{World, assert_same, tables};
@@ -19,9 +20,11 @@ fn a_run_gives_every_table_and_then_has_nothing_to_do() {
     let manifest: Manifest = read_table(&run.join("dataset/manifest.parquet")).unwrap();
     let images = manifest.image_id.len();
     assert!(images > 60, "{images}");
-    assert!(manifest.label.iter().all(Option::is_some), "every synthetic series has a class");
+    let labels: Labels = read_table(&run.join("dataset/labels.parquet")).unwrap();
+    assert_eq!(labels.image_id, manifest.image_id, "every synthetic series has a class");
     let sources: Sources = read_table(&run.join("dataset/sources.parquet")).unwrap();
-    assert_eq!(sources.image_id, manifest.image_id);
+    let of_images: Vec<ImageId> = sources.image_id.iter().flatten().map(|&id| ImageId(id)).collect();
+    assert_eq!(of_images, manifest.image_id);
     assert!(manifest.path.iter().all(|path| run.join("dataset").join(path).is_file()));
 
     for epoch in [0, 1, 2].map(Epoch) {

@@ -51,7 +51,12 @@ impl World {
     }
 
     pub fn init(&self, run: &str) {
-        self.deepmcat(&["init", "archive", "--run", run, "--preset", "ci", "--set", "compute.threads=1"]);
+        // One key for all runs of a test, so that their tables can be the same.
+        let key = self.path("key");
+        fs_err::write(&key, [7; 32]).unwrap();
+        let key = format!("ingest.key_file={}", key.display());
+        let sets = ["--set", "compute.threads=1", "--set", &key];
+        self.deepmcat(&[&["init", "archive", "--run", run, "--preset", "ci"], &sets[..]].concat());
     }
 }
 

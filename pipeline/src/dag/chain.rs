@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use deepmcat_common::{Config, Final, Run};
 use deepmcat_schemas::Epoch;
-use deepmcat_schemas::layout::{MANIFEST, REJECTS, SOURCES};
+use deepmcat_schemas::layout::{LABELS, MANIFEST, REJECTS, SOURCES};
 
 use super::{Arg, Node, Pass, Stage};
 
@@ -84,9 +84,21 @@ fn ingest(config: &Config) -> Node {
     if rules.extension().is_some() {
         node.outside.push(rules.to_owned());
     }
+    if !config.ingest.key_file.is_empty() {
+        // Its content counts, not its place; one beside run.toml moves with the run.
+        let key = PathBuf::from(&config.ingest.key_file);
+        node = node.flag("--key-file");
+        if key.is_absolute() {
+            node.args.push(Arg::Outside(key.clone()));
+            node.outside.push(key);
+        } else {
+            node.args.push(Arg::Inside(key.clone()));
+            node.inputs.push(key);
+        }
+    }
     node = node.flag("--out");
     node.args.push(Arg::Inside("dataset".into()));
-    node.outputs = [MANIFEST, SOURCES, REJECTS].map(|table| Path::new("dataset").join(table)).to_vec();
+    node.outputs = [MANIFEST, LABELS, SOURCES, REJECTS].map(|table| Path::new("dataset").join(table)).to_vec();
     node
 }
 
@@ -102,6 +114,7 @@ fn baseline(config: &Config) -> [Node; 3] {
             .writes("--clusters", "baseline/clusters"),
         node(Stage::Evaluate)
             .reads_dataset()
+            .reads_labels()
             .reads("--assignments", "baseline/assignments")
             .reads("--clusters", "baseline/clusters")
             .writes("--out", "baseline/metrics"),
@@ -154,6 +167,7 @@ fn assign(run: &Run, epoch: Epoch, weights: impl IntoIterator<Item = PathBuf>) -
     let mut cluster = node(Stage::Cluster).reads("--features", at("features", epoch)).epoch(epoch);
     let mut evaluate = node(Stage::Evaluate)
         .reads_dataset()
+        .reads_labels()
         .reads("--assignments", at("assignments", epoch))
         .reads("--clusters", at("clusters", epoch));
     if let Some(before) = before(run, epoch).map(|before| labelled(run, before)) {

@@ -8,6 +8,7 @@ mod parent;
 mod progress;
 pub mod random;
 mod shard;
+mod stdout;
 mod timings;
 
 pub use args::{CommonArgs, LogFormat, Verbosity};
@@ -19,4 +20,5 @@ pub use exit::{Failure, main, main_with, print_error};
 pub use parent::{CARD, PARENT_WATCH};
 pub use progress::Progress;
 pub use shard::Shard;
+pub use stdout::print;
 pub use timings::Timings;

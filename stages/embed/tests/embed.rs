@@ -32,8 +32,7 @@ fn run_folder() -> tempfile::TempDir {
     }
     let rows = IMAGES as usize;
     manifest.key = vec!["0".to_owned(); rows];
-    manifest.label = vec![None; rows];
-    manifest.subject.clone_from(&manifest.key);
+    manifest.subject = vec![None; rows];
     manifest.series.clone_from(&manifest.key);
     manifest.format.clone_from(&manifest.key);
     manifest.pixels.clone_from(&manifest.key);

@@ -15,7 +15,7 @@ use deepmcat_common::CommonArgs;
         --clusters RUN/clusters/epoch=7 --previous RUN/assignments/epoch=6 --out RUN/metrics/epoch=7"
 )]
 pub struct Args {
-    /// Dataset folder, for the labels in its manifest
+    /// Dataset folder, for its table of labels
     #[arg(long)]
     pub dataset: PathBuf,
     /// Assignments of this epoch: a folder of part-N.parquet

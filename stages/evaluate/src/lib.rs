@@ -16,9 +16,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use deepmcat_common::Timings;
-use deepmcat_schemas::layout::MANIFEST;
+use deepmcat_schemas::layout::{LABELS, MANIFEST};
 use deepmcat_schemas::{
-    Assignments, ClusterId, Clusters, Manifest, Metrics, PART_0, read_folder, read_table, write_table,
+    Assignments, ClusterId, Clusters, Labels, Manifest, Metrics, PART_0, read_folder, read_table, write_table,
 };
 use polars::prelude::{LazyFrame, NamedFrom, PolarsResult, Series};
 
@@ -31,6 +31,9 @@ pub fn run(args: Args) -> Result<(), Error> {
     let config = args.common.config()?;
     let manifest_path = args.dataset.join(MANIFEST);
     let manifest: Manifest = read_table(&manifest_path)?;
+    // A data set that was made by hand may have none.
+    let labels_path = args.dataset.join(LABELS);
+    let labels: Labels = if labels_path.exists() { read_table(&labels_path)? } else { Labels::default() };
     let assignments: Assignments = read_folder(&args.assignments)?;
     let clusters: Clusters = read_folder(&args.clusters)?;
     let previous: Option<Assignments> = args.previous.as_deref().map(read_folder).transpose()?;
@@ -41,7 +44,7 @@ pub fn run(args: Args) -> Result<(), Error> {
     let count = |source| Error::Count { path: args.assignments.clone(), source };
     check_images(&args.assignments, &assignments, &manifest_path, &manifest)?;
     check_clusters(&args.assignments, &assignments, &args.clusters, &clusters)?;
-    let metrics = evaluate(&manifest, &assignments, &clusters, previous.as_ref()).map_err(count)?;
+    let metrics = evaluate(&labels, &assignments, &clusters, previous.as_ref()).map_err(count)?;
     timings.lap("compute");
     write_table(&args.out.join(PART_0), &metrics, &config.stamp("evaluate", env!("CARGO_PKG_VERSION")))?;
     timings.lap("write");
@@ -98,13 +101,13 @@ fn check_clusters(
 /// # Errors
 /// When polars refuses the tables.
 pub fn evaluate(
-    manifest: &Manifest,
+    labels: &Labels,
     assignments: &Assignments,
     clusters: &Clusters,
     previous: Option<&Assignments>,
 ) -> PolarsResult<Metrics> {
-    let ids: Vec<u32> = manifest.image_id.iter().map(|id| id.0).collect();
-    let labels = count::frame(&ids, Series::new("value".into(), &manifest.label))?;
+    let ids: Vec<u32> = labels.image_id.iter().map(|id| id.0).collect();
+    let labels = count::frame(&ids, Series::new("value".into(), &labels.label))?;
     let assigned = frame_of(assignments)?;
     let by_label = count::contingency(labels, assigned.clone())?;
     let labelled = by_label.total > 0;
@@ -167,10 +170,11 @@ mod tests {
     use super::*;
     use deepmcat_schemas::ImageId;
 
-    fn tables(labels: &[Option<&str>], clusters: &[u32]) -> (Manifest, Assignments, Clusters) {
+    fn tables(labels: &[Option<&str>], clusters: &[u32]) -> (Labels, Assignments, Clusters) {
         let ids: Vec<ImageId> = (0..labels.len() as u32).map(ImageId).collect();
-        let label = labels.iter().map(|label| label.map(str::to_owned)).collect();
-        let manifest = Manifest { image_id: ids.clone(), label, ..Manifest::default() };
+        let labelled = ids.iter().zip(labels).filter_map(|(&id, label)| Some((id, (*label)?.to_owned())));
+        let (image_id, label) = labelled.unzip();
+        let of_images = Labels { image_id, label };
         let cluster: Vec<ClusterId> = clusters.iter().copied().map(ClusterId).collect();
         let assignments = Assignments { image_id: ids, cluster, ..Assignments::default() };
         let size = |of: u32| clusters.iter().filter(|&&cluster| cluster == of).count() as u32;
@@ -180,14 +184,14 @@ mod tests {
             inertia: vec![0.5, 0.25, 0.0],
             centroid: vec![vec![]; 3],
         };
-        (manifest, assignments, table)
+        (of_images, assignments, table)
     }
 
     #[test]
     fn only_labelled_images_are_measured_by_label() {
         let labels = [Some("A"), Some("A"), Some("B"), Some("B"), None];
-        let (manifest, assignments, clusters) = tables(&labels, &[0, 0, 1, 0, 1]);
-        let metrics = evaluate(&manifest, &assignments, &clusters, None).unwrap();
+        let (labels, assignments, clusters) = tables(&labels, &[0, 0, 1, 0, 1]);
+        let metrics = evaluate(&labels, &assignments, &clusters, None).unwrap();
         assert_eq!((metrics.images[0], metrics.labelled[0], metrics.classes[0]), (5, 4, 2));
         assert_eq!((metrics.clusters[0], metrics.clusters_used[0]), (3, 2));
         assert_eq!(metrics.purity[0], Some(0.75));
@@ -199,18 +203,18 @@ mod tests {
 
     #[test]
     fn without_labels_the_figures_that_need_them_are_null() {
-        let (manifest, assignments, clusters) = tables(&[None; 4], &[0, 0, 1, 2]);
-        let metrics = evaluate(&manifest, &assignments, &clusters, Some(&assignments)).unwrap();
+        let (labels, assignments, clusters) = tables(&[None; 4], &[0, 0, 1, 2]);
+        let metrics = evaluate(&labels, &assignments, &clusters, Some(&assignments)).unwrap();
         assert_eq!((metrics.purity[0], metrics.ari[0], metrics.labelled[0]), (None, None, 0));
         assert_eq!((metrics.nmi_previous[0], metrics.changed_share[0]), (Some(1.0), Some(0.0)));
     }
 
     #[test]
     fn an_epoch_before_of_other_images_says_nothing() {
-        let (manifest, assignments, clusters) = tables(&[None; 3], &[0, 0, 1]);
+        let (labels, assignments, clusters) = tables(&[None; 3], &[0, 0, 1]);
         let mut before = assignments.clone();
         before.image_id.iter_mut().for_each(|id| id.0 += 10);
-        let metrics = evaluate(&manifest, &assignments, &clusters, Some(&before)).unwrap();
+        let metrics = evaluate(&labels, &assignments, &clusters, Some(&before)).unwrap();
         assert_eq!((metrics.nmi_previous[0], metrics.changed_share[0]), (None, None));
     }
 
@@ -235,9 +239,9 @@ mod tests {
 
     #[test]
     fn images_that_changed_cluster_are_counted() {
-        let (manifest, before, clusters) = tables(&[None; 4], &[0, 0, 1, 1]);
+        let (labels, before, clusters) = tables(&[None; 4], &[0, 0, 1, 1]);
         let (_, after, _) = tables(&[None; 4], &[0, 1, 1, 1]);
-        let metrics = evaluate(&manifest, &after, &clusters, Some(&before)).unwrap();
+        let metrics = evaluate(&labels, &after, &clusters, Some(&before)).unwrap();
         assert_eq!(metrics.changed_share[0], Some(0.25));
         assert!(metrics.nmi_previous[0].unwrap() < 1.0);
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use deepmcat_common::{CommonArgs, Frames, Shard};
 
-use crate::settings::{DEFAULT_SECONDS, DEFAULT_ZIP};
+use crate::settings::DEFAULT_ZIP;
 
 /// Turns an archive of NIfTI, DICOM, PNG or JPEG files, zipped or not, into a data set of PNG slices at t=0.
 ///
@@ -30,26 +30,30 @@ pub struct Args {
     /// Time frames that become images: first, all [default: ingest.frames of the configuration]
     #[arg(long, value_name = "WHICH", value_parser = frames)]
     pub frames: Option<Frames>,
-    /// File whose content keys the hashes of ids and paths; keep it outside of what you share
-    /// [default: derived from run.seed, which hides nothing from who knows the seed]
+    /// File whose content keys the hashes of names and identifiers; keep it apart from what you share
+    /// [default: ingest.key_file of the configuration, else a key that everybody knows, which hides nothing]
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
-    /// Memory that one input file may take, in MiB; larger ones are rejected as too_large
-    #[arg(long, value_name = "MIB", default_value_t = 1024)]
-    pub max_memory: u64,
-    /// Seconds that one input file may take; slower ones are rejected as too_slow
-    #[arg(long, value_name = "S", default_value_t = DEFAULT_SECONDS)]
-    pub max_seconds: u64,
-    /// Members that a zip may have; one of more is rejected as too_large
+    /// Memory that one input file may take, in MiB; a file that needs more is rejected as too_large
+    /// [default: ingest.max_memory of the configuration]
+    #[arg(long, value_name = "MIB")]
+    pub max_memory: Option<u64>,
+    /// Seconds that one input file may take; a slower one is rejected as too_slow
+    /// [default: ingest.max_seconds of the configuration]
+    #[arg(long, value_name = "S")]
+    pub max_seconds: Option<u64>,
+    /// Members that a zip may have; a zip with more is rejected as too_large
     #[arg(long, value_name = "N", default_value_t = DEFAULT_ZIP.members)]
     pub max_members: usize,
-    /// Times its size in the zip that a member above 64 MiB may inflate to; one of more is rejected as too_large
+    /// How many times its packed size a zip member above 64 MiB may inflate to; one that exceeds this is rejected as
+    /// too_large
     #[arg(long, value_name = "N", default_value_t = DEFAULT_ZIP.ratio)]
     pub max_ratio: u64,
     /// Files read at a time; 0: as many as there are cores [default: compute.threads of the configuration]
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<u32>,
-    /// Read everything anew, also files that are as they were at the last ingest into the same folder
+    /// Read every file again, also those that are unchanged since the last ingest into the same folder; replaces a data
+    /// set or parts of one that were made with other settings or another key
     #[arg(long)]
     pub fresh: bool,
     /// Convert only this part of the files, counted from 0, and write no table; once all N have, an ingest without it

@@ -14,7 +14,7 @@ use crate::scan::{Job, Work};
 use crate::settings::Settings;
 use crate::slice::{Sink, Slice, Stop};
 use crate::walk::Input;
-use crate::{Error, flags, nifti_file, picture, png_out, window};
+use crate::{Error, flags, nifti_file, picture, png_out, subject, window};
 
 /// What became of a file: its images or why it has none.
 pub(crate) type Outcome = Result<Vec<Row>, (u32, Reject)>;
@@ -50,11 +50,12 @@ fn take_over(input: &Input, job: &Job, writer: &Writer, known: &Known) -> Result
     if let Some(reject) = &file.reject {
         return Ok(Some(Err((job.input, reject.clone()))));
     }
-    if !file.rows.iter().all(|row| row.is_in(&file.folder)) {
-        return Ok(None);
+    let Some(mut rows) = file.sound() else { return Ok(None) };
+    known.take();
+    for row in &mut rows {
+        (row.input, row.label) = (job.input, job.label.clone());
+        writer.keep(row, &file.folder)?;
     }
-    let rows: Vec<Row> = file.rows.iter().map(|row| Row { input: job.input, ..row.clone() }).collect();
-    rows.iter().try_for_each(|row| writer.keep(row, &file.folder))?;
     Ok(Some(Ok(rows)))
 }
 
@@ -131,6 +132,7 @@ fn write(input: &Input, number: u32, slice: Slice, settings: &Settings, writer: 
     let path = writer.path(&row)?;
     png_out::write(&path, size, settings.bits, &samples, row.spacing)
         .map_err(|error| Error::io(&path, "written", error))?;
+    row.look_in(writer.folder());
     Ok(row)
 }
 
@@ -138,12 +140,10 @@ fn write(input: &Input, number: u32, slice: Slice, settings: &Settings, writer: 
 fn complete(rows: &mut [Row], input: &Input, job: &Job, format: &'static str, identity: &Identity, keys: &Keys) {
     let name = input.name();
     let below = name.get(input.start..).unwrap_or_default();
-    let subject = match &identity.patient {
-        Some(patient) => keys.subject(patient),
-        // UK Biobank's zips are PARTICIPANT_FIELD_VISIT_0.zip: one person is one subject.
-        None if input.member.is_some() => keys.subject(stem(&input.source)),
-        None => keys.subject(subject(below, job.label.as_deref())),
-    };
+    let patient = identity.patient.as_deref().and_then(subject::of_patient).or(identity.study.as_deref());
+    let of_volume = || (format == "nifti").then(|| name.clone());
+    let subject = patient.map(str::to_owned).or_else(|| subject::of_path(below)).or_else(of_volume);
+    let subject = subject.map(|subject| keys.subject(&subject));
     let series = keys.series(identity.series.as_deref().unwrap_or(&name));
     for row in rows {
         row.format = format;
@@ -154,31 +154,5 @@ fn complete(rows: &mut [Row], input: &Input, job: &Job, format: &'static str, id
         if identity.overlay {
             row.flags.push("overlay");
         }
-    }
-}
-
-/// The subject of a file that does not say: the first folder that is not its class, else its name up to `_` or `.`.
-fn subject<'a>(below: &'a str, label: Option<&str>) -> &'a str {
-    let folders = below.rsplit_once('/').map_or("", |(folders, _)| folders);
-    folders.split('/').find(|folder| !folder.is_empty() && Some(*folder) != label).unwrap_or_else(|| stem(below))
-}
-
-/// The name of a file up to its first `_` or `.`.
-fn stem(path: &str) -> &str {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    name.split(['_', '.']).next().unwrap_or(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_or_the_name_tells_the_subject() {
-        assert_eq!(subject("1001/sa.nii.gz", Some("SA")), "1001");
-        assert_eq!(subject("SA/1001_b3.png", Some("SA")), "1001");
-        assert_eq!(subject("1001/SA/b3.png", Some("SA")), "1001");
-        assert_eq!(subject("1001.nii.gz", None), "1001");
-        assert_eq!(stem("visit/1001_20209_2_0.zip"), "1001");
     }
 }

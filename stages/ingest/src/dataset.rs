@@ -4,17 +4,19 @@
 //! An earlier data set stays whole until the new images are all written. From the moment its manifest is removed
 //! until the new one is there, the folder holds no data set that a reader would take for one.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use deepmcat_common::Shard;
-use deepmcat_schemas::layout::{INPUTS, MANIFEST, REJECTS, SOURCES};
-use deepmcat_schemas::{ImageId, Inputs, Manifest, Rejects, Sources, Stamp, read_stamp, write_table};
+use deepmcat_schemas::layout::{INGEST_TOML, INPUTS, LABELS, MANIFEST, REJECTS, SOURCES};
+use deepmcat_schemas::{FileStat, ImageId, Inputs, Labels, Manifest, Rejects, Sources, Stamp, read_table, write_table};
 
 use crate::Error;
 use crate::dicom_file::Identity;
+use crate::keys::Keys;
+use crate::recipe::{KEY, Recipe, shown};
 use crate::reject::Reject;
-use crate::walk::{Input, Origin, Stat};
+use crate::walk::{Input, Origin};
 
 /// One image on its way into the tables.
 #[derive(Debug, Clone, Default)]
@@ -41,14 +43,16 @@ pub(crate) struct Row {
     pub format: &'static str,
     /// Class.
     pub label: Option<String>,
-    /// Keyed hash of the subject.
-    pub subject: String,
+    /// Keyed hash of the subject, where something says which it is.
+    pub subject: Option<String>,
     /// Keyed hash of the series.
     pub series: String,
     /// What is odd about it.
     pub flags: Vec<&'static str>,
     /// For the sources table.
     pub identity: Identity,
+    /// Bytes of the PNG.
+    pub png: u64,
 }
 
 impl Row {
@@ -57,10 +61,27 @@ impl Row {
         format!("{IMAGES}/{:02x}/{:016x}.png", self.key >> 56, self.key)
     }
 
-    /// True where its PNG is below `folder`.
-    pub fn is_in(&self, folder: &Path) -> bool {
-        folder.join(self.relative()).is_file()
+    /// Its PNG below the data set or the partial folder.
+    pub fn png_in(&self, folder: &Path) -> PathBuf {
+        folder.join(self.relative())
     }
+
+    /// Looks at its PNG below `folder`: when it was last changed, in nanoseconds since 1970; none where it is not there.
+    pub fn look_in(&mut self, folder: &Path) -> Option<u64> {
+        let stat = FileStat::of(&self.png_in(folder)).ok()?;
+        self.png = stat.bytes;
+        Some(stat.modified)
+    }
+}
+
+/// Hash of the sizes of an input's PNGs: tells whether one was cut short.
+pub(crate) fn written<'a>(rows: impl Iterator<Item = &'a Row>) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    for row in rows {
+        hasher.update(&row.png.to_le_bytes());
+    }
+    let hash = hasher.finalize();
+    u64::from_le_bytes(std::array::from_fn(|byte| hash.as_bytes()[byte]))
 }
 
 /// Where the images of a data set are.
@@ -77,8 +98,8 @@ const REPLACED: &str = "replaced";
 pub(crate) struct Writer {
     out: PathBuf,
     partial: PathBuf,
-    /// Hash of everything that shapes an image.
-    settings: String,
+    /// What it is made with.
+    recipe: Recipe,
     /// Batches of images that are written, with their tables; those of a killed ingest too.
     pub batches: Vec<PathBuf>,
     /// How many of them are this process's own.
@@ -89,8 +110,15 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Makes sure that `out` may be replaced and that nobody else is replacing it, or writing the same part of it.
-    pub fn new(out: &Path, settings: String, shard: Option<Shard>) -> Result<Self, Error> {
+    ///
+    /// `fresh` throws away what an earlier ingest with another key or other settings left; without it that is an error
+    /// where it would cost more than one process's work.
+    pub fn new(out: &Path, recipe: Recipe, shard: Option<Shard>, fresh: bool) -> Result<Self, Error> {
         check(out)?;
+        let differs = |earlier: Recipe| recipe.of_images(&earlier).iter().any(|(name, ..)| name == KEY);
+        if !fresh && Recipe::read(out).is_some_and(differs) {
+            return Err(Error::OtherKey { out: out.to_owned() });
+        }
         let whole = out.join(PARTIAL);
         let partial = shard.map_or_else(|| whole.clone(), |shard| whole.join(part_name(shard)));
         let open = || {
@@ -112,20 +140,41 @@ impl Writer {
         let Some(locks) = open().map_err(|error| Error::io(&partial, "made", error))? else {
             return Err(Error::Busy { out: out.to_owned() });
         };
+        let other = |batch: &PathBuf| {
+            let differences = Recipe::read(batch).map(|earlier| recipe.of_images(&earlier)).unwrap_or_default();
+            (!differences.is_empty()).then(|| shown(&differences))
+        };
+        let parts = parts_in(&whole).map_err(|error| Error::io(&whole, "read", error))?;
+        let of_parts: Vec<PathBuf> = parts.iter().flat_map(|part| batches_in(part)).collect();
+        if let Some(differences) = of_parts.iter().find_map(other).filter(|_| !fresh) {
+            return Err(Error::OtherParts { out: out.to_owned(), differences });
+        }
         let mut batches = batches_in(&partial);
+        let differences = batches.iter().find_map(other);
         let own = batches.len();
         if shard.is_none() {
-            let parts = parts_in(&partial).map_err(|error| Error::io(&partial, "read", error))?;
-            batches.extend(parts.iter().flat_map(|part| batches_in(part)));
+            batches.extend(of_parts);
         }
-        let mut writer = Self { out: out.to_owned(), partial, settings, batches, own, _locks: locks };
-        let same = |batch: &PathBuf| {
-            read_stamp(&batch.join(INPUTS)).is_ok_and(|stamp| stamp.config_hash == seal(batch, &writer.settings))
-        };
-        if !writer.batches.iter().any(same) {
+        let mut writer = Self { out: out.to_owned(), partial, recipe, batches, own, _locks: locks };
+        if fresh || differences.is_some() {
+            if let Some(differences) = differences {
+                tracing::warn!("what a killed ingest left is not used: {differences}");
+            }
             writer.clear().map_err(|error| Error::io(&writer.partial, "cleared", error))?;
         }
         Ok(writer)
+    }
+
+    /// Images of the finished data set that would be replaced; 0 where there is none.
+    pub fn earlier_images(&self) -> usize {
+        read_table::<Manifest>(&self.out.join(MANIFEST)).map_or(0, |manifest| manifest.image_id.len())
+    }
+
+    /// Images in the finished data set that came from sources below `prefix`.
+    pub fn earlier_inputs(&self, prefix: &str) -> usize {
+        let sources = read_table::<Sources>(&self.out.join(SOURCES)).unwrap_or_default();
+        let below = sources.source.iter().zip(&sources.member).filter(|(source, _)| source.starts_with(prefix));
+        below.collect::<HashSet<_>>().len()
     }
 
     /// Removes what another ingest left.
@@ -150,6 +199,11 @@ impl Writer {
         Ok(path)
     }
 
+    /// Where PNGs are written for now.
+    pub fn folder(&self) -> &Path {
+        &self.partial
+    }
+
     /// Takes over the PNG of an image that is known already.
     pub fn keep(&self, row: &Row, folder: &Path) -> Result<(), Error> {
         let from = folder.join(row.relative());
@@ -170,6 +224,8 @@ impl Writer {
     /// Writes the tables of a batch, so that a killed ingest goes on after it. The table of inputs is its last.
     pub fn batch(&mut self, content: &Content<'_>, stamp: &Stamp) -> Result<(), Error> {
         let folder = batch(&self.partial, self.own);
+        self.sync(content.rows)?;
+        self.recipe.write(&folder)?;
         write_table(&folder.join(REJECTS), &content.rejects_table(), stamp)?;
         write_table(&folder.join(SOURCES), &content.sources(), stamp)?;
         write_table(&folder.join(MANIFEST), &content.manifest(), stamp)?;
@@ -181,8 +237,24 @@ impl Writer {
 
     /// Writes the table of inputs, the last of a folder's tables, which seals the others.
     fn write_inputs(&self, folder: &Path, content: &Content<'_>, stamp: &Stamp) -> Result<(), Error> {
-        let stamp = Stamp { config_hash: seal(folder, &self.settings), ..stamp.clone() };
+        let stamp = Stamp { config_hash: seal(folder), ..stamp.clone() };
         Ok(write_table(&folder.join(INPUTS), &content.inputs_table(), &stamp)?)
+    }
+
+    /// Makes the PNGs of `rows` durable, before a table says that they are there.
+    fn sync(&self, rows: &[Row]) -> Result<(), Error> {
+        let images = self.partial.join(IMAGES);
+        let all = || -> std::io::Result<()> {
+            // One call for all of them: a file at a time costs a disk's turn each.
+            #[cfg(target_os = "linux")]
+            {
+                let _ = rows;
+                Ok(rustix::fs::syncfs(fs_err::File::open(&images)?.file())?)
+            }
+            #[cfg(not(target_os = "linux"))]
+            rows.iter().try_for_each(|row| fs_err::File::open(row.png_in(&self.partial))?.sync_all())
+        };
+        all().map_err(|error| Error::io(&images, "made durable", error))
     }
 
     /// Leaves the data set as it is.
@@ -190,17 +262,25 @@ impl Writer {
         fs_err::remove_dir_all(&self.partial).map_err(|error| Error::io(&self.partial, "removed", error))
     }
 
+    /// Leaves the data set and what a killed ingest left as they are.
+    pub fn abandon(self) -> Result<(), Error> {
+        if self.batches.is_empty() { self.leave() } else { Ok(()) }
+    }
+
     /// Puts everything into place: rejects, sources, images, and the manifest as the mark that all is done.
     ///
-    /// Without an image there is no manifest.
-    pub fn finish(self, content: &Content<'_>, stamp: &Stamp) -> Result<(), Error> {
+    /// Without an image there is no manifest; the caller makes sure that there was none before.
+    pub fn finish(self, content: &Content<'_>, stamp: &Stamp, of_labels: &Stamp) -> Result<(), Error> {
         let images = self.partial.join(IMAGES);
         remove_others(&images, content.rows).map_err(|error| Error::io(&images, "cleared", error))?;
+        self.sync(content.rows)?;
         // No inputs, no manifest: until all is in place the folder is no data set that anybody would take for one.
         remove_if_there(&self.out.join(INPUTS))?;
         remove_if_there(&self.out.join(MANIFEST))?;
         write_table(&self.out.join(REJECTS), &content.rejects_table(), stamp)?;
         write_table(&self.out.join(SOURCES), &content.sources(), stamp)?;
+        write_table(&self.out.join(LABELS), &content.labels(), of_labels)?;
+        self.recipe.write(&self.out)?;
         let place = self.out.join(IMAGES);
         let swap = || {
             if place.exists() {
@@ -217,13 +297,12 @@ impl Writer {
     }
 }
 
-/// Hash of the settings and of the tables that a folder holds: those that were changed by hand are not used again.
-pub(crate) fn seal(folder: &Path, settings: &str) -> String {
+/// Hash of the recipe and of the tables that a folder holds: those that were changed by hand are not used again.
+pub(crate) fn seal(folder: &Path) -> String {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(settings.as_bytes());
-    for table in [MANIFEST, SOURCES, REJECTS] {
+    for file in [INGEST_TOML, MANIFEST, SOURCES, REJECTS] {
         // Without an image there is no manifest.
-        let bytes = fs_err::read(folder.join(table)).unwrap_or_default();
+        let bytes = fs_err::read(folder.join(file)).unwrap_or_default();
         hasher.update(&(bytes.len() as u64).to_le_bytes()).update(&bytes);
     }
     hasher.finalize().to_hex()[..16].to_owned()
@@ -302,8 +381,10 @@ fn remove_if_there(path: &Path) -> Result<(), Error> {
 pub(crate) struct Content<'a> {
     /// All files of the archive.
     pub inputs: &'a [Input],
-    /// The files that are told of, with the hash of what was read of each; 0 where nothing was.
-    pub told: Vec<(Origin, Stat, u64)>,
+    /// What hides names.
+    pub keys: &'a Keys,
+    /// The inputs to account for, with the hash of what was read of each; 0 where nothing was.
+    pub told: Vec<(Origin, FileStat, u64)>,
     /// Images, in the order of their ids.
     pub rows: &'a [Row],
     /// Files without images.
@@ -319,7 +400,6 @@ impl Content<'_> {
             manifest.image_id.push(ImageId(id as u32));
             manifest.key.push(format!("{:016x}", row.key));
             manifest.path.push(row.relative());
-            manifest.label.push(row.label.clone());
             manifest.subject.push(row.subject.clone());
             manifest.series.push(row.series.clone());
             manifest.slice.push(row.slice);
@@ -338,20 +418,47 @@ impl Content<'_> {
         manifest
     }
 
+    fn labels(&self) -> Labels {
+        let mut labels = Labels::default();
+        for (id, row) in self.rows.iter().enumerate() {
+            if let Some(label) = &row.label {
+                labels.image_id.push(ImageId(id as u32));
+                labels.label.push(label.clone());
+            }
+        }
+        labels
+    }
+
+    /// The keyed hash of an input.
+    fn key(&self, origin: &Origin) -> String {
+        self.keys.input(&origin.source, origin.member.as_deref())
+    }
+
     fn sources(&self) -> Sources {
         let mut sources = Sources::default();
-        for (id, row) in self.rows.iter().enumerate() {
-            let input = self.inputs.get(row.input as usize);
-            sources.image_id.push(ImageId(id as u32));
-            sources.source.push(input.map(|input| input.source.clone()).unwrap_or_default());
-            sources.member.push(input.and_then(|input| input.member.clone()));
-            sources.frame.push(row.frame);
-            sources.slice.push(row.slice);
-            sources.patient_id.push(row.identity.patient.clone());
-            sources.study_uid.push(row.identity.study.clone());
-            sources.series_uid.push(row.identity.series.clone());
-            sources.sop_uid.push(row.identity.object.clone());
-            sources.series_description.push(row.identity.description.clone());
+        let mut push = |origin: &Origin, image: Option<(usize, &Row)>| {
+            let row = image.map(|(_, row)| row);
+            let identity = |part: fn(&Identity) -> &Option<String>| row.and_then(|row| part(&row.identity).clone());
+            sources.input.push(self.key(origin));
+            sources.image_id.push(image.map(|(id, _)| id as u32));
+            sources.source.push(origin.source.clone());
+            sources.member.push(origin.member.clone());
+            sources.frame.push(row.map_or(0, |row| row.frame));
+            sources.slice.push(row.map_or(0, |row| row.slice));
+            sources.patient_id.push(identity(|identity| &identity.patient));
+            sources.study_uid.push(identity(|identity| &identity.study));
+            sources.series_uid.push(identity(|identity| &identity.series));
+            sources.sop_uid.push(identity(|identity| &identity.object));
+            sources.series_description.push(identity(|identity| &identity.description));
+        };
+        let mut with_images = HashSet::new();
+        for image in self.rows.iter().enumerate() {
+            let origin = self.inputs.get(image.1.input as usize).map(Input::origin).unwrap_or_default();
+            push(&origin, Some(image));
+            with_images.insert(origin);
+        }
+        for (origin, ..) in self.told.iter().filter(|(origin, ..)| !with_images.contains(origin)) {
+            push(origin, None);
         }
         sources
     }
@@ -359,8 +466,9 @@ impl Content<'_> {
     fn rejects_table(&self) -> Rejects {
         let mut table = Rejects::default();
         for (origin, reject) in self.rejects {
-            table.source.push(origin.source.clone());
-            table.member.push(origin.member.clone());
+            table.input.push(self.key(origin));
+            table.frame.push(None);
+            table.frames.push(None);
             table.reason.push(reject.reason.to_string());
             table.message.push(reject.message.clone());
         }
@@ -368,13 +476,21 @@ impl Content<'_> {
     }
 
     fn inputs_table(&self) -> Inputs {
+        let mut images: HashMap<Origin, Vec<&Row>> = HashMap::new();
+        for row in self.rows {
+            if let Some(input) = self.inputs.get(row.input as usize) {
+                images.entry(input.origin()).or_default().push(row);
+            }
+        }
         let mut table = Inputs::default();
         for (origin, stat, work) in &self.told {
-            table.source.push(origin.source.clone());
-            table.member.push(origin.member.clone());
+            table.input.push(self.key(origin));
             table.bytes.push(stat.bytes);
             table.modified.push(stat.modified);
+            table.changed.push(stat.changed);
+            table.inode.push(stat.inode);
             table.work.push(*work);
+            table.written.push(written(images.get(origin).into_iter().flatten().copied()));
         }
         table
     }

@@ -92,16 +92,66 @@ pub enum Error {
         /// What is there.
         found: String,
     },
-    /// Two images have the same 64-bit key.
-    #[error(
-        "{source_file}: its image key {key} is that of another image too\nhint: give another --key-file or run.seed"
-    )]
+    /// Two inputs, or two images, have the same 64-bit key: by chance, once in some million archives.
+    #[error("two {what} have the same key {key}\nhint: give another --key-file (ingest.key_file)")]
     Collision {
-        /// Source of one of the two.
-        source_file: String,
+        /// `inputs` or `images`.
+        what: &'static str,
         /// The key.
         key: String,
     },
+    /// The data set that is there was made with another key: all names in it would change.
+    #[error(
+        "{}: the data set there was made with another key, and all names in it would change; nothing was changed\nhint: give the key file that it was made with (ingest.key_file, --key-file), or --fresh to make it again under new names",
+        out.display()
+    )]
+    OtherKey {
+        /// `--out`.
+        out: PathBuf,
+    },
+    /// Parts that other processes made with other settings: a flag was forgotten.
+    #[error(
+        "{}: parts of a data set there were made with other settings ({differences}); nothing was changed\nhint: give the settings that the parts were made with, or --fresh to throw the parts away",
+        out.display()
+    )]
+    OtherParts {
+        /// `--out`.
+        out: PathBuf,
+        /// What differs.
+        differences: String,
+    },
+    /// The archive gives no image any more: it is not mounted, or the rules exclude all. The data set stays.
+    #[error(
+        "no image in {inputs} input files ({reasons}), and the data set in {} has {images}; it was left unchanged\nhint: is the archive mounted? do the class rules exclude everything? To start over, remove the data set's folder",
+        out.display()
+    )]
+    NothingLeft {
+        /// `--out`.
+        out: PathBuf,
+        /// Files found.
+        inputs: usize,
+        /// Rejects by reason.
+        reasons: String,
+        /// Images of the data set that stays.
+        images: usize,
+    },
+    /// One of several inputs holds no file any more: it is not mounted. The data set stays.
+    #[error(
+        "{}: there is no file in it now, and {files} inputs of the data set in {} came from it; the data set was left unchanged\nhint: is it mounted? If its files are meant to go, leave it out of the inputs",
+        input.display(),
+        out.display()
+    )]
+    EmptyNow {
+        /// The input.
+        input: PathBuf,
+        /// `--out`.
+        out: PathBuf,
+        /// Files of it that the data set knows.
+        files: usize,
+    },
+    /// The figures cannot be printed.
+    #[error("the counts cannot be written to standard output")]
+    Print(#[source] std::io::Error),
     /// Nothing came of the input.
     #[error(
         "no image in {inputs} input files ({reasons})\nhint: rejects.parquet in the --out folder says why for each file"
@@ -143,9 +193,13 @@ impl Failure for Error {
             | Self::NoRules { .. }
             | Self::KeyFile { .. }
             | Self::Collision { .. }
+            | Self::OtherKey { .. }
+            | Self::OtherParts { .. }
+            | Self::NothingLeft { .. }
+            | Self::EmptyNow { .. }
             | Self::NoImages { .. } => true,
             Self::Schema(error) => error.is_usage(),
-            Self::Io { .. } | Self::Threads { .. } => false,
+            Self::Io { .. } | Self::Threads { .. } | Self::Print(_) => false,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::Error;
 /// Fewer bytes than this in a key file are a mistake.
 const LEAST_KEY: usize = 16;
 
-/// A secret (or, without a key file, a seed) that turns identities into numbers.
+/// A secret (or, without a key file, a constant) that turns identities into numbers.
 #[derive(Clone)]
 pub struct Keys([u8; 32]);
 
@@ -18,10 +18,11 @@ impl std::fmt::Debug for Keys {
 }
 
 impl Keys {
-    /// A key that follows from the run's seed: the same tables everywhere, but no secret.
+    /// The key that everybody knows: the same tables everywhere, but no secret. Identities of few digits can be found
+    /// by trying all.
     #[must_use]
-    pub fn from_seed(seed: u64) -> Self {
-        Self(blake3::derive_key("deepmcat ingest: image, subject and series keys from run.seed", &seed.to_le_bytes()))
+    pub fn public() -> Self {
+        Self(blake3::derive_key("deepmcat ingest: image, subject and series keys that are no secret", &[]))
     }
 
     /// A key from the bytes of a file.
@@ -35,6 +36,18 @@ impl Keys {
             return Err(bad(format!("{} bytes", bytes.len())));
         }
         Ok(Self(blake3::derive_key("deepmcat ingest: image, subject and series keys from a file", &bytes)))
+    }
+
+    /// A name for the key itself, 16 hex digits: equal where two data sets have the same key.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{:016x}", self.hash("key", &[]))
+    }
+
+    /// The hash of an input, 16 hex digits: where it is, relative to the input folder, so stable when that is moved.
+    #[must_use]
+    pub fn input(&self, source: &str, member: Option<&str>) -> String {
+        format!("{:016x}", self.hash("input", &[source.as_bytes(), &in_zip(member)]))
     }
 
     /// The key of `parts` for one purpose. Parts are length-prefixed, so no two lists of parts run together.
@@ -52,8 +65,7 @@ impl Keys {
     /// The key of an image: where it came from, relative to the input, so stable when the archive is moved.
     #[must_use]
     pub fn image(&self, source: &str, member: Option<&str>, frame: u32, slice: u32) -> u64 {
-        let member = member.map(|member| format!("\u{1}{member}")).unwrap_or_default();
-        self.hash("image", &[source.as_bytes(), member.as_bytes(), &frame.to_le_bytes(), &slice.to_le_bytes()])
+        self.hash("image", &[source.as_bytes(), &in_zip(member), &frame.to_le_bytes(), &slice.to_le_bytes()])
     }
 
     /// The hash of a subject, 16 hex digits.
@@ -69,6 +81,11 @@ impl Keys {
     }
 }
 
+/// A member's name, told from the absence of one.
+fn in_zip(member: Option<&str>) -> Vec<u8> {
+    member.map(|member| [&[1], member.as_bytes()].concat()).unwrap_or_default()
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -76,9 +93,12 @@ mod tests {
 
     #[test]
     fn keys_depend_on_key_purpose_and_every_part() {
-        let keys = Keys::from_seed(1);
-        assert_eq!(keys.subject("a"), Keys::from_seed(1).subject("a"));
-        assert_ne!(keys.subject("a"), Keys::from_seed(2).subject("a"));
+        let keys = Keys::public();
+        let other = Keys(blake3::derive_key("another", &[]));
+        assert_eq!(keys.subject("a"), Keys::public().subject("a"));
+        assert_ne!(keys.subject("a"), other.subject("a"));
+        assert_ne!((keys.name(), keys.input("a", None)), (other.name(), other.input("a", None)));
+        assert_ne!(keys.input("a", None), keys.input("a", Some("")));
         assert_ne!(keys.subject("a"), keys.series("a"));
         let one = keys.image("a/b.nii", None, 0, 0);
         let others = [

@@ -1,26 +1,38 @@
 //! What earlier ingests into the same folder made of files that are still as they were: not made again.
 //!
 //! Two kinds of them are used: a finished data set, whose images keep their ids, and the batches of an ingest that was
-//! killed. A file is as it was when its size and its time of change are; whoever doubts that says `--fresh`.
+//! killed. A file is unchanged where [`FileStat`] says so. Its PNGs are whole where they have the size that they were
+//! written with and have not changed since, or else where they still have their pixels. Whoever doubts that says
+//! `--fresh`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use deepmcat_schemas::layout::{INPUTS, MANIFEST, REJECTS, SOURCES};
-use deepmcat_schemas::{Inputs, Manifest, Rejects, SchemaError, Sources, Table, read_stamp, read_table};
+use deepmcat_schemas::layout::{INPUTS, LABELS, MANIFEST, REJECTS, SOURCES};
+use deepmcat_schemas::{
+    FileStat, Inputs, Labels, Manifest, Rejects, SchemaError, Sources, Table, read_stamp, read_table,
+};
 
-use crate::dataset::{Row, seal};
+use crate::dataset::{Row, seal, written};
 use crate::dicom_file::Identity;
+use crate::keys::Keys;
+use crate::png_out;
+use crate::recipe::Recipe;
 use crate::reject::{Reason, Reject};
 use crate::scan::Job;
 use crate::summary::Summary;
-use crate::walk::{Found, Input, Origin, Stat};
+use crate::walk::{Found, Input, Origin};
 
 /// What is known of one file.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KnownFile {
-    stat: Stat,
+    stat: FileStat,
     work: u64,
+    /// Hash of its PNGs' sizes.
+    written: u64,
+    /// When the tables were sealed that say so, in nanoseconds since 1970.
+    sealed: u64,
     /// Its images.
     pub rows: Vec<Row>,
     /// Why it has none.
@@ -30,30 +42,44 @@ pub(crate) struct KnownFile {
 }
 
 /// What is known of the files of an archive.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Known {
-    files: HashMap<Origin, KnownFile>,
+    keys: Keys,
+    /// By the keyed hash of the input.
+    files: HashMap<String, KnownFile>,
     /// Ids of the finished data set's images, by their keys.
     ids: HashMap<u64, u32>,
+    /// True where the finished data set was made with the same class rules too.
+    same_rules: bool,
+    /// How many files were taken over.
+    taken: AtomicU64,
 }
 
 impl Known {
-    /// Reads what lies in the data set folder and in its batches, as far as it was made with the same `settings`.
-    pub fn load(out: &Path, batches: &[PathBuf], settings: &str) -> Self {
-        let mut known = Self::default();
+    /// Nothing.
+    pub fn none(keys: &Keys) -> Self {
+        let (files, ids) = (HashMap::new(), HashMap::new());
+        Self { keys: keys.clone(), files, ids, same_rules: false, taken: AtomicU64::new(0) }
+    }
+
+    /// Reads what lies in the data set folder and in its batches, as far as its images were made by the same `recipe`.
+    pub fn load(out: &Path, batches: &[PathBuf], recipe: &Recipe, keys: &Keys) -> Self {
+        let mut known = Self::none(keys);
+        known.same_rules = Recipe::read(out).is_some_and(|earlier| earlier == *recipe);
         // What cannot be read is not known: it is made again.
         let folders = batches.iter().map(|batch| (batch.as_path(), batch.parent().unwrap_or(batch)));
         for (tables, images) in std::iter::once((out, out)).chain(folders) {
-            if let Err(error) = known.add(tables, images, settings) {
+            if let Err(error) = known.add(tables, images, recipe) {
                 tracing::debug!("{}: not used again: {error}", tables.display());
             }
         }
         known
     }
 
-    fn add(&mut self, tables: &Path, folder: &Path, settings: &str) -> Result<(), SchemaError> {
+    fn add(&mut self, tables: &Path, folder: &Path, recipe: &Recipe) -> Result<(), SchemaError> {
         let path = tables.join(INPUTS);
-        if read_stamp(&path)?.config_hash != seal(tables, settings) {
+        let same = Recipe::read(tables).is_some_and(|earlier| recipe.of_images(&earlier).is_empty());
+        if !same || read_stamp(&path)?.config_hash != seal(tables) {
             return Ok(());
         }
         let inputs: Inputs = read_table(&path)?;
@@ -63,47 +89,72 @@ impl Known {
             let ids = manifest.key.iter().zip(&manifest.image_id);
             self.ids = ids.filter_map(|(key, id)| Some((u64::from_str_radix(key, 16).ok()?, id.0))).collect();
         }
-        for row in 0..inputs.source.len() {
-            let origin = Origin { source: inputs.source[row].clone(), member: inputs.member[row].clone() };
-            let stat = Stat { bytes: inputs.bytes[row], modified: inputs.modified[row] };
-            let file = KnownFile { stat, work: inputs.work[row], folder: folder.to_owned(), ..KnownFile::default() };
-            self.files.insert(origin, file);
+        let sealed = FileStat::of(&path).map_or(0, |stat| stat.modified);
+        for (row, input) in inputs.input.into_iter().enumerate() {
+            let (bytes, modified) = (inputs.bytes[row], inputs.modified[row]);
+            let stat = FileStat { bytes, modified, changed: inputs.changed[row], inode: inputs.inode[row] };
+            let (work, written) = (inputs.work[row], inputs.written[row]);
+            let file = KnownFile { stat, work, written, sealed, folder: folder.to_owned(), ..KnownFile::default() };
+            self.files.insert(input, file);
         }
-        for index in 0..sources.source.len().min(manifest.key.len()) {
-            let origin = Origin { source: sources.source[index].clone(), member: sources.member[index].clone() };
-            if let Some(file) = self.files.get_mut(&origin) {
-                file.rows.push(row(&manifest, &sources, index));
+        for (row, image) in sources.image_id.iter().enumerate() {
+            let Some(image) = image.map(|image| image as usize).filter(|&image| image < manifest.key.len()) else {
+                continue;
+            };
+            if let Some(file) = self.files.get_mut(&sources.input[row]) {
+                file.rows.push(image_row(&manifest, image, &sources, row));
             }
         }
-        for index in 0..rejects.source.len() {
-            let origin = Origin { source: rejects.source[index].clone(), member: rejects.member[index].clone() };
-            if let (Some(file), Ok(reason)) = (self.files.get_mut(&origin), rejects.reason[index].parse::<Reason>()) {
-                file.reject = Some(Reject::new(reason, rejects.message[index].clone()));
+        for (row, input) in rejects.input.iter().enumerate() {
+            if let (Some(file), Ok(reason)) = (self.files.get_mut(input), rejects.reason[row].parse::<Reason>()) {
+                file.reject = Some(Reject::new(reason, rejects.message[row].clone()));
             }
         }
         Ok(())
     }
 
+    fn of(&self, origin: &Origin) -> Option<&KnownFile> {
+        self.files.get(&self.keys.input(&origin.source, origin.member.as_deref()))
+    }
+
     /// What is known of a file that is to be read as `job` says; nothing where it has changed.
     pub fn file(&self, input: &Input, job: &Job) -> Option<&KnownFile> {
-        let known = self.files.get(&input.origin())?;
+        let known = self.of(&input.origin())?;
         let told = known.reject.is_some() || !known.rows.is_empty();
         (known.stat == input.stat && known.work == job.work() && told).then_some(known)
     }
 
-    /// The counts of the finished data set, where the archive holds just its files, all as they were.
-    pub fn unchanged(&self, found: &Found) -> Option<Summary> {
-        if self.ids.is_empty() {
+    /// Counts a file as taken over.
+    pub fn take(&self) {
+        self.taken.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many files were taken over.
+    pub fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// The counts of the finished data set, where the archive holds just its files, all unchanged.
+    pub fn unchanged(&self, out: &Path, found: &Found) -> Option<Summary> {
+        if self.ids.is_empty() || !self.same_rules {
             return None;
         }
         let here = found.files.len() + found.rejects.len();
-        let same = |input: &Input| self.files.get(&input.origin()).is_some_and(|known| known.stat == input.stat);
-        let rejected = |origin: &Origin| self.files.get(origin).is_some_and(|known| known.reject.is_some());
+        let same = |input: &Input| self.of(&input.origin()).is_some_and(|known| known.stat == input.stat);
+        let rejected = |origin: &Origin| self.of(origin).is_some_and(|known| known.reject.is_some());
         let as_they_were = here == self.files.len()
             && found.files.iter().all(same)
             && found.rejects.iter().all(|(origin, _)| rejected(origin))
-            && self.files.values().all(|file| file.rows.iter().all(|row| row.is_in(&file.folder)));
-        as_they_were.then(|| self.summary())
+            && self.files.values().all(|file| file.as_written().is_some());
+        if !as_they_were {
+            return None;
+        }
+        let labels: Labels = read_table(&out.join(LABELS)).ok()?;
+        let mut summary = self.summary();
+        for label in labels.label {
+            *summary.labels.entry(label).or_default() += 1;
+        }
+        Some(summary)
     }
 
     fn summary(&self) -> Summary {
@@ -116,9 +167,7 @@ impl Known {
                 None => summary.files += 1,
             }
         }
-        for label in rows().filter_map(|row| row.label.clone()) {
-            *summary.labels.entry(label).or_default() += 1;
-        }
+        summary.taken_over = summary.files;
         summary.flags = rows().flat_map(|row| &row.flags).fold(BTreeMap::new(), |mut flags, flag| {
             *flags.entry(*flag).or_default() += 1;
             flags
@@ -139,19 +188,42 @@ impl Known {
     }
 }
 
+impl KnownFile {
+    /// Its images with what their PNGs are like now; none where one is missing or not as it was written.
+    fn as_written(&self) -> Option<Vec<Row>> {
+        let mut rows = self.rows.clone();
+        let there = rows.iter_mut().all(|row| row.look_in(&self.folder).is_some_and(|changed| changed <= self.sealed));
+        (there && written(rows.iter()) == self.written).then_some(rows)
+    }
+
+    /// Its images, where their PNGs are whole: as they were written, or, where they have been copied since, with the
+    /// same pixels.
+    pub fn sound(&self) -> Option<Vec<Row>> {
+        self.as_written().or_else(|| {
+            let mut rows = self.rows.clone();
+            let same = |row: &mut Row| {
+                let found = png_out::read_hash(&row.png_in(&self.folder));
+                row.look_in(&self.folder).is_some() && found.is_some_and(|found| found == row.pixels)
+            };
+            rows.iter_mut().all(same).then_some(rows)
+        })
+    }
+}
+
 /// A table that is left out where it would be empty.
 fn optional<T: Table>(folder: &Path, name: &str) -> Result<T, SchemaError> {
     let path = folder.join(name);
     if path.exists() { read_table(&path) } else { Ok(T::default()) }
 }
 
-fn row(manifest: &Manifest, sources: &Sources, index: usize) -> Row {
+/// An image by its place in the manifest and its `row` of the sources.
+fn image_row(manifest: &Manifest, index: usize, sources: &Sources, row: usize) -> Row {
     let spacing = manifest.spacing_x[index].zip(manifest.spacing_y[index]);
     let flags = manifest.flags[index].as_deref().unwrap_or_default();
     Row {
         input: 0,
-        frame: sources.frame[index],
-        slice: sources.slice[index],
+        frame: sources.frame[row],
+        slice: sources.slice[row],
         key: u64::from_str_radix(&manifest.key[index], 16).unwrap_or_default(),
         pixels: manifest.pixels[index].clone(),
         width: manifest.width[index],
@@ -162,16 +234,17 @@ fn row(manifest: &Manifest, sources: &Sources, index: usize) -> Row {
             .into_iter()
             .find(|format| *format == manifest.format[index])
             .unwrap_or_default(),
-        label: manifest.label[index].clone(),
+        label: None,
+        png: 0,
         subject: manifest.subject[index].clone(),
         series: manifest.series[index].clone(),
         flags: crate::flags::parse(flags),
         identity: Identity {
-            patient: sources.patient_id[index].clone(),
-            study: sources.study_uid[index].clone(),
-            series: sources.series_uid[index].clone(),
-            object: sources.sop_uid[index].clone(),
-            description: sources.series_description[index].clone(),
+            patient: sources.patient_id[row].clone(),
+            study: sources.study_uid[row].clone(),
+            series: sources.series_uid[row].clone(),
+            object: sources.sop_uid[row].clone(),
+            description: sources.series_description[row].clone(),
             burned_in: manifest.burned_in[index],
             overlay: flags.split(',').any(|flag| flag == "overlay"),
         },

@@ -20,12 +20,15 @@ mod picture;
 mod place;
 mod png_out;
 mod raster;
+mod recipe;
 mod reject;
+mod report;
 pub mod rules;
 mod scan;
 mod settings;
 mod slice;
 mod sniff;
+mod subject;
 mod summary;
 mod walk;
 mod window;
@@ -34,9 +37,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use dataset::Content;
-use deepmcat_common::Progress;
-use deepmcat_schemas::Stamp;
+use deepmcat_common::{Config, Progress};
+use deepmcat_schemas::{FileStat, Stamp};
 use known::Known;
+use recipe::Recipe;
 
 pub use archive::ZipLimits;
 pub use args::Args;
@@ -44,11 +48,8 @@ pub use error::Error;
 pub use keys::Keys;
 pub use listing::Compared;
 pub use reject::{Reason, Reject};
-pub use settings::{DEFAULT_LIMIT, Settings};
+pub use settings::Settings;
 pub use summary::Summary;
-
-/// Kinds of unmatched files that a dry run shows.
-const SHOWN: usize = 10;
 
 /// Stack of a worker: DICOM sequences nest, and their reader calls itself.
 const STACK: usize = 64 << 20;
@@ -60,58 +61,54 @@ const STACK: usize = 64 << 20;
 pub fn run(args: Args) -> Result<(), Error> {
     let mut config = args.common.config()?;
     // Into the configuration, so that the tables' stamp covers them.
-    if let Some(rules) = args.rules {
+    if let Some(rules) = args.rules.clone() {
         config.ingest.rules = rules;
     }
     config.ingest.frames = args.frames.unwrap_or(config.ingest.frames);
     let mut settings = Settings::of(&config);
-    if let Some(path) = &args.key_file {
-        settings.keys = Keys::from_file(path)?;
-    }
-    settings.limit = args.max_memory.saturating_mul(1 << 20);
-    settings.seconds = args.max_seconds;
+    settings.keys = keys(&args, &config)?;
+    settings.limit = args.max_memory.map_or(settings.limit, |mib| mib.saturating_mul(1 << 20));
+    settings.seconds = args.max_seconds.unwrap_or(settings.seconds);
     settings.threads = args.jobs.unwrap_or(settings.threads);
     settings.fresh = args.fresh;
     settings.shard = args.shard;
     settings.zip = ZipLimits { members: args.max_members, ratio: args.max_ratio };
-    let stamp = config.stamp("ingest", env!("CARGO_PKG_VERSION"));
-    let summary = ingest(&args.inputs, &args.out, &settings, &stamp, args.dry_run)?;
-    let images = summary.images.map_or_else(|| "(dry run)".to_owned(), |images| format!("-> {images} images"));
-    tracing::info!("{} inputs: {} files {images}; {}", summary.inputs, summary.files, summary.reasons());
-    for (flag, count) in &summary.flags {
-        tracing::info!("{count:>9} images are flagged {flag}");
-    }
-    let Compared { same, different, absent } = summary.compared;
-    if different + absent > 0 {
-        tracing::warn!(
-            "of the files that the archive's own lists name, {same} are as listed, {different} have another \
-             SeriesDescription (the file's counts) and {absent} are not there"
-        );
-    }
-    if args.dry_run {
-        for (rule, count) in &summary.rules {
-            tracing::info!("{count:>9} files by the rule of {rule}");
-        }
-        for rule in &summary.idle_rules {
-            tracing::warn!("no file matched the rule of {rule}");
-        }
-        let mut unmatched: Vec<_> = summary.unmatched.iter().collect();
-        unmatched.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
-        for (what, count) in unmatched.iter().take(SHOWN) {
-            tracing::info!("{count:>9} files by no rule: {what}");
-        }
-        if unmatched.len() > SHOWN {
-            tracing::info!("          and {} more kinds by no rule; --json lists all", unmatched.len() - SHOWN);
-        }
-    }
+    let summary = ingest(&args.inputs, &args.out, &settings, &Stamps::of(&config), args.dry_run)?;
+    report::log(&summary, args.dry_run);
     if args.json {
-        // stdout is for data
-        #[allow(clippy::print_stdout)]
-        {
-            println!("{}", serde_json::json!(summary));
-        }
+        deepmcat_common::print(&serde_json::json!(summary).to_string()).map_err(Error::Print)?;
     }
     Ok(())
+}
+
+/// The key of the hashes: that of the command line, else of the configuration, else the one that everybody knows.
+fn keys(args: &Args, config: &Config) -> Result<Keys, Error> {
+    let configured = Path::new(&config.ingest.key_file);
+    // A relative path in a configuration file starts at that file, so that a run folder can be moved.
+    let base = args.common.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+    match &args.key_file {
+        Some(path) => Keys::from_file(path),
+        None if config.ingest.key_file.is_empty() => Ok(Keys::public()),
+        None => Keys::from_file(&base.join(configured)),
+    }
+}
+
+/// The stamps of an ingest's tables.
+#[derive(Debug, Clone)]
+pub struct Stamps {
+    /// Of all but the labels: class rules change nothing in them but through what they exclude.
+    pub images: Stamp,
+    /// Of the table of labels.
+    pub labels: Stamp,
+}
+
+impl Stamps {
+    /// By the settings that the tables depend on.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let of = |job| config.stamp(job, env!("CARGO_PKG_VERSION"));
+        Self { images: of("ingest"), labels: of("labels") }
+    }
 }
 
 /// Makes the data set `out` of all files below `inputs`; in a dry run writes nothing.
@@ -125,9 +122,10 @@ pub fn ingest(
     inputs: &[PathBuf],
     out: &Path,
     settings: &Settings,
-    stamp: &Stamp,
+    stamps: &Stamps,
     dry_run: bool,
 ) -> Result<Summary, Error> {
+    let stamp = &stamps.images;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(settings.threads as usize)
         .stack_size(STACK)
@@ -136,13 +134,23 @@ pub fn ingest(
     let rules = rules::Rules::load(&settings.rules)?;
     let found = pool.install(|| walk::walk(inputs, out, settings.zip))?;
     // Before anything is read, so that an unchanged archive is not.
-    let hash = settings.hash(&rules, stamp);
     let prepared = if dry_run {
         None
     } else {
-        let writer = dataset::Writer::new(out, hash.clone(), settings.shard)?;
-        let known = if settings.fresh { Known::default() } else { Known::load(out, &writer.batches, &hash) };
-        if let Some(summary) = known.unchanged(&found) {
+        let recipe = Recipe::of(settings, &rules, &stamp.stage_version);
+        let writer = dataset::Writer::new(out, recipe.clone(), settings.shard, settings.fresh)?;
+        for (input, prefix) in &found.empty {
+            if let files @ 1.. = writer.earlier_inputs(prefix) {
+                writer.abandon()?;
+                return Err(Error::EmptyNow { input: input.clone(), out: out.to_owned(), files });
+            }
+        }
+        let known = if settings.fresh {
+            Known::none(&settings.keys)
+        } else {
+            Known::load(out, &writer.batches, &recipe, &settings.keys)
+        };
+        if let Some(summary) = known.unchanged(out, &found) {
             tracing::info!("{}: no input has changed since it was made; --fresh makes it again", out.display());
             return writer.leave().map(|()| summary);
         }
@@ -192,7 +200,8 @@ pub fn ingest(
             // The last batch is followed by the whole, unless that is another process's.
             if chunk.len() == settings.batch || settings.shard.is_some() {
                 let (rows, rejects) = (&rows[from..], &rejects[rejected..]);
-                let batch = Content { inputs: &found.files, told, rows, rejects, bits: settings.bits };
+                let (inputs, keys, bits) = (&found.files, &settings.keys, settings.bits);
+                let batch = Content { inputs, keys, told, rows, rejects, bits };
                 writer.batch(&batch, stamp)?;
             }
         }
@@ -209,22 +218,31 @@ pub fn ingest(
     rejects.extend(copies.into_values().flatten().map(|job| (of(job.input), scan::duplicate())));
     rejects.sort_by(|a, b| a.0.cmp(&b.0));
     known.order(&mut rows);
-    check_keys(&rows, &found.files)?;
     flags::mark_duplicates(&mut rows);
     let labels = rows.iter().map(|row| row.label.as_deref());
     let files = count_files(&rows);
     let summary = Summary {
         inputs: total,
         files,
+        taken_over: known.taken(),
         images: Some(rows.len() as u64),
+        series: rows.iter().map(|row| &row.series).collect::<BTreeSet<_>>().len() as u64,
         flags: Summary::flags(&rows),
         ..Summary::new(labels, &rejects, &rules, &scan)
     };
     let files = found.files.iter().zip(&work).map(|(input, &work)| (input.origin(), input.stat, work));
-    let told = files.chain(walked.into_iter().map(|origin| (origin, walk::Stat::default(), 0))).collect();
-    let content = Content { inputs: &found.files, told, rows: &rows, rejects: &rejects, bits: settings.bits };
-    writer.finish(&content, stamp)?;
-    if summary.images == Some(0) {
+    let told = files.chain(walked.into_iter().map(|origin| (origin, FileStat::default(), 0))).collect();
+    let (keys, bits) = (&settings.keys, settings.bits);
+    let content = Content { inputs: &found.files, keys, told, rows: &rows, rejects: &rejects, bits };
+    check_keys(&content)?;
+    let none = rows.is_empty();
+    if none && let images @ 1.. = writer.earlier_images() {
+        let (inputs, reasons) = (total as usize, summary.reasons());
+        writer.abandon()?;
+        return Err(Error::NothingLeft { out: out.to_owned(), inputs, reasons, images });
+    }
+    writer.finish(&content, stamp, &stamps.labels)?;
+    if none {
         return Err(Error::NoImages { inputs: total as usize, reasons: summary.reasons() });
     }
     Ok(summary)
@@ -235,15 +253,17 @@ fn count_files(rows: &[dataset::Row]) -> u64 {
     rows.iter().map(|row| row.input).collect::<BTreeSet<_>>().len() as u64
 }
 
-/// No two images may have one key: it names the PNG.
-fn check_keys(rows: &[dataset::Row], inputs: &[walk::Input]) -> Result<(), Error> {
-    let mut seen = HashSet::with_capacity(rows.len());
-    match rows.iter().find(|row| !seen.insert(row.key)) {
+/// No two images may have one key, since it names the PNG, and no two inputs.
+fn check_keys(content: &Content<'_>) -> Result<(), Error> {
+    let mut seen = HashSet::with_capacity(content.rows.len());
+    if let Some(row) = content.rows.iter().find(|row| !seen.insert(row.key)) {
+        return Err(Error::Collision { what: "images", key: format!("{:016x}", row.key) });
+    }
+    let mut seen = HashSet::with_capacity(content.told.len());
+    let keys = content.told.iter().map(|(origin, ..)| content.keys.input(&origin.source, origin.member.as_deref()));
+    match keys.map(|key| (seen.insert(key.clone()), key)).find(|(new, _)| !new) {
+        Some((_, key)) => Err(Error::Collision { what: "inputs", key }),
         None => Ok(()),
-        Some(row) => {
-            let source_file = inputs.get(row.input as usize).map(|input| input.source.clone()).unwrap_or_default();
-            Err(Error::Collision { source_file, key: format!("{:016x}", row.key) })
-        }
     }
 }
 

@@ -10,6 +10,7 @@ mod voxels;
 use std::io::{self, BufReader, Read};
 
 use deepmcat_common::Frames;
+use deepmcat_schemas::FileStat;
 use flate2::read::MultiGzDecoder;
 
 pub(crate) use header::is_header;
@@ -18,7 +19,6 @@ use crate::place::Place;
 use crate::raster::{Raster, Scale};
 use crate::reject::{Reason, Reject};
 use crate::slice::{Sink, Slice, Stop};
-use crate::walk::Stat;
 use header::{Header, read_header};
 use orient::{Axis, View};
 
@@ -174,11 +174,11 @@ pub(crate) fn is_voxels_of_pair(name: &str, place: &Place) -> bool {
 }
 
 /// What tells changed voxels of a pair from unchanged ones, where `name` is its header.
-pub(crate) fn voxels_stat(name: &str, place: &Place) -> Option<Stat> {
+pub(crate) fn voxels_stat(name: &str, place: &Place) -> Option<FileStat> {
     if !(name.ends_with(".hdr") || name.ends_with(".hdr.gz")) {
         return None;
     }
-    partner(place)?.file().map(Stat::of)
+    partner(place)?.file().map(|voxels| FileStat::of(voxels).unwrap_or_default())
 }
 
 impl Axis {

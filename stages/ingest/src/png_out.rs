@@ -44,6 +44,15 @@ pub(crate) fn hash((width, height): (u32, u32), samples: &[u8]) -> String {
     hasher.finalize().to_hex()[..16].to_owned()
 }
 
+/// The [`hash`] of a PNG that was written here; none where it is not whole.
+pub(crate) fn read_hash(path: &Path) -> Option<String> {
+    let mut reader = png::Decoder::new(io::BufReader::new(File::open(path).ok()?)).read_info().ok()?;
+    let mut samples = vec![0; reader.output_buffer_size()?];
+    let frame = reader.next_frame(&mut samples).ok()?;
+    reader.finish().ok()?;
+    Some(hash((frame.width, frame.height), samples.get(..frame.buffer_size())?))
+}
+
 /// Pixels per metre; none where the spacing cannot be written so.
 fn dimensions((x, y): (f32, f32)) -> Option<png::PixelDimensions> {
     let per_metre = |mm: f32| {

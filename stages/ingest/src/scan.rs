@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use deepmcat_common::{Frames, Progress};
+use deepmcat_schemas::FileStat;
 use rayon::prelude::*;
 
 use crate::dicom_file::{self, Chosen, Frame, Left};
@@ -13,7 +14,7 @@ use crate::reject::{Reason, Reject};
 use crate::rules::{self, Rules, Verdict};
 use crate::settings::Settings;
 use crate::sniff::{Kind, sniff};
-use crate::walk::{Input, Stat};
+use crate::walk::Input;
 
 /// A file that is to give images.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// A hash of how the file is read and what class its images get, the same in every run; never 0.
+    /// A hash of how the file is read, the same in every run; never 0.
     pub fn work(&self) -> u64 {
         let mut hasher = blake3::Hasher::new();
         match &self.work {
@@ -36,12 +37,13 @@ impl Job {
                     hasher.update(&frame.to_le_bytes()).update(&slice.to_le_bytes());
                 }
             }
-            Work::Nifti { voxels: Some(Stat { bytes, modified }) } => {
-                hasher.update(&bytes.to_le_bytes()).update(&modified.to_le_bytes());
+            Work::Nifti { voxels: Some(FileStat { bytes, modified, changed, inode }) } => {
+                for part in [bytes, modified, changed, inode] {
+                    hasher.update(&part.to_le_bytes());
+                }
             }
             Work::Nifti { voxels: None } | Work::Png | Work::Jpeg => {}
         }
-        hasher.update(self.label.as_deref().unwrap_or_default().as_bytes());
         let hash = hasher.finalize();
         let eight: [u8; 8] = std::array::from_fn(|byte| hash.as_bytes()[byte]);
         u64::from_le_bytes(eight).max(1)
@@ -54,7 +56,7 @@ pub(crate) enum Work {
     /// These frames of a DICOM file.
     Dicom(Vec<Chosen>),
     /// A NIfTI volume; with a pair, what its file of voxels is like.
-    Nifti { voxels: Option<Stat> },
+    Nifti { voxels: Option<FileStat> },
     /// A PNG.
     Png,
     /// A JPEG.
@@ -160,12 +162,7 @@ fn plan(inputs: &[Input], scanned: Vec<Result<Scanned, Reject>>, rules: &Rules, 
                 if verdict == Verdict::Unmatched {
                     scan.note_unmatched(None, &inputs[number]);
                 }
-                let ruled = scan.label(verdict);
-                let picture = matches!(work, Work::Png | Work::Jpeg);
-                // Pictures come in folders that are their classes.
-                let name = inputs[number].name();
-                let below = name.get(inputs[number].start..).unwrap_or_default();
-                let label = ruled.or_else(|| rules::folder(below).filter(|_| picture).map(str::to_owned));
+                let label = scan.label(verdict);
                 scan.jobs.push(Job { input, work, label });
             }
         }

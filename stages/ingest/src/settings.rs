@@ -1,11 +1,9 @@
 //! What the job needs to know, as typed values.
 
 use deepmcat_common::{Config, Frames, Shard};
-use deepmcat_schemas::Stamp;
 
 use crate::archive::ZipLimits;
 use crate::keys::Keys;
-use crate::rules::Rules;
 
 /// Settings of one ingest.
 #[derive(Debug, Clone)]
@@ -38,19 +36,13 @@ pub struct Settings {
     pub fresh: bool,
 }
 
-/// Memory that one input file may take unless told otherwise.
-pub const DEFAULT_LIMIT: u64 = 1 << 30;
-
-/// Seconds that one input file may take unless told otherwise.
-pub const DEFAULT_SECONDS: u64 = 300;
-
 const DEFAULT_BATCH: usize = 2048;
 
 /// What a zip may be unless told otherwise: UK Biobank's hold some hundred members, and images deflate to a half.
 pub const DEFAULT_ZIP: ZipLimits = ZipLimits { members: 1_000_000, ratio: 200 };
 
 impl Settings {
-    /// The settings of a configuration, with keys from its seed.
+    /// The settings of a configuration, with the key that is no secret: its key file is not read here.
     #[must_use]
     pub fn of(config: &Config) -> Self {
         Self {
@@ -59,38 +51,14 @@ impl Settings {
             bits: config.ingest.bits,
             window: config.ingest.window,
             own_window: config.ingest.own_window,
-            keys: Keys::from_seed(config.run.seed),
-            limit: DEFAULT_LIMIT,
-            seconds: DEFAULT_SECONDS,
+            keys: Keys::public(),
+            limit: config.ingest.max_memory.saturating_mul(1 << 20),
+            seconds: config.ingest.max_seconds,
             zip: DEFAULT_ZIP,
             batch: DEFAULT_BATCH,
             shard: None,
             fresh: false,
             threads: config.compute.threads,
         }
-    }
-
-    /// Hash of everything that shapes images and rejects: what was made with another one is not used again.
-    #[must_use]
-    pub fn hash(&self, rules: &Rules, stamp: &Stamp) -> String {
-        let Self {
-            rules: _,
-            threads: _,
-            batch: _,
-            shard: _,
-            fresh: _,
-            frames,
-            bits,
-            window,
-            own_window,
-            keys,
-            limit,
-            seconds,
-            zip,
-        } = self;
-        let keys = keys.subject("");
-        let version = env!("CARGO_PKG_VERSION");
-        let shape = (version, frames, bits, window, own_window, limit, seconds, zip, keys, rules, stamp);
-        blake3::hash(format!("{shape:?}").as_bytes()).to_hex()[..16].to_owned()
     }
 }

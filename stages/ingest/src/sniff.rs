@@ -100,7 +100,7 @@ fn no_image(name: &str, empty: bool) -> Reject {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::walk::Stat;
+    use deepmcat_schemas::FileStat;
 
     #[test]
     fn kinds_follow_from_content() {
@@ -119,7 +119,7 @@ mod tests {
             let path = folder.path().join(name);
             fs_err::write(&path, content).unwrap();
             let place = Place::File(path);
-            sniff(&Input { place, source: name.to_owned(), member: None, start: 0, stat: Stat::default() })
+            sniff(&Input { place, source: name.to_owned(), member: None, start: 0, stat: FileStat::default() })
                 .unwrap_err()
                 .reason
         };

@@ -18,8 +18,12 @@ pub struct Summary {
     pub inputs: u64,
     /// Files that gave images (in a dry run: that would be read).
     pub files: u64,
-    /// Images written; none in a dry run.
+    /// Of these files, those that were taken over from an earlier ingest without being decoded.
+    pub taken_over: u64,
+    /// Images written (in a dry run: that would be).
     pub images: Option<u64>,
+    /// Series that the images are from.
+    pub series: u64,
     /// Images (in a dry run: files) by class.
     pub labels: BTreeMap<String, u64>,
     /// Rejected files by reason code.

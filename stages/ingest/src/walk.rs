@@ -1,8 +1,8 @@
 //! Finds every file below the inputs, members of zips too, in an order that depends on names alone.
 
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
+use deepmcat_schemas::FileStat;
 use rayon::prelude::*;
 use walkdir::WalkDir;
 
@@ -24,25 +24,7 @@ pub struct Input {
     /// Where in `source` the path below INPUT starts.
     pub start: usize,
     /// Of the file `source`.
-    pub stat: Stat,
-}
-
-/// What tells a changed file from an unchanged one without reading it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Stat {
-    /// Bytes.
-    pub bytes: u64,
-    /// Nanoseconds since 1970 when it was last changed; 0 where that is not known.
-    pub modified: u64,
-}
-
-impl Stat {
-    /// Of the file at `path`.
-    pub fn of(path: &Path) -> Self {
-        let Ok(metadata) = fs_err::metadata(path) else { return Self::default() };
-        let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        Self { bytes: metadata.len(), modified: modified.map_or(0, |since| since.as_nanos() as u64) }
-    }
+    pub stat: FileStat,
 }
 
 impl Input {
@@ -73,6 +55,8 @@ pub struct Found {
     pub files: Vec<Input>,
     /// What is there but cannot be read as a file, with the reason.
     pub rejects: Vec<(Origin, Reject)>,
+    /// Of several inputs those without any file, with what the sources of their files would begin with.
+    pub empty: Vec<(PathBuf, String)>,
 }
 
 /// Lists all files below `inputs`, in zips those within `limits`.
@@ -92,7 +76,11 @@ pub fn walk(inputs: &[PathBuf], out: &Path, limits: ZipLimits) -> Result<Found, 
     let names = names(&roots);
     let mut found = Found::default();
     for (root, name) in roots.iter().zip(&names) {
+        let before = found.files.len() + found.rejects.len();
         walk_one(root, name, &mut found);
+        if !name.is_empty() && root.is_dir() && found.files.len() + found.rejects.len() == before {
+            found.empty.push((root.clone(), name.clone()));
+        }
     }
     let mut found = open_zips(found, limits);
     found.files.sort_by(|a, b| (&a.source, &a.member).cmp(&(&b.source, &b.member)));
@@ -101,14 +89,15 @@ pub fn walk(inputs: &[PathBuf], out: &Path, limits: ZipLimits) -> Result<Found, 
 }
 
 /// Puts the members of each zip in its place.
-fn open_zips(found: Found, limits: ZipLimits) -> Found {
-    let opened = found.files.into_par_iter().map(|input| {
+fn open_zips(mut found: Found, limits: ZipLimits) -> Found {
+    let opened = std::mem::take(&mut found.files).into_par_iter().map(|input| {
         let zip = input.place.file().filter(|path| archive::is_zip_file(path));
         zip.map(|path| archive::list(path, limits))
             .map_or_else(|| (input.clone(), None), |list| (input.clone(), Some(list)))
     });
-    let mut result = Found { files: Vec::new(), rejects: found.rejects };
-    for (input, listed) in opened.collect::<Vec<_>>() {
+    let opened = opened.collect::<Vec<_>>();
+    let mut result = found;
+    for (input, listed) in opened {
         match listed {
             None => result.files.push(input),
             Some(Err(reject)) => result.rejects.push((input.origin(), reject)),
@@ -187,7 +176,7 @@ fn walk_one(root: &Path, prefix: &str, found: &mut Found) {
             Ok(entry) if entry.file_type().is_dir() => {}
             Ok(entry) if entry.file_type().is_file() => {
                 let source = source(entry.path());
-                let stat = Stat::of(entry.path());
+                let stat = FileStat::of(entry.path()).unwrap_or_default();
                 let place = Place::File(entry.into_path());
                 found.files.push(Input { place, source, member: None, start: prefix.len(), stat });
             }

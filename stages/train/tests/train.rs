@@ -22,8 +22,7 @@ fn run_folder() -> tempfile::TempDir {
     let mut manifest = Manifest {
         image_id: (0..IMAGES).map(ImageId).collect(),
         key: text.clone(),
-        label: vec![None; rows],
-        subject: text.clone(),
+        subject: vec![None; rows],
         series: text.clone(),
         pixels: text.clone(),
         format: text,

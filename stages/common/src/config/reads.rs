@@ -7,7 +7,7 @@ use super::{Config, FeatureLayer, Run, Schedule};
 /// The sections that a stage's output depends on. `run.seed` counts for all.
 fn sections(stage: &str) -> &'static [&'static str] {
     match stage {
-        "ingest" => &["ingest"],
+        "ingest" | "labels" => &["ingest"],
         "init" => &["network"],
         "embed" => &["network", "augment", "embed", "compute"],
         "raw" => &["embed"],
@@ -60,6 +60,12 @@ impl Config {
     fn reads(&self, stage: &str, section: &str, name: &str) -> bool {
         let connected = self.network.features == FeatureLayer::Fc;
         match name {
+            // Class rules give labels, which have a table of their own; through what they exclude they change which images
+            // there are, not any image.
+            "ingest.rules" => stage == "labels",
+            _ if stage == "labels" => false,
+            // Its content counts.
+            "ingest.key_file" => false,
             // In effect where a node or a command line says so: the others have it at 1.
             "sample.sure" => self.sample.sure < 1.0,
             // How fast, not which.

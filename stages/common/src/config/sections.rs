@@ -78,6 +78,12 @@ section! {
         window: [f64; 2],
         /// Whether a window that a file brings goes before percentiles.
         own_window: bool,
+        /// File whose content keys the hashes of names and identifiers; empty: none, and nothing is hidden.
+        key_file: String,
+        /// Memory that one input file may take, in MiB.
+        max_memory: u64,
+        /// Seconds that one input file may take.
+        max_seconds: u64,
     }
 }
 section! {
@@ -389,6 +395,8 @@ impl Config {
         must((0.0..=1.0).contains(&a.spread), "augment.spread", "0 to 1", a.spread.to_string())?;
         let i = &self.ingest;
         must(matches!(i.bits, 8 | 16), "ingest.bits", "8 or 16", i.bits.to_string())?;
+        must((1..=1 << 20).contains(&i.max_memory), "ingest.max_memory", "1 to 1048576 MiB", i.max_memory.to_string())?;
+        must((1..=86_400).contains(&i.max_seconds), "ingest.max_seconds", "1 to 86400", i.max_seconds.to_string())?;
         let window = i.window;
         must(
             (0.0..100.0).contains(&window[0]) && window[0] < window[1] && window[1] <= 100.0,

@@ -18,7 +18,7 @@ fn a_cine_gives_each_position_at_its_smallest_trigger_time() {
     // pydicom: for each ImagePositionPatient the file of the smallest TriggerTime.
     let files = ["I0081", "I0141", "I0201", "I0261", "I0321"].map(|name| format!("E774S5-shortAxis/{name}.dcm"));
     let long = ["I0001", "I0061", "I0121", "I0181"].map(|name| format!("E774S6-longAxis/{name}.dcm"));
-    assert_eq!(pig.sources.source, [&files[..], &long[..]].concat());
+    assert_eq!(pig.image_sources(), [&files[..], &long[..]].concat());
     assert_eq!(pig.manifest.slice, [4, 3, 2, 1, 0, 3, 2, 1, 0]);
     assert_eq!(pig.summary.rejects["not_t0"], 171);
     // blake3 over width, height (u32, little endian) and pixels of: a = pydicom's pixel_array;
@@ -50,9 +50,12 @@ fn every_frame_of_the_philips_sequences_is_an_image_on_request() {
 
 #[test]
 fn folders_of_jpeg_are_classes() {
-    let Some(mnist) = ingested("medical-mnist-dev", &settings()) else { return };
+    let folders = Settings { rules: "folders".to_owned(), ..settings() };
+    let Some(mnist) = ingested("medical-mnist-dev", &folders) else { return };
     assert_eq!(mnist.summary.images, Some(3000));
     assert!(mnist.summary.labels.values().all(|&count| count == 500) && mnist.summary.labels.len() == 6);
+    // Files are numbered in each class folder: that says nothing of patients.
+    assert!(mnist.manifest.subject.iter().all(Option::is_none));
 }
 
 #[test]
@@ -78,7 +81,7 @@ fn all_axis_orders_of_a_volume_give_the_same_images() {
 fn dicom_and_the_nifti_made_of_it_look_the_same() {
     let Some(pairs) = ingested("dicom-nifti-pairs", &settings()) else { return };
     let slices = |below: &str, format: &str| {
-        let rows = 0..pairs.sources.source.len();
+        let rows = 0..pairs.manifest.key.len();
         let mut found: Vec<(u32, &String)> = rows
             .filter(|&row| pairs.sources.source[row].starts_with(below) && pairs.manifest.format[row] == format)
             .map(|row| (pairs.manifest.slice[row], &pairs.manifest.pixels[row]))
@@ -125,7 +128,7 @@ fn a_copy_stands_in_for_a_damaged_file() {
 
 /// The hashes of a file's images by slice and frame, as the tables of fixtures list them.
 fn pixels(dataset: &Dataset) -> String {
-    let mut rows: Vec<usize> = (0..dataset.sources.source.len()).collect();
+    let mut rows: Vec<usize> = (0..dataset.manifest.key.len()).collect();
     rows.sort_unstable_by_key(|&row| (dataset.sources.slice[row], dataset.sources.frame[row]));
     rows.iter().map(|&row| dataset.manifest.pixels[row].as_str()).collect::<Vec<_>>().join("+")
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use deepmcat_ingest::{Error, Keys, Settings, ingest};
 
-use crate::support::{run, settings, try_run};
+use crate::support::{run, settings, stamps, try_run};
 
 /// An 8-bit grey PNG of 4 x 4.
 fn png(path: &Path, level: u8) {
@@ -16,7 +16,7 @@ fn png(path: &Path, level: u8) {
 }
 
 fn archive(folder: &Path) {
-    for (name, level) in [("b/s2_1.png", 7), ("a/s1_1.png", 1), ("a/s2_2.png", 2), ("top.png", 9)] {
+    for (name, level) in [("b/p002_1.png", 7), ("a/p001_1.png", 1), ("a/p002_2.png", 2), ("top.png", 9)] {
         png(&folder.join(name), level);
     }
     fs_err::write(folder.join("a/notes.txt"), "no image").unwrap();
@@ -36,17 +36,19 @@ fn bytes(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[test]
-fn pictures_are_kept_and_their_folder_is_their_class() {
+fn pictures_are_kept_and_have_the_class_that_the_rules_give() {
     let folder = tempfile::tempdir().unwrap();
     archive(&folder.path().join("in"));
-    let dataset = run(&folder.path().join("in"), &folder.path().join("out"), &settings());
-    assert_eq!(dataset.sources.source, ["a/s1_1.png", "a/s2_2.png", "b/s2_1.png", "top.png"]);
-    let labels: Vec<_> = dataset.manifest.label.iter().map(Option::as_deref).collect();
-    assert_eq!(labels, [Some("a"), Some("a"), Some("b"), None]);
+    let folders = Settings { rules: "folders".to_owned(), ..settings() };
+    let dataset = run(&folder.path().join("in"), &folder.path().join("out"), &folders);
+    assert_eq!(dataset.image_sources(), ["a/p001_1.png", "a/p002_2.png", "b/p002_1.png", "top.png"]);
+    assert_eq!([0, 1, 2, 3].map(|image| dataset.label(image)), [Some("a"), Some("a"), Some("b"), None]);
     assert_eq!(dataset.levels(2), [7; 16]);
     assert_eq!((dataset.manifest.window_low[0], dataset.manifest.window_high[0]), (0.0, 255.0));
-    // The same subject in two class folders.
+    // The same subject in two class folders; nothing says whose the last is.
     assert_eq!(dataset.manifest.subject[1], dataset.manifest.subject[2]);
+    assert_ne!(dataset.manifest.subject[0], dataset.manifest.subject[1]);
+    assert_eq!(dataset.manifest.subject[3], None);
     assert_eq!(dataset.reason("a/notes.txt"), Some("not_an_image"));
     assert_eq!(dataset.reason("a/torn.png"), Some("unreadable"));
 }
@@ -83,7 +85,7 @@ fn an_earlier_data_set_is_replaced_whole() {
     let (input, out) = (folder.path().join("in"), folder.path().join("out"));
     archive(&input);
     run(&input, &out, &settings());
-    fs_err::remove_file(input.join("b/s2_1.png")).unwrap();
+    fs_err::remove_file(input.join("b/p002_1.png")).unwrap();
     // As an ingest leaves it that is killed while it replaces another.
     png(&out.join(".partial/replaced/old.png"), 1);
     // check_account finds what would be left over.
@@ -111,8 +113,8 @@ fn without_an_image_the_rejects_say_why_and_there_is_no_manifest() {
     assert!(out.join("rejects.parquet").exists() && !out.join("manifest.parquet").exists());
 }
 
-/// Changes a file's pixels but neither its size nor its time, so that only who reads it again can tell.
-fn change_unseen(path: &Path, level: u8) {
+/// Changes a file's pixels, but neither its size nor its time.
+fn replace(path: &Path, level: u8) {
     let before = fs_err::metadata(path).unwrap();
     png(path, level);
     assert_eq!(fs_err::metadata(path).unwrap().len(), before.len());
@@ -126,27 +128,146 @@ fn what_has_not_changed_is_not_read_again() {
     let (input, out) = (folder.path().join("in"), folder.path().join("out"));
     archive(&input);
     let first = run(&input, &out, &settings());
+    assert_eq!((first.summary.files, first.summary.taken_over), (4, 0));
     let before = bytes(&out);
-    change_unseen(&input.join("b/s2_1.png"), 8);
-    let second = run(&input, &out, &settings());
+    let again = |wanted: u64, settings: &Settings| {
+        let dataset = run(&input, &out, settings);
+        assert_eq!(dataset.summary.taken_over, wanted);
+        dataset
+    };
+    let second = again(4, &settings());
     assert!(bytes(&out) == before);
     assert_eq!((&second.summary.rejects, &second.summary.labels), (&first.summary.rejects, &first.summary.labels));
-    // What was changed in the data set is made again: an image, a table.
-    change_unseen(&input.join("b/s2_1.png"), 7);
-    fs_err::remove_file(out.join(&first.manifest.path[0])).unwrap();
-    run(&input, &out, &settings());
+    // A file that was replaced under its size and time is seen.
+    replace(&input.join("b/p002_1.png"), 8);
+    assert_eq!(again(3, &settings()).levels(2), [8; 16]);
+    replace(&input.join("b/p002_1.png"), 7);
+    again(3, &settings());
     assert!(bytes(&out) == before);
+    // New settings read all, and so does --fresh.
+    assert_ne!(again(0, &Settings { bits: 16, ..settings() }).manifest.pixels, first.manifest.pixels);
+    again(0, &settings());
+    again(0, &Settings { fresh: true, ..settings() });
+    assert!(bytes(&out) == before);
+}
+
+#[test]
+fn a_damaged_data_set_is_mended() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    archive(&input);
+    let first = run(&input, &out, &settings());
+    let before = bytes(&out);
+    let png = out.join(&first.manifest.path[0]);
+    let whole = fs_err::read(&png).unwrap();
+    let other = fs_err::read(out.join(&first.manifest.path[1])).unwrap();
+    // Missing, cut short as by a full disk, zeros as after a power cut, another picture.
+    let damages: [&dyn Fn(); 5] = [
+        &|| fs_err::remove_file(&png).unwrap(),
+        &|| fs_err::write(&png, &whole[..whole.len() / 2]).unwrap(),
+        &|| fs_err::write(&png, b"").unwrap(),
+        &|| fs_err::write(&png, vec![0; whole.len()]).unwrap(),
+        &|| fs_err::write(&png, &other).unwrap(),
+    ];
+    for damage in damages {
+        damage();
+        assert_eq!(run(&input, &out, &settings()).summary.taken_over, 3);
+        assert!(bytes(&out) == before);
+    }
+    // A copy of the data set is as good as itself.
+    fs_err::write(&png, &whole).unwrap();
+    assert_eq!(run(&input, &out, &settings()).summary.taken_over, 4);
     fs_err::copy(out.join("rejects.parquet"), out.join("manifest.parquet")).unwrap();
-    run(&input, &out, &settings());
+    assert_eq!(run(&input, &out, &settings()).summary.taken_over, 0);
     assert!(bytes(&out) == before);
-    // New settings read it, and so does --fresh.
-    change_unseen(&input.join("b/s2_1.png"), 8);
-    let bits = Settings { bits: 16, ..settings() };
-    assert_ne!(run(&input, &folder.path().join("out"), &bits).manifest.pixels, first.manifest.pixels);
+}
+
+#[test]
+fn other_class_rules_change_labels_and_decode_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    archive(&input);
+    let plain = run(&input, &out, &settings());
+    let tables = || ["manifest.parquet", "sources.parquet"].map(|name| fs_err::read(out.join(name)).unwrap());
+    let before = tables();
+    assert!(plain.labels.label.is_empty(), "`none` gives no picture its folder's name");
+    let folders = Settings { rules: "folders".to_owned(), ..settings() };
+    let named = run(&input, &out, &folders);
+    assert_eq!((named.summary.taken_over, named.label(2)), (4, Some("b")));
+    assert!(tables() == before, "what training reads is unchanged to the byte");
+    assert_eq!(run(&input, &out, &settings()).labels, plain.labels);
+    // What is kept out is gone, and comes back.
+    let rules = folder.path().join("rules");
+    fs_err::write(&rules, "[[rule]]\nfield = \"folder\"\npattern = \"^a$\"\nexclude = true\n").unwrap();
+    let some = run(&input, &out, &Settings { rules: rules.to_str().unwrap().to_owned(), ..settings() });
+    assert_eq!((some.summary.images, some.reason("a/p001_1.png")), (Some(2), Some("excluded")));
+    assert_eq!(run(&input, &out, &settings()).summary.images, Some(4));
+}
+
+#[test]
+fn nothing_good_is_replaced_by_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    archive(&input);
     run(&input, &out, &settings());
-    change_unseen(&input.join("b/s2_1.png"), 9);
-    let fresh = Settings { fresh: true, ..settings() };
-    assert_eq!(run(&input, &out, &fresh).levels(2), [9; 16]);
+    let before = bytes(&out);
+    let fails = |settings: &Settings| {
+        let error = try_run(std::slice::from_ref(&input), &out, settings).err().unwrap();
+        assert!(matches!(error, Error::NothingLeft { images: 4, .. }), "{error}");
+        assert!(bytes(&out) == before);
+    };
+    // Rules that exclude all.
+    let rules = folder.path().join("rules");
+    fs_err::write(&rules, "[[rule]]\nfield = \"path\"\npattern = \".\"\nexclude = true\n").unwrap();
+    fails(&Settings { rules: rules.to_str().unwrap().to_owned(), ..settings() });
+    // The archive is there but empty, as a mount point is; or holds files that are no images.
+    fs_err::rename(&input, folder.path().join("elsewhere")).unwrap();
+    fs_err::create_dir(&input).unwrap();
+    fails(&settings());
+    fails(&Settings { fresh: true, ..settings() });
+    fs_err::write(input.join("readme.txt"), "not mounted").unwrap();
+    fails(&settings());
+    fs_err::remove_dir_all(&input).unwrap();
+    fs_err::rename(folder.path().join("elsewhere"), &input).unwrap();
+    assert_eq!(run(&input, &out, &settings()).summary.taken_over, 4);
+}
+
+#[test]
+fn one_of_several_inputs_that_is_not_mounted_takes_nothing_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two, out) = (folder.path().join("one"), folder.path().join("two"), folder.path().join("out"));
+    archive(&one);
+    archive(&two);
+    let inputs = [one.clone(), two.clone()];
+    try_run(&inputs, &out, &settings()).unwrap();
+    let before = bytes(&out);
+    fs_err::rename(&two, folder.path().join("elsewhere")).unwrap();
+    fs_err::create_dir(&two).unwrap();
+    let error = try_run(&inputs, &out, &settings()).err().unwrap();
+    assert!(matches!(error, Error::EmptyNow { files: 6, .. }), "{error}");
+    assert!(bytes(&out) == before);
+    // An input that never gave anything may be empty.
+    fs_err::remove_dir(&two).unwrap();
+    fs_err::rename(folder.path().join("elsewhere"), &two).unwrap();
+    let new = folder.path().join("new");
+    fs_err::create_dir(&new).unwrap();
+    try_run(&[one, two, new], &out, &settings()).unwrap();
+}
+
+#[test]
+fn a_data_set_made_with_another_key_is_not_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out, key) = (folder.path().join("in"), folder.path().join("out"), folder.path().join("key"));
+    archive(&input);
+    fs_err::write(&key, [5; 32]).unwrap();
+    let keyed = Settings { keys: Keys::from_file(&key).unwrap(), ..settings() };
+    run(&input, &out, &keyed);
+    let before = bytes(&out);
+    let error = try_run(std::slice::from_ref(&input), &out, &settings()).err().unwrap();
+    assert!(matches!(error, Error::OtherKey { .. }), "{error}");
+    assert!(bytes(&out) == before);
+    run(&input, &out, &Settings { fresh: true, ..settings() });
+    assert!(bytes(&out) != before);
 }
 
 #[test]
@@ -155,16 +276,14 @@ fn new_files_are_added_and_known_images_keep_their_ids() {
     let (input, out) = (folder.path().join("in"), folder.path().join("out"));
     archive(&input);
     let before = run(&input, &out, &settings()).manifest;
-    change_unseen(&input.join("b/s2_1.png"), 8);
-    png(&input.join("a/s0_1.png"), 5);
+    png(&input.join("a/p000_1.png"), 5);
     fs_err::remove_file(input.join("top.png")).unwrap();
     png(&input.join("top.png"), 6);
     fs_err::write(input.join("a/notes.txt"), "no image, but longer").unwrap();
     let after = run(&input, &out, &settings());
     assert_eq!(after.manifest.key[..4], before.key);
-    assert_eq!(after.sources.source[4], "a/s0_1.png");
-    // Only the changed file was read again.
-    assert_eq!((after.levels(2), after.levels(3)), (vec![7; 16], vec![6; 16]));
+    assert_eq!(after.image_sources()[4], "a/p000_1.png");
+    assert_eq!((after.summary.taken_over, after.levels(3)), (3, vec![6; 16]));
 }
 
 #[test]
@@ -182,10 +301,10 @@ fn an_ingest_that_broke_off_goes_on_where_it_was() {
     assert!(error.to_string().contains("batch-2"), "{error}");
     assert!(!out.join("manifest.parquet").exists());
     fs_err::remove_file(hurdle).unwrap();
-    change_unseen(&input.join("a/s1_1.png"), 9);
     let resumed = run(&input, &out, &batches);
     assert!(bytes(&out) == bytes(&folder.path().join("whole")) && !out.join(".partial").exists());
-    assert_eq!(resumed.levels(0), [1; 16]);
+    // Two images and the reject of the torn one are in the two batches.
+    assert_eq!(resumed.summary.taken_over, 2);
 }
 
 /// A NIfTI-1 header of 2 x 2 voxels of 8 bits whose voxels are in a file of their own.
@@ -231,7 +350,7 @@ fn parts_by_several_processes_give_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("in");
     archive(&input);
-    let stamp = deepmcat_common::CommonArgs::default().config().unwrap().stamp("ingest", "0");
+    let stamps = stamps();
     run(&input, &folder.path().join("plain"), &settings());
     for count in [1, 2, 3, 9] {
         let out = folder.path().join(format!("parts-{count}"));
@@ -239,14 +358,16 @@ fn parts_by_several_processes_give_the_same_bytes() {
         for index in (0..count).rev() {
             let shard = Some(format!("{index}/{count}").parse().unwrap());
             let settings = Settings { shard, ..settings() };
-            images += ingest(std::slice::from_ref(&input), &out, &settings, &stamp, false).unwrap().images.unwrap();
+            images += ingest(std::slice::from_ref(&input), &out, &settings, &stamps, false).unwrap().images.unwrap();
             assert!(!out.join("manifest.parquet").exists());
         }
         assert_eq!(images, 4);
+        // One forgotten flag throws nothing away.
+        let other = try_run(std::slice::from_ref(&input), &out, &Settings { bits: 16, ..settings() });
+        let error = other.err().unwrap().to_string();
+        assert!(error.contains("bits: 8 there, 16 now"), "{error}");
         // Put together without reading a file again.
-        change_unseen(&input.join("b/s2_1.png"), 8);
-        run(&input, &out, &settings());
-        change_unseen(&input.join("b/s2_1.png"), 7);
+        assert_eq!(run(&input, &out, &settings()).summary.taken_over, 4);
         assert!(bytes(&out) == bytes(&folder.path().join("plain")), "{count}");
         assert!(!out.join(".partial").exists());
     }

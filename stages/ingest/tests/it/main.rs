@@ -4,4 +4,5 @@
 mod archives;
 mod dataset;
 mod fuzzed;
+mod privacy;
 mod support;

@@ -1,16 +1,18 @@
 //! A folder of its own for each test, and the ingest of an archive into it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use deepmcat_common::{CommonArgs, Frames};
-use deepmcat_ingest::{Error, Settings, Summary, ingest};
-use deepmcat_schemas::{Manifest, Rejects, Sources, read_table};
+use deepmcat_ingest::{Error, Settings, Stamps, Summary, ingest};
+use deepmcat_schemas::{Labels, Manifest, Rejects, Sources, read_table};
 
 /// A data set, read back.
 pub struct Dataset {
     pub folder: PathBuf,
     pub summary: Summary,
     pub manifest: Manifest,
+    pub labels: Labels,
     pub sources: Sources,
     pub rejects: Rejects,
     /// Holds the folder for as long as the data set is used, where nothing else does.
@@ -22,13 +24,17 @@ pub fn settings() -> Settings {
     Settings::of(&CommonArgs::default().config().unwrap())
 }
 
+pub fn stamps() -> Stamps {
+    Stamps::of(&CommonArgs::default().config().unwrap())
+}
+
 pub fn try_run(inputs: &[PathBuf], out: &Path, settings: &Settings) -> Result<Dataset, Error> {
-    let stamp = CommonArgs::default().config().unwrap().stamp("ingest", "0");
-    let summary = ingest(inputs, out, settings, &stamp, false)?;
+    let summary = ingest(inputs, out, settings, &stamps(), false)?;
     let dataset = Dataset {
         folder: out.to_owned(),
         summary,
         manifest: read_table(&out.join("manifest.parquet")).unwrap(),
+        labels: read_table(&out.join("labels.parquet")).unwrap(),
         sources: read_table(&out.join("sources.parquet")).unwrap(),
         rejects: read_table(&out.join("rejects.parquet")).unwrap(),
         temporary: None,
@@ -44,13 +50,19 @@ pub fn run(input: &Path, out: &Path, settings: &Settings) -> Dataset {
 impl Dataset {
     /// Every input is a source or a reject, never both; every image of the manifest is there and no other.
     fn check_account(&self) {
-        let mut files: Vec<_> = self.sources.source.iter().zip(&self.sources.member).collect();
-        files.sort_unstable();
-        files.dedup();
+        let inputs: BTreeSet<&String> = self.sources.input.iter().collect();
+        let of_images = |&row: &usize| self.sources.image_id[row].is_some();
+        let files: BTreeSet<&String> =
+            (0..self.sources.input.len()).filter(of_images).map(|row| &self.sources.input[row]).collect();
         assert_eq!(self.summary.files as usize, files.len());
-        assert_eq!(self.summary.inputs as usize, files.len() + self.rejects.source.len());
-        let mut rejects = self.rejects.source.iter().zip(&self.rejects.member);
-        assert!(rejects.all(|reject| files.binary_search(&reject).is_err()));
+        assert_eq!(self.summary.inputs as usize, inputs.len());
+        // An input without images has one row of rejects that is about the whole of it, or has its frames in several.
+        let rejected: BTreeSet<&String> = self.rejects.input.iter().collect();
+        assert!(rejected.is_subset(&inputs));
+        assert!(inputs.difference(&files).all(|input| rejected.contains(input)));
+        let wholes = self.rejects.input.iter().zip(&self.rejects.frame).filter(|(_, frame)| frame.is_none());
+        assert!(wholes.clone().all(|(input, _)| !files.contains(input)));
+        assert_eq!(wholes.clone().count(), wholes.map(|(input, _)| input).collect::<BTreeSet<_>>().len());
         let mut written = Vec::new();
         for folder in fs_err::read_dir(self.folder.join("images")).unwrap() {
             for file in fs_err::read_dir(folder.unwrap().path()).unwrap() {
@@ -65,8 +77,25 @@ impl Dataset {
 
     /// The reason of a rejected source.
     pub fn reason(&self, source: &str) -> Option<&str> {
-        let row = self.rejects.source.iter().position(|rejected| rejected == source)?;
-        Some(&self.rejects.reason[row])
+        self.reject(source).map(|row| self.rejects.reason[row].as_str())
+    }
+
+    /// The first row of the rejects that is about a source.
+    pub fn reject(&self, source: &str) -> Option<usize> {
+        let input = &self.sources.input[self.sources.source.iter().position(|known| known == source)?];
+        self.rejects.input.iter().position(|rejected| rejected == input)
+    }
+
+    /// Sources of the images, in the order of their ids.
+    pub fn image_sources(&self) -> Vec<&str> {
+        let images = self.sources.source.iter().zip(&self.sources.image_id).filter(|(_, image)| image.is_some());
+        images.map(|(source, _)| source.as_str()).collect()
+    }
+
+    /// The class of an image.
+    pub fn label(&self, image: u32) -> Option<&str> {
+        let row = self.labels.image_id.iter().position(|id| id.0 == image)?;
+        Some(&self.labels.label[row])
     }
 
     /// Grey levels of an 8-bit image.
