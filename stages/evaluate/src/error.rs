@@ -43,6 +43,9 @@ pub enum Error {
         /// The clusters.
         clusters: PathBuf,
     },
+    /// The figures cannot be printed: a full disk.
+    #[error("the figures cannot be written to standard output")]
+    Print(#[source] std::io::Error),
     /// Nothing to measure.
     #[error("{}: no image is assigned\nhint: run `deepmcat cluster` on a data set with images", path.display())]
     Empty {
@@ -56,7 +59,7 @@ impl Failure for Error {
         match self {
             Self::Config(_) | Self::OtherImages { .. } | Self::OtherFit { .. } | Self::Empty { .. } => true,
             Self::Schema(error) => error.is_usage(),
-            Self::Count { .. } => false,
+            Self::Count { .. } | Self::Print(_) => false,
         }
     }
 }

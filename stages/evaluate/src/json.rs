@@ -1,16 +1,9 @@
 //! The row of metrics as one JSON object, for programs that read stdout.
 
-use std::io::Write;
-
 use deepmcat_schemas::Metrics;
 
-/// Prints the row: every column under its name, null where the table has null.
-pub fn print(metrics: &Metrics) {
-    // A reader that has gone is no error.
-    drop(writeln!(std::io::stdout(), "{}", object(metrics)));
-}
-
-fn object(metrics: &Metrics) -> String {
+/// The row as text: every column under its name, null where the table has null.
+pub fn object(metrics: &Metrics) -> String {
     let count = |column: &[u32]| column.first().map(|&value| f64::from(value));
     let figure = |column: &[f64]| column.first().copied();
     let perhaps = |column: &[Option<f64>]| column.first().copied().flatten();

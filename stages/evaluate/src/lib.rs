@@ -50,7 +50,7 @@ pub fn run(args: Args) -> Result<(), Error> {
     timings.lap("write");
     timings.log();
     if args.json {
-        json::print(&metrics);
+        deepmcat_common::print(&json::object(&metrics)).map_err(Error::Print)?;
     }
     Ok(())
 }
