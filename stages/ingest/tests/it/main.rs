@@ -5,3 +5,4 @@ mod archives;
 mod dataset;
 mod fuzzed;
 mod support;
+mod truth;
