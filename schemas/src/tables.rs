@@ -74,12 +74,17 @@ table! {
 }
 
 table! {
-    /// One row an input that gave no image, so that images and rejects account for every input.
-    Rejects = "rejects" v 1 {
+    /// One row an input that gave no image, and one a run of frames that became none in a file that gave some, so that
+    /// images and rejects account for every frame.
+    Rejects = "rejects" v 2 {
         /// Source file, as found below the input.
         source: String,
         /// Member of an archive file; null where the source is the file itself.
         member: Option<String>,
+        /// The first frame that the row is about, from 0; null where it is the whole input.
+        frame: Option<u32>,
+        /// How many frames the row is about; null where it is the whole input.
+        frames: Option<u32>,
         /// Reason code, for example `not_t0`, `unreadable`, `not_an_image`, `excluded`.
         reason: String,
         /// What was wrong, in words.

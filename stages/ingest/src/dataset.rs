@@ -306,7 +306,7 @@ pub(crate) struct Content<'a> {
     pub told: Vec<(Origin, Stat, u64)>,
     /// Images, in the order of their ids.
     pub rows: &'a [Row],
-    /// Files without images.
+    /// Files without images, and frames that became none.
     pub rejects: &'a [(Origin, Reject)],
     /// Bits a pixel of the PNGs.
     pub bits: u8,
@@ -361,6 +361,8 @@ impl Content<'_> {
         for (origin, reject) in self.rejects {
             table.source.push(origin.source.clone());
             table.member.push(origin.member.clone());
+            table.frame.push(reject.frames.map(|frames| frames.first));
+            table.frames.push(reject.frames.map(|frames| frames.count));
             table.reason.push(reject.reason.to_string());
             table.message.push(reject.message.clone());
         }

@@ -11,7 +11,7 @@ use deepmcat_schemas::{Inputs, Manifest, Rejects, SchemaError, Sources, Table, r
 
 use crate::dataset::{Row, seal};
 use crate::dicom_file::Identity;
-use crate::reject::{Reason, Reject};
+use crate::reject::{FrameRange, Reason, Reject};
 use crate::scan::Job;
 use crate::summary::Summary;
 use crate::walk::{Found, Input, Origin, Stat};
@@ -23,8 +23,8 @@ pub(crate) struct KnownFile {
     work: u64,
     /// Its images.
     pub rows: Vec<Row>,
-    /// Why it has none.
-    pub reject: Option<Reject>,
+    /// Why it has none, or which of its frames have become none.
+    pub rejects: Vec<Reject>,
     /// The folder that holds its images' PNGs, below `images`.
     pub folder: PathBuf,
 }
@@ -78,7 +78,9 @@ impl Known {
         for index in 0..rejects.source.len() {
             let origin = Origin { source: rejects.source[index].clone(), member: rejects.member[index].clone() };
             if let (Some(file), Ok(reason)) = (self.files.get_mut(&origin), rejects.reason[index].parse::<Reason>()) {
-                file.reject = Some(Reject::new(reason, rejects.message[index].clone()));
+                let frames = rejects.frame[index].zip(rejects.frames[index]);
+                let frames = frames.map(|(first, count)| FrameRange { first, count });
+                file.rejects.push(Reject { frames, ..Reject::new(reason, rejects.message[index].clone()) });
             }
         }
         Ok(())
@@ -87,7 +89,7 @@ impl Known {
     /// What is known of a file that is to be read as `job` says; nothing where it has changed.
     pub fn file(&self, input: &Input, job: &Job) -> Option<&KnownFile> {
         let known = self.files.get(&input.origin())?;
-        let told = known.reject.is_some() || !known.rows.is_empty();
+        let told = !known.rejects.is_empty() || !known.rows.is_empty();
         (known.stat == input.stat && known.work == job.work() && told).then_some(known)
     }
 
@@ -98,7 +100,7 @@ impl Known {
         }
         let here = found.files.len() + found.rejects.len();
         let same = |input: &Input| self.files.get(&input.origin()).is_some_and(|known| known.stat == input.stat);
-        let rejected = |origin: &Origin| self.files.get(origin).is_some_and(|known| known.reject.is_some());
+        let rejected = |origin: &Origin| self.files.get(origin).is_some_and(|known| !known.rejects.is_empty());
         let as_they_were = here == self.files.len()
             && found.files.iter().all(same)
             && found.rejects.iter().all(|(origin, _)| rejected(origin))
@@ -111,10 +113,8 @@ impl Known {
         let mut summary =
             Summary { inputs: self.files.len() as u64, images: Some(self.ids.len() as u64), ..Summary::default() };
         for file in self.files.values() {
-            match &file.reject {
-                Some(reject) => *summary.rejects.entry(reject.reason.code()).or_default() += 1,
-                None => summary.files += 1,
-            }
+            summary.files += u64::from(!file.rows.is_empty());
+            file.rejects.iter().for_each(|reject| summary.count(reject));
         }
         for label in rows().filter_map(|row| row.label.clone()) {
             *summary.labels.entry(label).or_default() += 1;

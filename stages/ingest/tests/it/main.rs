@@ -4,5 +4,6 @@
 mod archives;
 mod dataset;
 mod fuzzed;
+mod odd_series;
 mod support;
 mod truth;

@@ -42,15 +42,17 @@ pub fn run(input: &Path, out: &Path, settings: &Settings) -> Dataset {
 }
 
 impl Dataset {
-    /// Every input is a source or a reject, never both; every image of the manifest is there and no other.
+    /// Every input is a source or a reject, never both, but for frames of a source that are named; every image of the manifest is there and no other.
     fn check_account(&self) {
         let mut files: Vec<_> = self.sources.source.iter().zip(&self.sources.member).collect();
         files.sort_unstable();
         files.dedup();
         assert_eq!(self.summary.files as usize, files.len());
-        assert_eq!(self.summary.inputs as usize, files.len() + self.rejects.source.len());
-        let mut rejects = self.rejects.source.iter().zip(&self.rejects.member);
-        assert!(rejects.all(|reject| files.binary_search(&reject).is_err()));
+        let rejects = self.rejects.source.iter().zip(&self.rejects.member).zip(&self.rejects.frame);
+        let (whole, partial): (Vec<_>, Vec<_>) = rejects.partition(|(_, frame)| frame.is_none());
+        assert_eq!(self.summary.inputs as usize, files.len() + whole.len());
+        assert!(whole.iter().all(|(reject, _)| files.binary_search(reject).is_err()));
+        assert!(partial.iter().all(|(reject, _)| files.binary_search(reject).is_ok()));
         let mut written = Vec::new();
         for folder in fs_err::read_dir(self.folder.join("images")).unwrap() {
             for file in fs_err::read_dir(folder.unwrap().path()).unwrap() {
