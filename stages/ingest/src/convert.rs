@@ -16,8 +16,14 @@ use crate::slice::{Sink, Slice, Stop};
 use crate::walk::Input;
 use crate::{Error, flags, nifti_file, picture, png_out, subject, window};
 
-/// What became of a file: its images or why it has none.
-pub(crate) type Outcome = Result<Vec<Row>, (u32, Reject)>;
+/// What became of a file.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// Its images; none where the whole file is a reject.
+    pub rows: Vec<Row>,
+    /// Why it has none, or which of its frames have become none.
+    pub rejects: Vec<(u32, Reject)>,
+}
 
 /// Converts all jobs, in parallel; what is known of files that are as they were is taken over.
 ///
@@ -47,21 +53,23 @@ pub(crate) fn convert(
 /// The outcome of an earlier ingest, where the file is as it was and its images are there.
 fn take_over(input: &Input, job: &Job, writer: &Writer, known: &Known) -> Result<Option<Outcome>, Error> {
     let Some(file) = known.file(input, job) else { return Ok(None) };
-    if let Some(reject) = &file.reject {
-        return Ok(Some(Err((job.input, reject.clone()))));
-    }
     let Some(mut rows) = file.sound() else { return Ok(None) };
-    known.take();
     for row in &mut rows {
         (row.input, row.label) = (job.input, job.label.clone());
         writer.keep(row, &file.folder)?;
     }
-    Ok(Some(Ok(rows)))
+    if !rows.is_empty() {
+        known.take();
+    }
+    let rejects = file.rejects.iter().map(|reject| (job.input, reject.clone())).collect();
+    Ok(Some(Outcome { rows, rejects }))
 }
 
 fn convert_one(input: &Input, job: &Job, settings: &Settings, writer: &Writer) -> Result<Outcome, Error> {
     let mut rows: Vec<Row> = Vec::new();
     let mut fatal = None;
+    // Frames of a NIfTI file that are not read.
+    let mut unread = None;
     let mut sink = |slice: Slice| {
         rows.push(write(input, job.input, slice, settings, writer)?);
         Ok(())
@@ -73,8 +81,12 @@ fn convert_one(input: &Input, job: &Job, settings: &Settings, writer: &Writer) -
                     .map(|identity| ("dicom", identity))
             }
             Work::Nifti { .. } => {
-                nifti_file::read(&input.place, settings.frames, settings.own_window, settings.limit, &mut sink)
-                    .map(|()| ("nifti", Identity::default()))
+                nifti_file::read(&input.place, settings.frames, settings.own_window, settings.limit, &mut sink).map(
+                    |frames| {
+                        unread = frames;
+                        ("nifti", Identity::default())
+                    },
+                )
             }
             Work::Png => flat(picture::read_png(&input.place, settings.limit), &mut sink),
             Work::Jpeg => flat(picture::read_jpeg(&input.place, settings.limit), &mut sink),
@@ -93,14 +105,15 @@ fn convert_one(input: &Input, job: &Job, settings: &Settings, writer: &Writer) -
     match done {
         Ok((format, identity)) => {
             complete(&mut rows, input, job, format, &identity, &settings.keys);
-            Ok(Ok(rows))
+            let left = job.left.iter().cloned().chain(unread.map(|frames| Reject::not_t0(Some(frames))));
+            Ok(Outcome { rows, rejects: left.map(|reject| (job.input, reject)).collect() })
         }
         Err(reject) => {
-            // All slices of a file or none, so that a file is either a source or a reject.
+            // All slices of a file or none, so that what is missing has one reason.
             for row in &rows {
                 writer.remove(row)?;
             }
-            Ok(Err((job.input, reject)))
+            Ok(Outcome { rows: Vec::new(), rejects: vec![(job.input, reject)] })
         }
     }
 }
@@ -144,7 +157,8 @@ fn complete(rows: &mut [Row], input: &Input, job: &Job, format: &'static str, id
     let of_volume = || (format == "nifti").then(|| name.clone());
     let subject = patient.map(str::to_owned).or_else(|| subject::of_path(below)).or_else(of_volume);
     let subject = subject.map(|subject| keys.subject(&subject));
-    let series = keys.series(identity.series.as_deref().unwrap_or(&name));
+    let grouped = job.series.map(|series| format!("{series:016x}"));
+    let series = keys.series(grouped.as_deref().or(identity.series.as_deref()).unwrap_or(&name));
     for row in rows {
         row.format = format;
         row.label.clone_from(&job.label);

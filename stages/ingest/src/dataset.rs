@@ -387,7 +387,7 @@ pub(crate) struct Content<'a> {
     pub told: Vec<(Origin, FileStat, u64)>,
     /// Images, in the order of their ids.
     pub rows: &'a [Row],
-    /// Files without images.
+    /// Files without images, and frames that became none.
     pub rejects: &'a [(Origin, Reject)],
     /// Bits a pixel of the PNGs.
     pub bits: u8,
@@ -467,8 +467,8 @@ impl Content<'_> {
         let mut table = Rejects::default();
         for (origin, reject) in self.rejects {
             table.input.push(self.key(origin));
-            table.frame.push(None);
-            table.frames.push(None);
+            table.frame.push(reject.frames.map(|frames| frames.first));
+            table.frames.push(reject.frames.map(|frames| frames.count));
             table.reason.push(reject.reason.to_string());
             table.message.push(reject.message.clone());
         }

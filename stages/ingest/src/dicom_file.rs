@@ -1,7 +1,11 @@
 //! DICOM: headers first, up to the pixels; then only the files of t=0 are read whole and decoded.
 
+mod copies;
 mod encapsulated;
+mod frames;
+mod hash;
 mod header;
+mod kind;
 mod lut;
 mod open;
 mod palette;
@@ -9,13 +13,18 @@ mod pixels;
 mod read;
 mod repeats;
 mod select;
+mod series;
 mod stream;
 mod structure;
+mod times;
 mod values;
 mod voi;
 
-pub(crate) use header::{Frame, Header, Position, read_header};
+pub(crate) use copies::copies;
+pub(crate) use frames::Frame;
+pub(crate) use header::{Header, read_header};
 pub(crate) use read::{Identity, read};
 pub(crate) use repeats::earlier;
 pub(crate) use select::{Chosen, Left, select};
+pub(crate) use series::{Unsure, group};
 pub(crate) use stream::is_dicom;

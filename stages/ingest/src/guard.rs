@@ -16,6 +16,30 @@ thread_local! {
 }
 static HOOK: Once = Once::new();
 
+/// Sets what holds of the input that this thread reads, and puts back what held before: a decoder that waits for its
+/// threads may read another file meanwhile, inside the first.
+struct Guard {
+    guarded: bool,
+    deadline: Option<Instant>,
+    since: Instant,
+}
+
+impl Guard {
+    fn set(seconds: u64) -> Self {
+        let since = Instant::now();
+        let deadline = DEADLINE.replace(since.checked_add(Duration::from_secs(seconds)));
+        Self { guarded: GUARDED.replace(true), deadline, since }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        GUARDED.set(self.guarded);
+        // The time that the inner file took is not the outer one's.
+        DEADLINE.set(self.deadline.and_then(|deadline| deadline.checked_add(self.since.elapsed())));
+    }
+}
+
 /// Whether the input being read still has time; an error of kind `TimedOut` ends its reading.
 pub(crate) fn check_time() -> io::Result<()> {
     match DEADLINE.get() {
@@ -29,7 +53,6 @@ pub(crate) fn check_time() -> io::Result<()> {
 ///
 /// `work` must leave nothing half-done that others see: it only reads a file and returns a value.
 pub(crate) fn isolated<T>(seconds: u64, work: impl FnOnce() -> Result<T, Reject>) -> Result<T, Reject> {
-    DEADLINE.set(Instant::now().checked_add(Duration::from_secs(seconds)));
     HOOK.call_once(|| {
         let previous = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
@@ -40,11 +63,10 @@ pub(crate) fn isolated<T>(seconds: u64, work: impl FnOnce() -> Result<T, Reject>
             }
         }));
     });
-    let before = GUARDED.replace(true);
+    let guard = Guard::set(seconds);
     // Decoders log what they find odd, with values out of the file: neither news nor fit for a log.
     let result = tracing::subscriber::with_default(NoSubscriber::default(), || catch_unwind(AssertUnwindSafe(work)));
-    GUARDED.set(before);
-    DEADLINE.set(None);
+    drop(guard);
     result.unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str);
         let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
@@ -76,5 +98,17 @@ mod tests {
         });
         assert_eq!(slow.unwrap_err().reason, Reason::TooSlow);
         assert!(isolated(9, read).is_ok() && check_time().is_ok());
+    }
+
+    #[test]
+    fn a_file_read_inside_another_leaves_the_outer_ones_limit() {
+        let outer = isolated(9, || {
+            let limit = DEADLINE.get();
+            assert!(isolated::<()>(0, || panic!("inside")).is_err());
+            // Its own limit and its own silence, not none; and not the inner one's time.
+            Ok((GUARDED.get(), DEADLINE.get() >= limit && limit.is_some()))
+        });
+        assert_eq!(outer, Ok((true, true)));
+        assert_eq!((GUARDED.get(), DEADLINE.get()), (false, None));
     }
 }

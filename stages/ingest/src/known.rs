@@ -19,7 +19,7 @@ use crate::dicom_file::Identity;
 use crate::keys::Keys;
 use crate::png_out;
 use crate::recipe::Recipe;
-use crate::reject::{Reason, Reject};
+use crate::reject::{FrameRange, Reason, Reject};
 use crate::scan::Job;
 use crate::summary::Summary;
 use crate::walk::{Found, Input, Origin};
@@ -35,8 +35,8 @@ pub(crate) struct KnownFile {
     sealed: u64,
     /// Its images.
     pub rows: Vec<Row>,
-    /// Why it has none.
-    pub reject: Option<Reject>,
+    /// Why it has none, or which of its frames have become none.
+    pub rejects: Vec<Reject>,
     /// The folder that holds its images' PNGs, below `images`.
     pub folder: PathBuf,
 }
@@ -107,7 +107,9 @@ impl Known {
         }
         for (row, input) in rejects.input.iter().enumerate() {
             if let (Some(file), Ok(reason)) = (self.files.get_mut(input), rejects.reason[row].parse::<Reason>()) {
-                file.reject = Some(Reject::new(reason, rejects.message[row].clone()));
+                let frames = rejects.frame[row].zip(rejects.frames[row]);
+                let frames = frames.map(|(first, count)| FrameRange { first, count });
+                file.rejects.push(Reject { frames, ..Reject::new(reason, rejects.message[row].clone()) });
             }
         }
         Ok(())
@@ -120,7 +122,7 @@ impl Known {
     /// What is known of a file that is to be read as `job` says; nothing where it has changed.
     pub fn file(&self, input: &Input, job: &Job) -> Option<&KnownFile> {
         let known = self.of(&input.origin())?;
-        let told = known.reject.is_some() || !known.rows.is_empty();
+        let told = !known.rejects.is_empty() || !known.rows.is_empty();
         (known.stat == input.stat && known.work == job.work() && told).then_some(known)
     }
 
@@ -141,7 +143,7 @@ impl Known {
         }
         let here = found.files.len() + found.rejects.len();
         let same = |input: &Input| self.of(&input.origin()).is_some_and(|known| known.stat == input.stat);
-        let rejected = |origin: &Origin| self.of(origin).is_some_and(|known| known.reject.is_some());
+        let rejected = |origin: &Origin| self.of(origin).is_some_and(|known| !known.rejects.is_empty());
         let as_they_were = here == self.files.len()
             && found.files.iter().all(same)
             && found.rejects.iter().all(|(origin, _)| rejected(origin))
@@ -162,10 +164,8 @@ impl Known {
         let mut summary =
             Summary { inputs: self.files.len() as u64, images: Some(self.ids.len() as u64), ..Summary::default() };
         for file in self.files.values() {
-            match &file.reject {
-                Some(reject) => *summary.rejects.entry(reject.reason.code()).or_default() += 1,
-                None => summary.files += 1,
-            }
+            summary.files += u64::from(!file.rows.is_empty());
+            file.rejects.iter().for_each(|reject| summary.count(reject));
         }
         summary.taken_over = summary.files;
         summary.flags = rows().flat_map(|row| &row.flags).fold(BTreeMap::new(), |mut flags, flag| {

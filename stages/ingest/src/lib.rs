@@ -33,7 +33,7 @@ mod summary;
 mod walk;
 mod window;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use dataset::Content;
@@ -47,7 +47,7 @@ pub use args::Args;
 pub use error::Error;
 pub use keys::Keys;
 pub use listing::Compared;
-pub use reject::{Reason, Reject};
+pub use reject::{FrameRange, Reason, Reject};
 pub use settings::Settings;
 pub use summary::Summary;
 
@@ -163,49 +163,39 @@ pub fn ingest(
     let mut rejects = found.rejects;
     rejects.extend(std::mem::take(&mut scan.rejects).into_iter().map(|(input, reject)| (of(input), reject)));
     let Some((mut writer, known)) = prepared else {
-        rejects.extend(scan.copies.values().flatten().map(|job| (of(job.input), scan::duplicate())));
+        let left = scan.jobs.iter().flat_map(|job| job.left.iter().map(|reject| (of(job.input), reject.clone())));
+        rejects.extend(left);
         let labels = scan.jobs.iter().map(|job| job.label.as_deref());
         let files = scan.jobs.len() as u64;
         return Ok(Summary { inputs: total, files, ..Summary::new(labels, &rejects, &rules, &scan) });
     };
     let mut rows = Vec::new();
-    let (mut jobs, mut copies) = (std::mem::take(&mut scan.jobs), std::mem::take(&mut scan.copies));
+    let mut jobs = std::mem::take(&mut scan.jobs);
     if let Some(shard) = settings.shard {
         jobs = jobs.drain(shard.rows(jobs.len(), 1)).collect();
     }
     let mut work: Vec<u64> = vec![0; found.files.len()];
     let progress = Progress::new(jobs.len() as u64, "files converted");
-    // Again for the copies of files that turned out to be damaged.
-    while !jobs.is_empty() {
-        let mut next = Vec::new();
-        for chunk in jobs.chunks(settings.batch) {
-            let outcomes =
-                pool.install(|| convert::convert(&found.files, chunk, settings, &writer, &known, &progress))?;
-            let (from, rejected) = (rows.len(), rejects.len());
-            for outcome in outcomes {
-                match outcome {
-                    Ok(images) => rows.extend(images),
-                    Err((input, reject)) => {
-                        rejects.push((of(input), reject));
-                        next.extend(next_copy(&mut copies, input));
-                    }
-                }
-            }
-            let mut told = Vec::with_capacity(chunk.len());
-            for job in chunk {
-                work[job.input as usize] = job.work();
-                let input = &found.files[job.input as usize];
-                told.push((input.origin(), input.stat, job.work()));
-            }
-            // The last batch is followed by the whole, unless that is another process's.
-            if chunk.len() == settings.batch || settings.shard.is_some() {
-                let (rows, rejects) = (&rows[from..], &rejects[rejected..]);
-                let (inputs, keys, bits) = (&found.files, &settings.keys, settings.bits);
-                let batch = Content { inputs, keys, told, rows, rejects, bits };
-                writer.batch(&batch, stamp)?;
-            }
+    for chunk in jobs.chunks(settings.batch) {
+        let outcomes = pool.install(|| convert::convert(&found.files, chunk, settings, &writer, &known, &progress))?;
+        let (from, rejected) = (rows.len(), rejects.len());
+        for outcome in outcomes {
+            rows.extend(outcome.rows);
+            rejects.extend(outcome.rejects.into_iter().map(|(input, reject)| (of(input), reject)));
         }
-        jobs = next;
+        let mut told = Vec::with_capacity(chunk.len());
+        for job in chunk {
+            work[job.input as usize] = job.work();
+            let input = &found.files[job.input as usize];
+            told.push((input.origin(), input.stat, job.work()));
+        }
+        // The last batch is followed by the whole, unless that is another process's.
+        if chunk.len() == settings.batch || settings.shard.is_some() {
+            let (rows, rejects) = (&rows[from..], &rejects[rejected..]);
+            let (inputs, keys, bits) = (&found.files, &settings.keys, settings.bits);
+            let batch = Content { inputs, keys, told, rows, rejects, bits };
+            writer.batch(&batch, stamp)?;
+        }
     }
     progress.finish();
     if let Some(shard) = settings.shard {
@@ -215,8 +205,7 @@ pub fn ingest(
         let inputs = work.iter().filter(|&&work| work != 0).count() as u64;
         return Ok(Summary { inputs, files, images, ..Summary::new(labels, &[], &rules, &scan) });
     }
-    rejects.extend(copies.into_values().flatten().map(|job| (of(job.input), scan::duplicate())));
-    rejects.sort_by(|a, b| a.0.cmp(&b.0));
+    rejects.sort_by(|a, b| (&a.0, a.1.frames).cmp(&(&b.0, b.1.frames)));
     known.order(&mut rows);
     flags::mark_duplicates(&mut rows);
     let labels = rows.iter().map(|row| row.label.as_deref());
@@ -265,14 +254,4 @@ fn check_keys(content: &Content<'_>) -> Result<(), Error> {
         Some((_, key)) => Err(Error::Collision { what: "inputs", key }),
         None => Ok(()),
     }
-}
-
-/// The first copy of a damaged file; the others are from now on copies of it.
-fn next_copy(copies: &mut BTreeMap<u32, Vec<scan::Job>>, damaged: u32) -> Option<scan::Job> {
-    let mut waiting = copies.remove(&damaged)?;
-    let next = waiting.remove(0);
-    if !waiting.is_empty() {
-        copies.insert(next.input, waiting);
-    }
-    Some(next)
 }

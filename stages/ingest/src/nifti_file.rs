@@ -17,20 +17,20 @@ pub(crate) use header::is_header;
 
 use crate::place::Place;
 use crate::raster::{Raster, Scale};
-use crate::reject::{Reason, Reject};
+use crate::reject::{FrameRange, Reason, Reject};
 use crate::slice::{Sink, Slice, Stop};
 use header::{Header, read_header};
 use orient::{Axis, View};
 
 /// Reads the slices of the wanted frames; each goes to `sink` in the order (frame, slice). With `own_window` they have
-/// the header's display range.
+/// the header's display range. Gives the frames that are not wanted.
 pub(crate) fn read(
     place: &Place,
     frames: Frames,
     own_window: bool,
     limit: u64,
     sink: &mut Sink<'_>,
-) -> Result<(), Stop> {
+) -> Result<Option<FrameRange>, Stop> {
     let mut stream = Stream::open(place)?;
     let header = read_header(&mut stream.reader)?;
     if header.pair {
@@ -61,7 +61,9 @@ pub(crate) fn read(
             })?;
         }
     }
-    Ok(())
+    let rest = header.frames().unwrap_or(u64::MAX).saturating_sub(count);
+    let [first, rest] = [count, rest].map(|frames| u32::try_from(frames).unwrap_or(u32::MAX));
+    Ok((rest > 0).then_some(FrameRange { first, count: rest }))
 }
 
 /// One slice of a frame, turned for display; with its `own` window or none.

@@ -4,13 +4,13 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// Why an input gave no image: the reason codes of `rejects.parquet`.
+/// Why an input, or a frame of it, gave no image: the reason codes of `rejects.parquet`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// A time frame after the first of its slice.
     NotT0,
-    /// A copy of a DICOM object that is there already.
+    /// A copy of a DICOM object that is there already, with the same pixels.
     Duplicate,
     /// An acquisition that was done again later.
     DuplicateAcquisition,
@@ -37,6 +37,22 @@ pub enum Reason {
 }
 
 impl Reason {
+    const ALL: [Self; 13] = [
+        Self::NotT0,
+        Self::Duplicate,
+        Self::DuplicateAcquisition,
+        Self::Excluded,
+        Self::Companion,
+        Self::NotAnImage,
+        Self::Unreadable,
+        Self::Truncated,
+        Self::Unsupported,
+        Self::TooLarge,
+        Self::TooSlow,
+        Self::Unsafe,
+        Self::DecoderPanic,
+    ];
+
     /// The code in the table.
     #[must_use]
     pub fn code(self) -> &'static str {
@@ -62,22 +78,7 @@ impl std::str::FromStr for Reason {
     type Err = ();
 
     fn from_str(code: &str) -> Result<Self, ()> {
-        const ALL: [Reason; 13] = [
-            Reason::NotT0,
-            Reason::Duplicate,
-            Reason::DuplicateAcquisition,
-            Reason::Excluded,
-            Reason::Companion,
-            Reason::NotAnImage,
-            Reason::Unreadable,
-            Reason::Truncated,
-            Reason::Unsupported,
-            Reason::TooLarge,
-            Reason::TooSlow,
-            Reason::Unsafe,
-            Reason::DecoderPanic,
-        ];
-        ALL.into_iter().find(|reason| reason.code() == code).ok_or(())
+        Self::ALL.into_iter().find(|reason| reason.code() == code).ok_or(())
     }
 }
 
@@ -87,11 +88,36 @@ impl fmt::Display for Reason {
     }
 }
 
-/// One input that gives no image.
+/// A run of frames of one input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FrameRange {
+    /// The first, from 0.
+    pub first: u32,
+    /// How many.
+    pub count: u32,
+}
+
+impl FrameRange {
+    /// The runs that sorted frame numbers make.
+    pub(crate) fn runs(frames: impl IntoIterator<Item = u32>) -> Vec<Self> {
+        let mut runs: Vec<Self> = Vec::new();
+        for frame in frames {
+            match runs.last_mut() {
+                Some(run) if run.first + run.count == frame => run.count += 1,
+                _ => runs.push(Self { first: frame, count: 1 }),
+            }
+        }
+        runs
+    }
+}
+
+/// One input that gives no image, or a run of its frames that become none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reject {
     /// The code.
     pub reason: Reason,
+    /// The frames that it is about; none where it is the whole input.
+    pub frames: Option<FrameRange>,
     /// What was wrong, in words; never holds a patient's data.
     pub message: String,
     /// The class rule that kept it out.
@@ -100,7 +126,12 @@ pub struct Reject {
 
 impl Reject {
     pub(crate) fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), rule: None }
+        Self { reason, frames: None, message: message.into(), rule: None }
+    }
+
+    /// Frames after the first time of their slices.
+    pub(crate) fn not_t0(frames: Option<FrameRange>) -> Self {
+        Self { frames, ..Self::new(Reason::NotT0, "a later time frame of its slice") }
     }
 
     pub(crate) fn unreadable(message: impl Into<String>) -> Self {
@@ -133,5 +164,23 @@ impl Reject {
             _ => Reason::Unreadable,
         };
         Self::new(reason, format!("{what}: {}", error.kind()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_read_back() {
+        assert!(Reason::ALL.into_iter().all(|reason| reason.code().parse() == Ok(reason)));
+        assert_eq!("not_a_code".parse::<Reason>(), Err(()));
+    }
+
+    #[test]
+    fn frames_that_follow_each_other_are_one_run() {
+        let run = |first, count| FrameRange { first, count };
+        assert_eq!(FrameRange::runs([1, 2, 3, 7, 9, 10]), [run(1, 3), run(7, 1), run(9, 2)]);
+        assert!(FrameRange::runs([]).is_empty());
     }
 }

@@ -1,16 +1,16 @@
 //! The first pass: what each file is, its class, and which of its frames become images. No pixel is read.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use deepmcat_common::{Frames, Progress};
 use deepmcat_schemas::FileStat;
 use rayon::prelude::*;
 
-use crate::dicom_file::{self, Chosen, Frame, Left};
+use crate::dicom_file::{self, Chosen, Frame, Header, Left, Unsure};
 use crate::guard;
 use crate::listing::{self, Compared, Listing};
 use crate::nifti_file;
-use crate::reject::{Reason, Reject};
+use crate::reject::{FrameRange, Reason, Reject};
 use crate::rules::{self, Rules, Verdict};
 use crate::settings::Settings;
 use crate::sniff::{Kind, sniff};
@@ -25,6 +25,10 @@ pub(crate) struct Job {
     pub work: Work,
     /// Its class.
     pub label: Option<String>,
+    /// Hash of the series that it was put into, where the file does not say.
+    pub series: Option<u64>,
+    /// Its frames that become no images.
+    pub left: Vec<Reject>,
 }
 
 impl Job {
@@ -44,6 +48,7 @@ impl Job {
             }
             Work::Nifti { voxels: None } | Work::Png | Work::Jpeg => {}
         }
+        hasher.update(&self.series.unwrap_or_default().to_le_bytes());
         let hash = hasher.finalize();
         let eight: [u8; 8] = std::array::from_fn(|byte| hash.as_bytes()[byte]);
         u64::from_le_bytes(eight).max(1)
@@ -68,8 +73,6 @@ pub(crate) enum Work {
 pub(crate) struct Scan {
     /// Files to read, by input.
     pub jobs: Vec<Job>,
-    /// Copies of files to read, by the input that they are a copy of: read where that one cannot be.
-    pub copies: BTreeMap<u32, Vec<Job>>,
     /// Files that give no image.
     pub rejects: Vec<(u32, Reject)>,
     /// Files that each class rule matched.
@@ -78,11 +81,13 @@ pub(crate) struct Scan {
     pub unmatched: BTreeMap<String, u64>,
     /// Files compared with the lists beside them.
     pub compared: Compared,
+    /// DICOM files whose SeriesInstanceUID does not tell their series.
+    pub unsure: Unsure,
 }
 
 /// A file by its first pass.
 enum Scanned {
-    Dicom(dicom_file::Header),
+    Dicom(Header),
     Other(Work, Verdict),
     Listing(Listing),
 }
@@ -100,7 +105,7 @@ pub(crate) fn scan(inputs: &[Input], rules: &Rules, settings: &Settings) -> Scan
         })
         .collect();
     progress.finish();
-    plan(inputs, scanned, rules, settings.frames)
+    plan(inputs, scanned, rules, settings)
 }
 
 fn scan_one(input: &Input, number: u32, rules: &Rules, limit: u64) -> Result<Scanned, Reject> {
@@ -128,16 +133,15 @@ fn scan_one(input: &Input, number: u32, rules: &Rules, limit: u64) -> Result<Sca
 /// The reject of a file that a class rule keeps out.
 pub(crate) fn excluded(rules: &Rules, rule: usize) -> Reject {
     let name = rules.rules().get(rule).map_or("", |rule| rule.name.as_str());
-    Reject { reason: Reason::Excluded, message: format!("kept out by a class rule: {name}"), rule: Some(rule) }
+    let message = format!("kept out by a class rule: {name}");
+    Reject { rule: Some(rule), ..Reject::new(Reason::Excluded, message) }
 }
 
 /// Chooses the frames of DICOM series and puts all files in order.
-fn plan(inputs: &[Input], scanned: Vec<Result<Scanned, Reject>>, rules: &Rules, which: Frames) -> Scan {
+fn plan(inputs: &[Input], scanned: Vec<Result<Scanned, Reject>>, rules: &Rules, settings: &Settings) -> Scan {
     let mut scan = Scan { matched: vec![0; rules.rules().len()], ..Scan::default() };
-    let mut frames: Vec<Frame> = Vec::new();
-    // Class of each DICOM file, by input.
-    let mut labels: Vec<(u32, Option<String>)> = Vec::new();
-    let (mut acquisitions, mut listings, mut described) = (Vec::new(), Vec::new(), HashMap::new());
+    let mut headers: Vec<Header> = Vec::new();
+    let (mut listings, mut described) = (Vec::new(), HashMap::new());
     for (number, scanned) in scanned.into_iter().enumerate() {
         let input = number as u32;
         match scanned {
@@ -154,82 +158,81 @@ fn plan(inputs: &[Input], scanned: Vec<Result<Scanned, Reject>>, rules: &Rules, 
                     scan.note_unmatched(header.unmatched.as_deref(), &inputs[number]);
                 }
                 described.insert(listing::place_of(&inputs[number].name()), header.description);
-                acquisitions.extend(header.acquisition);
-                frames.extend(header.frames);
-                labels.push((input, scan.label(header.verdict)));
+                headers.push(header);
             }
             Ok(Scanned::Other(work, verdict)) => {
                 if verdict == Verdict::Unmatched {
                     scan.note_unmatched(None, &inputs[number]);
                 }
                 let label = scan.label(verdict);
-                scan.jobs.push(Job { input, work, label });
+                scan.jobs.push(Job { input, work, label, series: None, left: Vec::new() });
             }
         }
     }
     scan.compared = listing::compare(&listings, &described, inputs);
-    scan.leave_out_repeats(&mut frames, &mut labels, &dicom_file::earlier(&acquisitions));
-    let (chosen, left) = dicom_file::select(frames, which);
-    let (mut chosen, mut left) = (chosen.into_iter().peekable(), left.into_iter().peekable());
-    for (input, label) in labels {
-        let mut own = Vec::new();
-        while let Some(frame) = chosen.next_if(|frame| frame.input == input) {
-            own.push(frame);
-        }
-        let mut own_left = Vec::new();
-        while let Some(frame) = left.next_if(|frame| frame.input == input) {
-            own_left.push(frame);
-        }
-        if own.is_empty() {
-            scan.leave_out(input, label, &own_left);
-        } else {
-            scan.jobs.push(Job { input, work: Work::Dicom(own), label });
-        }
-    }
+    scan.leave_out_copies(&mut headers, inputs, settings);
+    scan.unsure = dicom_file::group(&mut headers);
+    scan.warn();
+    scan.leave_out_repeats(&mut headers);
+    scan.choose(headers, settings.frames);
     scan.jobs.sort_unstable_by_key(|job| job.input);
-    // A copy of a file that is not read stays unread.
-    let read = |input: &u32| scan.jobs.binary_search_by_key(input, |job| job.input).is_ok();
-    let (copies, idle): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        std::mem::take(&mut scan.copies).into_iter().partition(|(original, _)| read(original));
-    scan.copies = copies;
-    scan.rejects.extend(idle.into_values().flatten().map(|job| (job.input, duplicate())));
     scan
 }
 
-/// The reject of a copy.
-pub(crate) fn duplicate() -> Reject {
-    Reject::new(Reason::Duplicate, "a copy of an object that is in the archive already")
-}
-
 impl Scan {
-    /// Rejects the files of series that were acquired again later.
-    fn leave_out_repeats(
-        &mut self,
-        frames: &mut Vec<Frame>,
-        labels: &mut Vec<(u32, Option<String>)>,
-        earlier: &HashSet<u64>,
-    ) {
-        if earlier.is_empty() {
-            return;
-        }
-        let inputs: HashSet<u32> =
-            frames.iter().filter(|frame| earlier.contains(&frame.series)).map(|frame| frame.input).collect();
-        frames.retain(|frame| !inputs.contains(&frame.input));
-        labels.retain(|(input, _)| !inputs.contains(input));
-        let repeated = || Reject::new(Reason::DuplicateAcquisition, "acquired again later under the same description");
-        self.rejects.extend(inputs.into_iter().map(|input| (input, repeated())));
+    /// Rejects copies and, of the files that have copies, the damaged ones.
+    fn leave_out_copies(&mut self, headers: &mut Vec<Header>, inputs: &[Input], settings: &Settings) {
+        let copies = dicom_file::copies(headers, inputs, settings.seconds, settings.limit);
+        headers.retain(|header| !copies.contains_key(&header.input));
+        self.rejects.extend(copies);
     }
 
-    /// A file of which no frame is chosen: a copy waits, anything else is rejected.
-    fn leave_out(&mut self, input: u32, label: Option<String>, left: &[Left]) {
-        let original = left.first().and_then(|first| first.copy_of);
-        match original.filter(|_| left.iter().all(|frame| frame.copy_of == original)) {
-            Some(original) => {
-                let frame = |left: &Left| Chosen { input, frame: left.frame, slice: left.slice };
-                let work = Work::Dicom(left.iter().map(frame).collect());
-                self.copies.entry(original).or_default().push(Job { input, work, label });
+    /// Says which files were grouped without their SeriesInstanceUID.
+    fn warn(&self) {
+        let Unsure { blank, shared, series } = self.unsure;
+        if blank + shared > 0 {
+            tracing::warn!(
+                "{blank} DICOM files have no SeriesInstanceUID and {shared} one that other series have too: patient, \
+                 study, folder, number, description and modality make {series} series of them; where these are \
+                 absent too, later time frames may become images"
+            );
+        }
+    }
+
+    /// Rejects the files of series that were acquired again later.
+    fn leave_out_repeats(&mut self, headers: &mut Vec<Header>) {
+        let acquisitions: Vec<_> = headers.iter().filter_map(|header| header.acquisition).collect();
+        let earlier = dicom_file::earlier(&acquisitions);
+        let is_earlier = |header: &Header| header.frames.first().is_some_and(|first| earlier.contains(&first.series));
+        let repeated = || Reject::new(Reason::DuplicateAcquisition, "acquired again later under the same description");
+        headers.retain(|header| {
+            if is_earlier(header) {
+                self.rejects.push((header.input, repeated()));
             }
-            None => self.rejects.push((input, Reject::new(Reason::NotT0, "a later time frame of its slice"))),
+            !is_earlier(header)
+        });
+    }
+
+    /// Chooses the frames of t=0; every other frame has a reject.
+    fn choose(&mut self, headers: Vec<Header>, which: Frames) {
+        let mut frames: Vec<Frame> = Vec::new();
+        let mut files = Vec::with_capacity(headers.len());
+        for header in headers {
+            frames.extend(header.frames);
+            files.push((header.input, header.group, self.label(header.verdict)));
+        }
+        let (chosen, left) = dicom_file::select(frames, which);
+        let (mut chosen, mut left) = (chosen.into_iter().peekable(), left.into_iter().peekable());
+        for (input, series, label) in files {
+            let own: Vec<Chosen> = std::iter::from_fn(|| chosen.next_if(|frame| frame.input == input)).collect();
+            let own_left: Vec<Left> = std::iter::from_fn(|| left.next_if(|frame| frame.input == input)).collect();
+            if own.is_empty() {
+                self.rejects.push((input, Reject::not_t0(None)));
+            } else {
+                let runs = FrameRange::runs(own_left.iter().map(|left| left.frame));
+                let left = runs.into_iter().map(|run| Reject::not_t0(Some(run))).collect();
+                self.jobs.push(Job { input, work: Work::Dicom(own), label, series, left });
+            }
         }
     }
 

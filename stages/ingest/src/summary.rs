@@ -28,6 +28,8 @@ pub struct Summary {
     pub labels: BTreeMap<String, u64>,
     /// Rejected files by reason code.
     pub rejects: BTreeMap<&'static str, u64>,
+    /// Frames of the files that gave images which became none themselves, by reason code.
+    pub frames: BTreeMap<&'static str, u64>,
     /// Images by what is odd about them.
     pub flags: BTreeMap<&'static str, u64>,
     /// Class rules that matched, with the number of files.
@@ -51,15 +53,21 @@ impl Summary {
         for label in labels.flatten() {
             *summary.labels.entry(label.to_owned()).or_default() += 1;
         }
-        for (_, reject) in rejects {
-            *summary.rejects.entry(reject.reason.code()).or_default() += 1;
-        }
+        rejects.iter().for_each(|(_, reject)| summary.count(reject));
         for (rule, &count) in rules.rules().iter().zip(&scan.matched).filter(|(_, count)| **count > 0) {
             summary.rules.insert(rule.name.clone(), count);
         }
         let idle = rules.rules().iter().zip(&scan.matched).filter(|(_, count)| **count == 0);
         summary.idle_rules = idle.map(|(rule, _)| rule.name.clone()).collect();
         summary
+    }
+
+    /// Counts a rejected file, or the frames that a file lost.
+    pub(crate) fn count(&mut self, reject: &Reject) {
+        match reject.frames {
+            None => *self.rejects.entry(reject.reason.code()).or_default() += 1,
+            Some(frames) => *self.frames.entry(reject.reason.code()).or_default() += u64::from(frames.count),
+        }
     }
 
     /// Images by flag.

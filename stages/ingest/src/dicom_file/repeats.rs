@@ -9,26 +9,25 @@ use std::collections::{HashMap, HashSet};
 use dicom_dictionary_std::tags;
 use dicom_object::Tag;
 
-use super::header::hash;
+use super::hash::{hash, mix};
 use super::values::{DataSet, number, text};
 
 /// What was acquired, and when.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Acquisition {
-    /// Hash of study and SeriesDescription.
+    /// Hash of patient, study and SeriesDescription.
     what: u64,
-    /// Hash of SeriesInstanceUID, as in the frames.
+    /// Hash of the series, as in the frames; set once all files are known.
     series: u64,
     /// Date, time and SeriesNumber (0020,0011).
     when: [f64; 3],
 }
 
 impl Acquisition {
-    /// The acquisition that a file is of; none without a series or a description.
+    /// The acquisition that a file is of; none without a description.
     pub fn of(object: &DataSet) -> Option<Self> {
-        let series = text(object, tags::SERIES_INSTANCE_UID)?;
         let description = text(object, tags::SERIES_DESCRIPTION)?;
-        let study = text(object, tags::STUDY_INSTANCE_UID).or_else(|| text(object, tags::PATIENT_ID));
+        let [patient, study] = [tags::PATIENT_ID, tags::STUDY_INSTANCE_UID].map(|tag| text(object, tag));
         let digits = |first: Tag, second: Tag| {
             let value = text(object, first).or_else(|| text(object, second))?;
             // Dates are YYYYMMDD (or YYYY.MM.DD in ACR-NEMA), times HHMMSS.F: numbers in their order.
@@ -38,7 +37,15 @@ impl Acquisition {
         let time: Option<f64> = digits(tags::ACQUISITION_TIME, tags::SERIES_TIME);
         let number = number(object, tags::SERIES_NUMBER);
         let when = [date, time, number].map(|value| value.unwrap_or(f64::NEG_INFINITY));
-        Some(Self { what: hash(&(study, description)), series: hash(&series), when })
+        Some(Self { what: hash(&[patient, study, Some(description)]), series: 0, when })
+    }
+
+    /// Puts it into a series and, where the UIDs say nothing, what was acquired into its folder.
+    pub fn belongs(&mut self, series: u64, folder: Option<u64>) {
+        self.series = series;
+        if let Some(folder) = folder {
+            self.what = mix(&[self.what, folder]);
+        }
     }
 
     fn order(&self, other: &Self) -> Ordering {

@@ -1,18 +1,23 @@
-//! Chooses t=0: of each slice position of a series, the frame that is first in time.
+//! Chooses t=0: of each place of a series, the frame that is first in time.
 //!
-//! Frames of one series and kind (size, ImageType, echo, b-value) with the same orientation and the same place along
-//! the normal are one slice over time. They are ordered by TriggerTime, then temporal position, then InstanceNumber.
-//! Frames whose place is unknown are images of their own, unless a time tag tells them apart.
+//! Frames of one series and kind (`kind`) with the same orientation and the same place in space are one slice, and
+//! those whose time is later than its first are left out. A time is what a time tag says; the order of InstanceNumber
+//! is one only where the header says that a place has several times, or where most places of a stack come again.
+//! Frames whose place is not known are images of their own, unless their times are told apart and counted.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use deepmcat_common::Frames;
 
-use super::{Frame, Position};
-use crate::reject::Reason;
+use super::Frame;
 
-/// Positions within this distance, in mm, are the same slice.
-const SAME_PLACE: f64 = 0.01;
+/// Positions within this distance, in mm, are the same place: as far as the rounding of numbers in headers goes, and
+/// below the distance of slices of a microscope.
+const SAME_PLACE: f64 = 1e-4;
+/// The same where TriggerTime or another tag that is only about time tells frames apart: positions of a beating stack
+/// may be rounded to hundredths.
+const NEAR: f64 = 0.01;
 /// Direction cosines within this are the same orientation.
 const SAME_DIRECTION: f32 = 1e-3;
 
@@ -27,19 +32,13 @@ pub(crate) struct Chosen {
     pub slice: u32,
 }
 
-/// A frame that is left out.
+/// A frame that is left out: later than the first of its slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Left {
     /// Number of the input file.
     pub input: u32,
     /// Frame in the file.
     pub frame: u32,
-    /// Slice in the series, from 0.
-    pub slice: u32,
-    /// Not t=0, or a copy.
-    pub reason: Reason,
-    /// The file that it is a copy of: the copy stands in where that one turns out to be damaged.
-    pub copy_of: Option<u32>,
 }
 
 /// Chooses frames; the second list has the frames left out. Both are sorted by input and frame.
@@ -48,8 +47,11 @@ pub(crate) fn select(mut frames: Vec<Frame>, which: Frames) -> (Vec<Chosen>, Vec
     frames.sort_unstable_by_key(|frame| (frame.series, frame.kind, frame.input, frame.frame));
     for group in frames.chunk_by(|a, b| (a.series, a.kind) == (b.series, b.kind)) {
         for stack in by_orientation(group) {
-            for (slice, slot) in slots(stack).into_iter().enumerate() {
-                choose(slot, slice as u32, which, &mut chosen, &mut left);
+            let slots = slots(stack);
+            let again = slots.iter().filter(|slot| slot.len() > 1).count();
+            let comes_again = again > 1 && 2 * again > slots.len();
+            for (slice, slot) in slots.into_iter().enumerate() {
+                choose(slot, slice as u32, comes_again, which, &mut chosen, &mut left);
             }
         }
     }
@@ -74,36 +76,48 @@ fn by_orientation(group: &[Frame]) -> Vec<Vec<&Frame>> {
     stacks
 }
 
-/// The slices of a stack in order along the normal, each with its frames in time.
+/// The slices of a stack in order along the normal, each with its frames.
 fn slots(stack: Vec<&Frame>) -> Vec<Vec<&Frame>> {
     let normal = stack.first().and_then(|first| first.orientation).map(normal);
-    let place = |frame: &Frame| match (frame.position, normal) {
-        (Position::Patient(at), Some(normal)) => Some(at[0] * normal[0] + at[1] * normal[1] + at[2] * normal[2]),
-        (Position::Location(at), _) => Some(at),
-        _ => None,
+    let depth = |frame: &Frame| match (frame.position, normal) {
+        (Some(at), Some(normal)) => at[0] * normal[0] + at[1] * normal[1] + at[2] * normal[2],
+        _ => 0.0,
     };
-    let (mut placed, mut unplaced) = (Vec::new(), Vec::new());
-    for frame in stack {
-        match place(frame) {
-            Some(place) => placed.push((place, frame)),
-            None => unplaced.push(frame),
-        }
-    }
-    placed.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| in_time(a.1, b.1)));
+    let (mut placed, unplaced): (Vec<&Frame>, Vec<&Frame>) =
+        stack.into_iter().partition(|frame| frame.position.is_some() || frame.location.is_some());
+    placed.sort_by(|a, b| depth(a).total_cmp(&depth(b)).then_with(|| in_space(a, b)).then_with(|| in_time(a, b)));
     let mut slots: Vec<Vec<&Frame>> = Vec::new();
-    let mut last = f64::NEG_INFINITY;
-    for (place, frame) in placed {
-        match slots.last_mut() {
-            Some(slot) if place - last <= SAME_PLACE => slot.push(frame),
-            _ => slots.push(vec![frame]),
+    // Slots by the cube of space that their first frame lies in.
+    let mut cubes: HashMap<[i64; 3], Vec<usize>> = HashMap::new();
+    for frame in placed {
+        let [x, y, z] = frame.position.unwrap_or_default().map(|at| (at / NEAR).floor() as i64);
+        let steps = || [-1, 0, 1].into_iter();
+        let around = steps().flat_map(|i| steps().flat_map(move |j| steps().map(move |k| [x + i, y + j, z + k])));
+        let nearby = around.filter_map(|cube| cubes.get(&cube)).flatten();
+        match nearby.copied().filter(|&slot| same_place(slots[slot][0], frame)).min() {
+            Some(slot) => slots[slot].push(frame),
+            None => {
+                cubes.entry([x, y, z]).or_default().push(slots.len());
+                slots.push(vec![frame]);
+            }
         }
-        last = place;
     }
     slots.extend(unplaced_slots(unplaced));
     slots
 }
 
-/// Slots of frames whose place is not known: a loop in one file, or single frames that time tags tell apart, is one
+/// True where all three coordinates, and SliceLocation where both say it, are the same.
+fn same_place(a: &Frame, b: &Frame) -> bool {
+    let tolerance = if a.times.order == b.times.order { SAME_PLACE } else { NEAR };
+    let near = |a: f64, b: f64| (a - b).abs() <= tolerance;
+    let position = match (a.position, b.position) {
+        (Some(a), Some(b)) => a.iter().zip(b).all(|(&a, b)| near(a, b)),
+        (a, b) => a.is_none() && b.is_none(),
+    };
+    position && a.location.zip(b.location).is_none_or(|(a, b)| near(a.into(), b.into()))
+}
+
+/// Slots of frames whose place is not known: a loop in one file, or files that time tags tell apart and count, is one
 /// slice over time; anything else is an image by itself.
 fn unplaced_slots(frames: Vec<&Frame>) -> Vec<Vec<&Frame>> {
     let (mut slots, mut single) = (Vec::new(), Vec::new());
@@ -111,18 +125,19 @@ fn unplaced_slots(frames: Vec<&Frame>) -> Vec<Vec<&Frame>> {
     for file in frames.chunk_by(|a, b| a.input == b.input) {
         match file {
             [one] => single.push(*one),
-            several => slots.extend(over_time(several.to_vec())),
+            several => slots.extend(over_time(several.to_vec(), true)),
         }
     }
-    slots.extend(over_time(single));
+    // More files than one place has times are several places.
+    let counted = single.iter().all(|frame| frame.times.said as usize >= single.len());
+    slots.extend(over_time(single, counted));
     slots
 }
 
-/// One slot where every frame has a time of its own, else a slot for each.
-fn over_time(mut frames: Vec<&Frame>) -> Vec<Vec<&Frame>> {
+/// One slot where every frame may have, and has, a time of its own, else a slot for each.
+fn over_time(mut frames: Vec<&Frame>, may: bool) -> Vec<Vec<&Frame>> {
     frames.sort_by(|a, b| in_time(a, b));
-    let same_time = |pair: &[&Frame]| (pair[0].trigger, pair[0].temporal) == (pair[1].trigger, pair[1].temporal);
-    if frames.len() > 1 && !frames.windows(2).any(same_time) {
+    if may && frames.len() > 1 && !frames.windows(2).any(|pair| pair[0].times.order == pair[1].times.order) {
         return vec![frames];
     }
     frames.into_iter().map(|frame| vec![frame]).collect()
@@ -134,125 +149,60 @@ fn normal(orientation: [f32; 6]) -> [f64; 3] {
     [b * z - c * y, c * x - a * z, a * y - b * x]
 }
 
-/// TriggerTime, then temporal position, then InstanceNumber, then the order of the files.
-fn in_time(a: &Frame, b: &Frame) -> Ordering {
-    let times = a.trigger.total_cmp(&b.trigger).then(a.temporal.total_cmp(&b.temporal));
-    times.then(a.instance.total_cmp(&b.instance)).then_with(|| (a.input, a.frame).cmp(&(b.input, b.frame)))
+/// SliceLocation, then the coordinates: the order of slices that the normal does not tell apart.
+fn in_space(a: &Frame, b: &Frame) -> Ordering {
+    let by = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne());
+    let [of_a, of_b] = [a, b].map(|frame| [f64::from(frame.location.unwrap_or_default())]);
+    let positions = || by(&a.position.unwrap_or_default(), &b.position.unwrap_or_default());
+    by(&of_a, &of_b).or_else(positions).unwrap_or(Ordering::Equal)
 }
 
-/// Keeps the wanted frames of one slice.
-fn choose(mut slot: Vec<&Frame>, slice: u32, which: Frames, chosen: &mut Vec<Chosen>, left: &mut Vec<Left>) {
+/// The tags that are only about time.
+fn by_tags(a: &Frame, b: &Frame) -> Ordering {
+    let mut times = a.times.order.iter().zip(&b.times.order).map(|(a, b)| a.total_cmp(b));
+    times.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+}
+
+/// The clocks, which other images have too: they tell times apart only at the same place.
+fn by_clocks(a: &Frame, b: &Frame) -> Ordering {
+    let [of_a, of_b] = [a.times.clocks, b.times.clocks];
+    of_a[0].total_cmp(&of_b[0]).then(of_a[1].total_cmp(&of_b[1]))
+}
+
+/// Time tags, then clocks, then InstanceNumber, then the order of the files.
+fn in_time(a: &Frame, b: &Frame) -> Ordering {
+    let times = by_tags(a, b).then_with(|| by_clocks(a, b)).then_with(|| a.instance.total_cmp(&b.instance));
+    times.then_with(|| (a.input, a.frame).cmp(&(b.input, b.frame)))
+}
+
+/// Keeps the wanted frames of one slice: those of its first time, which are several where nothing tells them apart.
+fn choose(
+    mut slot: Vec<&Frame>,
+    slice: u32,
+    comes_again: bool,
+    which: Frames,
+    chosen: &mut Vec<Chosen>,
+    left: &mut Vec<Left>,
+) {
     slot.sort_by(|a, b| in_time(a, b));
-    let copy = |a: &Frame, b: &Frame| {
-        a.object != 0
-            && (a.object, a.frame) == (b.object, b.frame)
-            && a.input != b.input
-            && (a.trigger, a.temporal, a.instance) == (b.trigger, b.temporal, b.instance)
+    let Some(&first) = slot.first() else { return };
+    let numbered = comes_again || slot.iter().all(|frame| frame.times.said as usize >= slot.len());
+    let later = |frame: &Frame| {
+        // At a SliceLocation alone there may be slices of several orientations.
+        let placed = frame.position.is_some();
+        by_tags(first, frame).is_ne()
+            || (placed && by_clocks(first, frame).is_ne())
+            || (placed && numbered && first.instance.total_cmp(&frame.instance).is_ne())
     };
-    let mut kept: Vec<&Frame> = Vec::new();
-    for frame in slot {
-        let mut same_instance = kept.iter().rev().take_while(|other| other.instance == frame.instance);
-        let original = same_instance.find(|other| copy(other, frame));
-        let mut leave = |reason, copy_of| {
-            left.push(Left { input: frame.input, frame: frame.frame, slice, reason, copy_of });
-        };
-        if let Some(original) = original {
-            leave(Reason::Duplicate, Some(original.input));
-            continue;
-        }
-        if which == Frames::First && !kept.is_empty() {
-            leave(Reason::NotT0, None);
+    for &frame in &slot {
+        let Frame { input, frame: number, .. } = *frame;
+        if which == Frames::First && later(frame) {
+            left.push(Left { input, frame: number });
         } else {
-            chosen.push(Chosen { input: frame.input, frame: frame.frame, slice });
+            chosen.push(Chosen { input, frame: number, slice });
         }
-        kept.push(frame);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const AXIAL: [f32; 6] = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0];
-
-    fn frame(input: u32, z: f64, trigger: f64) -> Frame {
-        Frame {
-            input,
-            frame: 0,
-            series: 1,
-            kind: 1,
-            object: u64::from(input) + 100,
-            orientation: Some(AXIAL),
-            position: Position::Patient([3.0, 4.0, z]),
-            trigger,
-            temporal: f64::INFINITY,
-            instance: f64::from(1000 - input),
-        }
-    }
-
-    fn inputs(chosen: &[Chosen]) -> Vec<(u32, u32)> {
-        chosen.iter().map(|chosen| (chosen.input, chosen.slice)).collect()
-    }
-
-    fn reasons(left: &[Left]) -> Vec<(u32, Reason)> {
-        left.iter().map(|left| (left.input, left.reason)).collect()
-    }
-
-    #[test]
-    fn the_smallest_trigger_time_of_each_position_is_chosen() {
-        // Two positions, given from the head down, with a position's digits jittering.
-        let frames = vec![
-            frame(0, 10.004, 30.0),
-            frame(1, 10.0, 0.0),
-            frame(2, 9.998, 60.0),
-            frame(3, 2.0, 5.0),
-            frame(4, 2.0, 3.0),
-        ];
-        let (chosen, left) = select(frames.clone(), Frames::First);
-        assert_eq!(inputs(&chosen), [(1, 1), (4, 0)]);
-        assert_eq!(reasons(&left), [(0, Reason::NotT0), (2, Reason::NotT0), (3, Reason::NotT0)]);
-        let (chosen, left) = select(frames, Frames::All);
-        assert_eq!((chosen.len(), left.len()), (5, 0));
-    }
-
-    #[test]
-    fn without_trigger_time_temporal_position_and_instance_number_decide() {
-        let mut frames = vec![frame(0, 1.0, f64::INFINITY), frame(1, 1.0, f64::INFINITY)];
-        assert_eq!(inputs(&select(frames.clone(), Frames::First).0), [(1, 0)]);
-        frames[0].temporal = 1.0;
-        frames[1].temporal = 2.0;
-        assert_eq!(inputs(&select(frames, Frames::First).0), [(0, 0)]);
-    }
-
-    #[test]
-    fn other_kinds_orientations_and_series_are_other_images() {
-        let mut frames = vec![frame(0, 1.0, 1.0); 4];
-        for (input, frame) in frames.iter_mut().enumerate() {
-            (frame.input, frame.object) = (input as u32, input as u64 + 1);
-        }
-        frames[1].kind = 2;
-        frames[2].series = 2;
-        frames[3].orientation = Some([0.0, 1.0, 0.0, 0.0, 0.0, -1.0]);
-        assert_eq!(select(frames, Frames::First).0.len(), 4);
-    }
-
-    #[test]
-    fn images_without_a_place_stay_unless_time_tells_them_apart() {
-        let nowhere = |input, trigger| Frame { position: Position::Unknown, ..frame(input, 0.0, trigger) };
-        let stills = vec![nowhere(0, f64::INFINITY), nowhere(1, f64::INFINITY)];
-        assert_eq!(select(stills, Frames::First).0.len(), 2);
-        assert_eq!(inputs(&select(vec![nowhere(0, 2.0), nowhere(1, 1.0)], Frames::First).0), [(1, 0)]);
-    }
-
-    #[test]
-    fn a_copy_of_a_file_is_a_duplicate_whatever_frames_are_wanted() {
-        let mut copy = frame(7, 1.0, 0.0);
-        (copy.object, copy.instance) = (100, 1000.0);
-        for which in [Frames::First, Frames::All] {
-            let (chosen, left) = select(vec![copy.clone(), frame(0, 1.0, 0.0)], which);
-            assert_eq!(inputs(&chosen), [(0, 0)]);
-            assert_eq!(reasons(&left), [(7, Reason::Duplicate)]);
-            assert_eq!(left[0].copy_of, Some(0));
-        }
-    }
-}
+mod tests;

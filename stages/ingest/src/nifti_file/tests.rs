@@ -43,7 +43,7 @@ fn slices(bytes: &[u8], frames: Frames) -> Result<Vec<Slice>, Reject> {
         Ok(())
     };
     match read(&Place::File(path), frames, false, 1 << 20, &mut sink) {
-        Ok(()) => Ok(slices),
+        Ok(_) => Ok(slices),
         Err(Stop::Reject(reject)) => Err(reject),
         Err(Stop::Fatal(error)) => panic!("{error}"),
     }

@@ -4,5 +4,7 @@
 mod archives;
 mod dataset;
 mod fuzzed;
+mod odd_series;
 mod privacy;
 mod support;
+mod truth;

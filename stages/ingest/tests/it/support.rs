@@ -48,7 +48,8 @@ pub fn run(input: &Path, out: &Path, settings: &Settings) -> Dataset {
 }
 
 impl Dataset {
-    /// Every input is a source or a reject, never both; every image of the manifest is there and no other.
+    /// Every input gives images or is a reject, never both, but for frames that a row names; every image of the manifest
+    /// is there and no other.
     fn check_account(&self) {
         let inputs: BTreeSet<&String> = self.sources.input.iter().collect();
         let of_images = |&row: &usize| self.sources.image_id[row].is_some();
@@ -84,6 +85,12 @@ impl Dataset {
     pub fn reject(&self, source: &str) -> Option<usize> {
         let input = &self.sources.input[self.sources.source.iter().position(|known| known == source)?];
         self.rejects.input.iter().position(|rejected| rejected == input)
+    }
+
+    /// The source of each row of the rejects.
+    pub fn rejected(&self) -> Vec<&str> {
+        let source = |input| self.sources.input.iter().position(|known| known == input).unwrap();
+        self.rejects.input.iter().map(|input| self.sources.source[source(input)].as_str()).collect()
     }
 
     /// Sources of the images, in the order of their ids.
