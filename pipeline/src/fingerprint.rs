@@ -1,9 +1,12 @@
-//! What a node's result depends on: its command, its stage's version, the settings it reads, its inputs' contents.
+//! What a node's result depends on: its command, the version of its stage's results, the settings it reads, the contents
+//! of its inputs, and what the file system says of the archive.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::dag::{Arg, Node};
+use deepmcat_common::result_version;
+
+use crate::dag::{Arg, Node, Stage};
 use crate::hashes::Hashes;
 use crate::{Error, RunFolder};
 
@@ -32,23 +35,27 @@ pub fn components(
         })
         .collect();
     components.insert("command".to_owned(), command.join(" "));
-    components.insert("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
     let (job, config) = node.effective(&run.config);
+    components.insert("version of its results".to_owned(), result_version(job).to_string());
     components.extend(config.settings_of(job));
+    if node.id.stage == Stage::Ingest {
+        // Their table is another one, the node is the same.
+        components.insert("version of its labels".to_owned(), result_version("labels").to_string());
+        components.extend(config.settings_of("labels"));
+    }
     for path in &node.inputs {
-        // What no node writes is the user's: the key file of the ingest.
-        let hash = match input(path) {
-            Some(hash) => Some(hash),
-            None => hashes.of(&run.path.join(path))?,
-        };
-        components.insert(format!("input {}", path.display()), hash.unwrap_or_default());
+        components.insert(format!("input {}", path.display()), input(path).unwrap_or_default());
     }
     for (number, path) in node.outside.iter().enumerate() {
-        let hash = hashes.of(path)?;
-        if hash.is_none() && !path.exists() {
-            return Err(Error::NoInput { path: path.clone() });
+        components.insert(format!("archive {number}"), hashes.of_archive(path)?.unwrap_or_default());
+    }
+    for (setting, path) in &node.files {
+        // A relative path starts at the run folder.
+        let path = run.path.join(path);
+        if !path.is_file() {
+            return Err(Error::NoFile { path, setting });
         }
-        components.insert(format!("archive {number}"), hash.unwrap_or_default());
+        components.insert(format!("content of {setting}"), hashes.of(&path)?.unwrap_or_default());
     }
     Ok(components)
 }

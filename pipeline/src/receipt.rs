@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::dag::NodeId;
+use crate::machine::Machine;
 use crate::run_folder::write_text;
 use crate::{Error, RunFolder};
 
@@ -25,6 +26,9 @@ pub struct Receipt {
     pub seconds: f64,
     /// Attempts it took.
     pub attempts: u32,
+    /// Where it was computed. Told where it changes, but no reason to run again.
+    #[serde(default)]
+    pub machine: Option<Machine>,
 }
 
 impl Receipt {
@@ -48,6 +52,6 @@ impl Receipt {
     pub fn write(&self, run: &RunFolder, node: NodeId) -> Result<(), Error> {
         // Maps of strings and numbers always serialise.
         let text = serde_json::to_string_pretty(self).unwrap_or_default();
-        write_text(&run.receipt(node), &text)
+        write_text(&run.path, &run.receipt(node), &text)
     }
 }

@@ -40,7 +40,7 @@ pub fn removable(run: &RunFolder, plan: &Plan) -> Vec<PathBuf> {
         let read = |path: &PathBuf| {
             plan.nodes.iter().zip(&plan.states).any(|(node, state)| *state != State::Done && node.inputs.contains(path))
         };
-        let kept = |epoch: u32| epoch + last > newest || marked(&run.config, table, epoch);
+        let kept = |epoch: u32| epoch.saturating_add(last) > newest || marked(&run.config, table, epoch);
         let old = written.into_iter().filter(|(_, epoch)| !kept(*epoch));
         folders.extend(old.map(|(path, _)| path).filter(|&path| run.path.join(path).exists() && !read(path)).cloned());
     }
@@ -89,7 +89,7 @@ impl<'a> Keeper<'a> {
         } else {
             ("checkpoints", policy.checkpoints, epochs.saturating_sub(1))
         };
-        last == 0 || epoch + last > newest || marked(self.config, table, epoch)
+        last == 0 || epoch.saturating_add(last) > newest || marked(self.config, table, epoch)
     }
 }
 

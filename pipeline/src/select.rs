@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use crate::Error;
-use crate::dag::{Node, NodeId, Pass, Stage};
+use crate::dag::{Node, NodeId, Pass, Stage, no_node};
 
 /// `STAGE@EPOCH`, one node, or `STAGE`, every node of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,7 @@ fn matching(patterns: &[Pattern], nodes: &[Node]) -> Result<Vec<bool>, Error> {
         let mut places = (0..nodes.len()).filter(|&place| pattern.matches(nodes[place].id)).peekable();
         if places.peek().is_none() {
             let pass = pattern.pass.unwrap_or(Pass::Once);
-            return Err(Error::NoNode { node: NodeId { stage: pattern.stage, pass }.to_string() });
+            return Err(no_node(NodeId { stage: pattern.stage, pass }, nodes));
         }
         places.for_each(|place| found[place] = true);
     }
