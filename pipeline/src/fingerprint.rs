@@ -71,3 +71,52 @@ pub fn differences(old: &Components, new: &Components) -> Vec<(String, String, S
         .filter(|(_, old, new)| old != new)
         .collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::dag::nodes;
+
+    fn of(folder: &Path, name: &str, sets: &[&str], input: &str) -> Result<Components, Error> {
+        fs_err::write(folder.join("run.toml"), "[input]\npaths = [\"archive\"]\n").unwrap();
+        let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
+        let run = RunFolder::open_with(folder, &sets)?;
+        let node = nodes(&run.config).into_iter().find(|node| node.id.to_string() == name).unwrap();
+        components(&run, &node, &Hashes::open(folder, false), |_| Some(input.to_owned()))
+    }
+
+    #[test]
+    fn each_part_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let cluster = |sets: &[&str], input: &str| of(folder.path(), "cluster@0", sets, input).unwrap();
+        let plain = cluster(&[], "hash");
+        assert!(plain.contains_key("command") && plain["version of its results"] == "1", "{plain:?}");
+        assert_eq!(plain["input features/epoch=0"], "hash");
+        let names = |other: &Components| {
+            let changes = differences(&plain, other).into_iter();
+            changes.map(|(name, ..)| name).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(names(&cluster(&["cluster.k=7"], "hash")), "cluster.k");
+        assert_eq!(names(&cluster(&["run.seed=7"], "hash")), "run.seed");
+        assert_eq!(names(&cluster(&["train.rate=0.1", "compute.threads=3"], "hash")), "");
+        assert_eq!(names(&cluster(&[], "other")), "input features/epoch=0");
+    }
+
+    #[test]
+    fn the_archive_counts_by_what_the_file_system_says_and_rules_by_what_they_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        let ingest = |sets: &[&str]| of(folder.path(), "ingest", sets, "");
+        assert!(matches!(ingest(&[]), Err(Error::NoInput { .. })));
+        fs_err::create_dir_all(folder.path().join("archive")).unwrap();
+        assert_eq!(ingest(&[]).unwrap()["archive 0"], "", "not mounted");
+        let rules = folder.path().join("myrules");
+        fs_err::write(&rules, "one").unwrap();
+        let set = format!("ingest.rules={}", rules.display());
+        let one = ingest(&[&set]).unwrap();
+        assert!(!one.values().any(|value| value.contains("myrules")), "not its place: {one:?}");
+        fs_err::write(&rules, "two").unwrap();
+        let changes = differences(&one, &ingest(&[&set]).unwrap());
+        assert_eq!(changes.iter().map(|(name, ..)| name.as_str()).collect::<Vec<_>>(), ["content of ingest.rules"]);
+    }
+}

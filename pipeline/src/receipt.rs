@@ -55,3 +55,32 @@ impl Receipt {
         write_text(&run.path, &run.receipt(node), &text)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipt_reads_back_and_one_that_is_none_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::write(folder.path().join("run.toml"), "[input]\npaths = [\"archive\"]\n").unwrap();
+        let run = RunFolder::open(folder.path()).unwrap();
+        let node: NodeId = "embed@7".parse().unwrap();
+        assert_eq!(Receipt::read(&run, node).unwrap(), None);
+        let receipt = Receipt {
+            node: node.to_string(),
+            components: [("cluster.k".to_owned(), "7".to_owned())].into(),
+            outputs: [("features/epoch=7".into(), "hash".to_owned())].into(),
+            files: BTreeMap::new(),
+            seconds: 1.5,
+            attempts: 2,
+            machine: Some(Machine { libtorch: None, processor: "one".to_owned(), threads: 4 }),
+        };
+        receipt.write(&run, node).unwrap();
+        assert_eq!(Receipt::read(&run, node).unwrap(), Some(receipt));
+        fs_err::write(run.receipt(node), "half a rec").unwrap();
+        let error = Receipt::read(&run, node).unwrap_err().to_string();
+        assert!(error.contains("embed@7.json: not a receipt\nhint: delete it"), "{error}");
+    }
+}

@@ -20,7 +20,7 @@ const INPUTS: &str = "input.paths";
 /// When a file that is named is not there, or its path is not UTF-8.
 pub fn absolute(sets: &[String]) -> Result<Vec<String>, Error> {
     let one = |set: &String| {
-        let Some((name, text)) = set.split_once('=').map(|(name, text)| (name.trim(), text)) else {
+        let Some((name, text)) = set.split_once('=').map(|(name, text)| (name.trim(), text.trim())) else {
             return Ok(set.clone());
         };
         let value = text.parse::<Value>().unwrap_or_else(|_| Value::from(text));

@@ -63,6 +63,7 @@ fn set_one(document: &mut DocumentMut, set: &str) -> Result<(), ConfigError> {
     let Some((name, text)) = set.split_once('=') else {
         return Err(ConfigError::BadSet { text: set.to_owned() });
     };
+    let text = text.trim();
     // A bare word is a string, so that --set compute.device=cuda needs no quotes.
     let value = text.parse::<Value>().unwrap_or_else(|_| Value::from(text));
     replace(document, name.trim(), value, "--set")
