@@ -7,7 +7,7 @@ use deepmcat_schemas::{Epoch, Metrics, SchemaError, Table, Training, read_folder
 use serde::Serialize;
 
 use crate::dag::{Node, NodeId, Pass, Stage};
-use crate::plan::Plan;
+use crate::plan::{Plan, State};
 use crate::{Error, RunFolder};
 
 /// The figures of one pass.
@@ -59,8 +59,10 @@ impl Row {
             .filter(|(node, _)| node.id.pass == pass && node.id.stage != Stage::Evaluate)
             .filter_map(|(_, receipt)| Some(receipt.as_ref()?.seconds))
             .sum();
-        // The last pass may have the table of a training that the run no longer does.
-        let trains = plan.nodes.iter().any(|node| node.id == NodeId { stage: Stage::Train, pass });
+        // The last pass may have the table of a training that the run no longer does; that of an epoch whose training
+        // runs beside its evaluation is not finished.
+        let trained = NodeId { stage: Stage::Train, pass };
+        let trains = plan.place(trained).is_ok_and(|place| plan.states[place] == State::Done);
         let loss = match pass {
             Pass::Epoch(epoch) if trains => mean_loss(run, epoch)?,
             _ => None,
@@ -109,9 +111,15 @@ pub(crate) fn mean_loss(run: &RunFolder, epoch: Epoch) -> Result<Option<f64>, Er
     Ok((!training.loss.is_empty()).then(|| sum / training.loss.len() as f64))
 }
 
-/// A table; `None` where its folder is not there.
+/// A table; `None` where its folder is not there, or nothing is in it yet.
 pub(crate) fn read<T: Table>(folder: &Path) -> Result<Option<T>, Error> {
-    if folder.exists() { Ok(Some(read_folder(folder)?)) } else { Ok(None) }
+    if !folder.exists() {
+        return Ok(None);
+    }
+    match read_folder(folder) {
+        Err(SchemaError::NoParts { .. }) => Ok(None),
+        table => Ok(Some(table?)),
+    }
 }
 
 /// All rows there are: the baseline, then the epochs in order. Tables of epochs that the run no longer evaluates, since
