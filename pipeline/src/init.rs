@@ -30,9 +30,10 @@ pub fn init(inputs: &[PathBuf], run: &Path, preset: &str, sets: &[String]) -> Re
         all.push(format!("{KEY_SETTING}={KEY}"));
     }
     let (_, document) = config::resolve(Some(preset), None, &all)?;
-    let head =
-        format!("# Made by `deepmcat init` from the preset `{preset}`. Change what you like, then: deepmcat run RUN
-");
+    let head = format!(
+        "# Made by `deepmcat init` from the preset `{preset}`. Change what you like, then: deepmcat run RUN
+"
+    );
     if !keyed {
         write_key(&run.join(KEY))?;
     }

@@ -87,7 +87,14 @@ mod tests {
 
     #[test]
     fn what_names_no_file_stays_as_it_is() {
-        let sets = ["cluster.k=3", "ingest.rules=ukbb", "ingest.rules = \"none\"", "nonsense", "input.paths=[1]", "ingest.key_file="];
+        let sets = [
+            "cluster.k=3",
+            "ingest.rules=ukbb",
+            "ingest.rules = \"none\"",
+            "nonsense",
+            "input.paths=[1]",
+            "ingest.key_file=",
+        ];
         let sets = sets.map(str::to_owned);
         assert_eq!(absolute(&sets).unwrap(), sets);
     }

@@ -100,4 +100,8 @@ fn an_archive_or_a_rules_file_that_is_gone_is_named() {
     fs_err::remove_file(bench.path("myrules")).unwrap();
     let message = bench.fails(2, &["run", "run"]);
     assert!(message.contains("myrules: no such file\n") && message.contains("ingest.rules names it"), "{message}");
+    fs_err::write(bench.path("myrules"), "one").unwrap();
+    fs_err::remove_file(bench.path("run/key")).unwrap();
+    let message = bench.fails(2, &["run", "run"]);
+    assert!(message.contains("run/key: no such file\n") && message.contains("ingest.key_file names it"), "{message}");
 }

@@ -56,6 +56,16 @@ fn an_equal_outcome_ends_what_waited_and_another_does_not() {
 }
 
 #[test]
+fn labels_that_are_added_later_train_nothing_again() {
+    let bench = Bench::new();
+    bench.ok(&["run", "run"]);
+    bench.calls();
+    bench.ok(&["run", "run", "--set", "ingest.rules=folders"]);
+    let ran: Vec<String> = bench.calls().iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
+    assert_eq!(ran, ["ingest", "evaluate", "evaluate", "evaluate", "evaluate"]);
+}
+
+#[test]
 fn a_table_that_was_changed_or_lost_is_made_again() {
     let bench = Bench::new();
     bench.ok(&["run", "run"]);

@@ -37,7 +37,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 case $name in
-    ingest) content+=$(grep '^rules = ' "$config") ;;
+    ingest) rules=$(grep '^rules = ' "$config") ;;
     cluster) content+=$(grep '^k = ' "$config") ;;
     sample) content+=$(grep '^uniform = ' "$config") ;;
     train) content+=$(grep '^rate = ' "$config") ;;
@@ -47,7 +47,10 @@ content=$(echo "$content" | cksum)
 for out in "${outputs[@]}"; do
     mkdir -p "$out"
     case $out in
-        */dataset) for table in manifest sources rejects; do echo "$content" > "$out/$table.parquet"; done ;;
+        */dataset)
+            for table in manifest sources rejects; do echo "$content" > "$out/$table.parquet"; done
+            echo "$content $rules" > "$out/labels.parquet"
+            ;;
         */metrics*) cp "$here/metrics.parquet" "$out/part-0.parquet" ;;
         */training*) cp "$here/training.parquet" "$out/part-0.parquet" ;;
         *features* | */pixels) echo "$content" > "$out/part-$part.arrow" ;;
