@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use deepmcat_common::CommonArgs;
-use deepmcat_ingest::{Error, Settings, ingest};
+use deepmcat_ingest::{Error, Settings, Stamps, ingest};
 use tempfile::TempDir;
 
 /// Memory that the file may take: small, so that what takes more is found (libFuzzer's own limit is 1 GiB).
@@ -26,7 +26,7 @@ pub fn once(name: &str, bytes: &[u8]) {
     // A file's own window is read too; one without it has percentiles.
     let mut settings = Settings { limit: LIMIT, threads: 1, own_window: true, ..Settings::of(&config) };
     settings.zip.members = 1000;
-    match ingest(&[input], &out, &settings, &config.stamp("ingest", "0"), false) {
+    match ingest(&[input], &out, &settings, &Stamps::of(&config), false) {
         Ok(summary) => assert_eq!(summary.inputs, summary.files + summary.rejects.values().sum::<u64>()),
         Err(Error::NoImages { .. }) => {}
         Err(other) => panic!("{other:?}"),

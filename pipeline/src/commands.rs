@@ -6,8 +6,13 @@ mod gc;
 use std::path::Path;
 
 use clap::CommandFactory;
+use deepmcat_schemas::Epoch;
+use deepmcat_schemas::layout::partition;
 
 use crate::args::{Args, Command};
+use crate::dag::{NodeId, Pass, Stage};
+use crate::lock::Lock;
+use crate::plan::{Plan, State};
 use crate::schedule::Options;
 use crate::{Error, RunFolder, dispatch, export, init, schedule, summary};
 
@@ -29,14 +34,12 @@ pub fn run(args: Args) -> Result<(), Error> {
             explain::plan(&run, &set, &selection, verify, commands, json)
         }
         Command::Gc { run, delete, json } => gc::gc(&run, delete, json),
-        Command::Export { engine, run } => {
-            explain::print(&export::export(engine, &run)?);
-            Ok(())
-        }
+        Command::Export { engine, run } => explain::print(export::export(engine, &run)?.trim_end()),
         Command::Doctor { run, json } => explain::doctor(run.as_deref(), json),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Args::command(), "deepmcat", &mut std::io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "deepmcat", &mut script);
+            explain::print(String::from_utf8_lossy(&script).trim_end())
         }
         Command::Status { run, json } => explain::status(&run, json),
         Command::Why { run, node, json } => explain::why(&run, &node, json),
@@ -47,19 +50,32 @@ pub fn run(args: Args) -> Result<(), Error> {
 
 /// `deepmcat run`: does what is not done, then prints the metrics.
 fn work(path: &Path, sets: &[String], options: &Options, json: bool) -> Result<(), Error> {
+    // A folder without run.toml is none to lock.
     RunFolder::open(path)?;
-    RunFolder::change(path, sets)?;
-    let run = RunFolder::open(path)?;
-    let (ran, plan) = schedule::run(&run, options)?;
+    // Before run.toml is read: what another runner works with is not changed.
+    let lock = Lock::take(path)?;
+    let mut run = RunFolder::open_with(path, sets)?;
+    let (ran, plan) = schedule::run(&mut run, &lock, options)?;
     let rows = summary::rows(&run, &plan);
     if json {
-        explain::print_json(&rows);
-    } else {
-        explain::print(&summary::table(&rows));
-        let what = if ran == 0 { "nothing to do".to_owned() } else { format!("{ran} nodes ran") };
-        let last =
-            deepmcat_schemas::layout::partition(path, "assignments", deepmcat_schemas::Epoch(run.config.run.epochs));
-        tracing::info!("{what}; the result is {}", last.display());
+        return explain::print_json(&rows);
     }
+    if !rows.is_empty() {
+        explain::print(&summary::table(&rows))?;
+    }
+    let what = if ran == 0 { "nothing to do".to_owned() } else { format!("{ran} nodes ran") };
+    tracing::info!("{what}; {}", result(&run, &plan));
     Ok(())
+}
+
+/// Where the result is; where it is not there yet, how far the run is.
+fn result(run: &RunFolder, plan: &Plan) -> String {
+    let last = Epoch(run.config.run.epochs);
+    let clustered = |place| plan.states[place] == State::Done;
+    if plan.place(NodeId { stage: Stage::Cluster, pass: Pass::Epoch(last) }).is_ok_and(clustered) {
+        return format!("the result is {}", partition(&run.path, "assignments", last).display());
+    }
+    let [done, ..] = plan.counts();
+    let folder = run.path.display();
+    format!("{done} of {} nodes are done, the result is not among them: deepmcat run {folder}", plan.nodes.len())
 }

@@ -9,11 +9,11 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use deepmcat_common::{Config, Start};
 use deepmcat_schemas::Epoch;
-use deepmcat_schemas::layout::{LABELS, MANIFEST, RUN_TOML};
+use deepmcat_schemas::layout::{LABELS, MANIFEST};
 
 pub use chain::nodes;
 
-use crate::Error;
+use crate::{Error, RunFolder};
 
 /// A job; all but `Init` are the stage of the same name (`Init` is `train --init`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,7 +30,8 @@ pub enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 8] =
+    /// All of them, in the order of a run.
+    pub const ALL: [Self; 8] =
         [Self::Ingest, Self::Pack, Self::Init, Self::Embed, Self::Cluster, Self::Sample, Self::Train, Self::Evaluate];
 
     /// Its name in commands and file names.
@@ -89,7 +90,7 @@ impl FromStr for NodeId {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let unknown = || Error::NoNode { node: text.to_owned() };
+        let unknown = || Error::BadNode { node: text.to_owned() };
         let (name, pass) = match text.split_once('@') {
             None => (text, Pass::Once),
             Some((name, "raw")) => (name, Pass::Raw),
@@ -120,8 +121,10 @@ pub struct Node {
     pub args: Vec<Arg>,
     /// What it reads below the run folder: outputs of earlier nodes.
     pub inputs: Vec<PathBuf>,
-    /// What it reads of the user's.
+    /// The archive's folders and files: whether they changed is judged by the file system alone.
     pub outside: Vec<PathBuf>,
+    /// Other files of the user's that it reads, with the settings that name them: their content counts.
+    pub files: Vec<(&'static str, PathBuf)>,
     /// What it writes below the run folder: files, or folders that it owns.
     pub outputs: Vec<PathBuf>,
 }
@@ -129,7 +132,7 @@ pub struct Node {
 impl Node {
     fn new(stage: Stage, pass: Pass) -> Self {
         let id = NodeId { stage, pass };
-        Self { id, args: Vec::new(), inputs: Vec::new(), outside: Vec::new(), outputs: Vec::new() }
+        Self { id, args: Vec::new(), inputs: Vec::new(), outside: Vec::new(), files: Vec::new(), outputs: Vec::new() }
     }
 
     fn flag(mut self, flag: &str) -> Self {
@@ -249,17 +252,25 @@ impl Node {
 
     /// The whole line as a user would type it, of one of the processes that share the work.
     #[must_use]
-    pub fn shown(&self, run: &Path, config: &Config, shard: (usize, usize)) -> String {
-        let mut words = self.launcher(config);
+    pub fn shown(&self, run: &RunFolder, shard: (usize, usize)) -> String {
+        let mut words = self.launcher(&run.config);
         words.push(format!("deepmcat-{}", self.id.stage.binary()));
-        words.extend(self.command_line(run, shard).iter().map(|word| word.to_string_lossy().into_owned()));
+        words.extend(
+            self.command_line(&run.path, &run.settings, shard).iter().map(|word| word.to_string_lossy().into_owned()),
+        );
         words.join(" ")
     }
 
-    /// The arguments as a user would type them, of one of the processes that share the work.
+    /// The arguments as a user would type them, of one of the processes that share the work. `settings` is the file with
+    /// the configuration, below the run folder.
     #[must_use]
-    pub fn command_line(&self, run: &Path, (shard, shards): (usize, usize)) -> Vec<std::ffi::OsString> {
-        let mut line: Vec<std::ffi::OsString> = vec!["--config".into(), run.join(RUN_TOML).into()];
+    pub fn command_line(
+        &self,
+        run: &Path,
+        settings: &Path,
+        (shard, shards): (usize, usize),
+    ) -> Vec<std::ffi::OsString> {
+        let mut line: Vec<std::ffi::OsString> = vec!["--config".into(), run.join(settings).into()];
         line.extend(self.args.iter().map(|arg| match arg {
             Arg::Text(text) => text.into(),
             Arg::Inside(path) => run.join(path).into(),
@@ -290,6 +301,28 @@ pub fn dependencies(nodes: &[Node]) -> Vec<Vec<usize>> {
     nodes.iter().map(reads).collect()
 }
 
+/// The error for a node that a run does not have: says which there are in its place.
+#[must_use]
+pub fn no_node(id: NodeId, nodes: &[Node]) -> Error {
+    let of_stage: Vec<NodeId> = nodes.iter().map(|node| node.id).filter(|node| node.stage == id.stage).collect();
+    let epochs =
+        || of_stage.iter().filter_map(|node| if let Pass::Epoch(epoch) = node.pass { Some(epoch) } else { None });
+    let mut there: Vec<String> =
+        of_stage.iter().filter(|node| !matches!(node.pass, Pass::Epoch(_))).map(ToString::to_string).collect();
+    if let (Some(first), Some(last)) = (epochs().min(), epochs().max()) {
+        let name = |epoch| NodeId { stage: id.stage, pass: Pass::Epoch(epoch) }.to_string();
+        // With a memory, or with taught networks, not every epoch has one.
+        let all = epochs().count() as u64 == u64::from(last.0 - first.0) + 1;
+        there.push(match (first == last, all) {
+            (true, _) => name(first),
+            (false, true) => format!("{} to {}", name(first), name(last)),
+            (false, false) => format!("{} to {}, not all of them", name(first), name(last)),
+        });
+    }
+    let there = format!("of {} there is {}", id.stage.name(), there.join(", "));
+    Error::NoNode { node: id.to_string(), there }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -302,6 +335,25 @@ mod tests {
         }
         assert!("embed@x".parse::<NodeId>().is_err());
         assert!("paint@1".parse::<NodeId>().is_err());
+    }
+
+    #[test]
+    fn a_node_that_is_not_there_is_answered_by_those_that_are() {
+        let answer = |node: &str, sets: &[&str]| {
+            let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
+            let (config, _) = deepmcat_common::config::resolve(None, None, &sets).unwrap();
+            no_node(node.parse().unwrap(), &nodes(&config)).to_string()
+        };
+        let two = ["run.epochs=2"];
+        assert!(
+            answer("embed@7", &two)
+                .contains("no node `embed@7` in this run\nhint: of embed there is embed@raw, embed@0 to embed@2;")
+        );
+        assert!(answer("pack@1", &two).contains("of pack there is pack;"));
+        assert!(answer("train@raw", &["run.epochs=1"]).contains("of train there is train@0;"));
+        let memory = ["run.epochs=4", "embed.memory=0.5"];
+        assert!(answer("embed@1", &memory).contains("embed@raw, embed@0 to embed@4, not all of them;"));
+        assert!("paint@1".parse::<NodeId>().unwrap_err().to_string().contains("STAGE is one of ingest, pack"));
     }
 
     #[test]

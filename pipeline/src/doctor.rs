@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::dispatch::stage_program;
 use crate::estimate::Estimate;
+use crate::machine::processor;
 use crate::retention::size;
 use crate::{Error, RunFolder};
 
@@ -142,12 +143,6 @@ fn libtorch(run: Option<&RunFolder>) -> Vec<Finding> {
             cuda,
         ),
     ]
-}
-
-fn processor() -> String {
-    let text = fs_err::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
-    name.map_or_else(|| "unknown model".to_owned(), |(_, name)| name.trim().to_owned())
 }
 
 fn memory() -> Finding {

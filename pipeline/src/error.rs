@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
-use deepmcat_common::{ConfigError, Failure};
+use deepmcat_common::{ConfigError, Failure, RULES};
 use deepmcat_schemas::{Epoch, SchemaError};
+
+use crate::dag::Stage;
+use crate::settings::RULES_SETTING;
 
 /// An error of the runner.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +69,29 @@ pub enum Error {
         /// The input.
         path: PathBuf,
     },
+    /// A file that a setting names and that is not there.
+    #[error(
+        "{}: no such file\nhint: {setting} names it; give {}the path of a file", path.display(),
+        if *setting == RULES_SETTING { format!("one of {}, or ", RULES.join(", ")) } else { String::new() }
+    )]
+    NoFile {
+        /// The file.
+        path: PathBuf,
+        /// `section.key`.
+        setting: &'static str,
+    },
+    /// A path that TOML cannot hold.
+    #[error(
+        "{}: the path is not UTF-8, and run.toml holds nothing else\nhint: name a folder above it whose path is, or a link to it",
+        path.display()
+    )]
+    NotUtf8 {
+        /// The path, as far as it can be shown.
+        path: PathBuf,
+    },
+    /// stdout cannot be written.
+    #[error("what was asked for could not be printed: stdout cannot be written")]
+    Print(#[source] std::io::Error),
     /// A run without input.
     #[error("{}: input.paths is empty\nhint: name the folders to categorise there", path.display())]
     EmptyInput {
@@ -98,10 +124,28 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A node that the DAG does not have.
-    #[error("no node `{node}` in this run\nhint: `deepmcat dag` lists them; for example embed@7")]
+    #[error("no node `{node}` in this run\nhint: {there}; `deepmcat dag RUN` lists all nodes")]
     NoNode {
         /// As the user wrote it.
         node: String,
+        /// What there is in its place.
+        there: String,
+    },
+    /// A word that cannot be a node of any run.
+    #[error("`{node}` is no node\nhint: STAGE, STAGE@EPOCH or STAGE@raw, where STAGE is one of {}", stages())]
+    BadNode {
+        /// As the user wrote it.
+        node: String,
+    },
+    /// A stage that ended well and did not write what it has to.
+    #[error("{node} ended without an error and did not write {}\nhint: its log is {}", path.display(), log.display())]
+    NoOutput {
+        /// The node.
+        node: String,
+        /// Below the run folder.
+        path: PathBuf,
+        /// Its log.
+        log: PathBuf,
     },
     /// A stage that failed.
     #[error("{node} failed: {how}\n{tail}\nhint: the whole log is {}", log.display())]
@@ -128,6 +172,11 @@ pub enum Error {
     },
 }
 
+/// The names of all stages.
+fn stages() -> String {
+    Stage::ALL.map(Stage::name).join(", ")
+}
+
 /// What to do about the file system's commonest answers.
 fn hint(error: &std::io::Error) -> &'static str {
     use std::io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
@@ -148,6 +197,9 @@ impl Failure for Error {
             Self::Config(_)
             | Self::RunExists { .. }
             | Self::NoInput { .. }
+            | Self::NoFile { .. }
+            | Self::NotUtf8 { .. }
+            | Self::BadNode { .. }
             | Self::EmptyInput { .. }
             | Self::NoStage { .. }
             | Self::NoNode { .. }
@@ -157,6 +209,8 @@ impl Failure for Error {
             Self::Unwell { .. }
             | Self::Collapsed { .. }
             | Self::Io(_)
+            | Self::Print(_)
+            | Self::NoOutput { .. }
             | Self::Stopped { .. }
             | Self::Locked { .. }
             | Self::Start { .. }

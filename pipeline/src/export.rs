@@ -6,7 +6,7 @@ mod snakemake;
 use std::path::{Path, PathBuf};
 
 use deepmcat_common::{Config, LastLayer};
-use deepmcat_schemas::layout::epoch_of;
+use deepmcat_schemas::layout::{RUN_TOML, epoch_of};
 use deepmcat_schemas::{FEATURES_PART_0, PART_0};
 
 use crate::args::Engine;
@@ -96,7 +96,8 @@ fn jobs(run: &RunFolder) -> Result<Vec<Job>, Error> {
 
 fn command(node: &Node, shard: (usize, usize)) -> Result<String, Error> {
     let program = stage_program(node.id.stage.binary())?;
-    let words = std::iter::once(program.into_os_string()).chain(node.command_line(Path::new(""), shard));
+    let words =
+        std::iter::once(program.into_os_string()).chain(node.command_line(Path::new(""), Path::new(RUN_TOML), shard));
     Ok(words.map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" "))
 }
 

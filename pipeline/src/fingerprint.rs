@@ -1,9 +1,12 @@
-//! What a node's result depends on: its command, its stage's version, the settings it reads, its inputs' contents.
+//! What a node's result depends on: its command, the version of its stage's results, the settings it reads, the contents
+//! of its inputs, and what the file system says of the archive.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::dag::{Arg, Node};
+use deepmcat_common::result_version;
+
+use crate::dag::{Arg, Node, Stage};
 use crate::hashes::Hashes;
 use crate::{Error, RunFolder};
 
@@ -32,23 +35,27 @@ pub fn components(
         })
         .collect();
     components.insert("command".to_owned(), command.join(" "));
-    components.insert("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
     let (job, config) = node.effective(&run.config);
+    components.insert("version of its results".to_owned(), result_version(job).to_string());
     components.extend(config.settings_of(job));
+    if node.id.stage == Stage::Ingest {
+        // Their table is another one, the node is the same.
+        components.insert("version of its labels".to_owned(), result_version("labels").to_string());
+        components.extend(config.settings_of("labels"));
+    }
     for path in &node.inputs {
-        // What no node writes is the user's: the key file of the ingest.
-        let hash = match input(path) {
-            Some(hash) => Some(hash),
-            None => hashes.of(&run.path.join(path))?,
-        };
-        components.insert(format!("input {}", path.display()), hash.unwrap_or_default());
+        components.insert(format!("input {}", path.display()), input(path).unwrap_or_default());
     }
     for (number, path) in node.outside.iter().enumerate() {
-        let hash = hashes.of(path)?;
-        if hash.is_none() && !path.exists() {
-            return Err(Error::NoInput { path: path.clone() });
+        components.insert(format!("archive {number}"), hashes.of_archive(path)?.unwrap_or_default());
+    }
+    for (setting, path) in &node.files {
+        // A relative path starts at the run folder.
+        let path = run.path.join(path);
+        if !path.is_file() {
+            return Err(Error::NoFile { path, setting });
         }
-        components.insert(format!("archive {number}"), hash.unwrap_or_default());
+        components.insert(format!("content of {setting}"), hashes.of(&path)?.unwrap_or_default());
     }
     Ok(components)
 }
@@ -63,4 +70,53 @@ pub fn differences(old: &Components, new: &Components) -> Vec<(String, String, S
         .map(|name| (name.clone(), value(old, name), value(new, name)))
         .filter(|(_, old, new)| old != new)
         .collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::dag::nodes;
+
+    fn of(folder: &Path, name: &str, sets: &[&str], input: &str) -> Result<Components, Error> {
+        fs_err::write(folder.join("run.toml"), "[input]\npaths = [\"archive\"]\n").unwrap();
+        let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
+        let run = RunFolder::open_with(folder, &sets)?;
+        let node = nodes(&run.config).into_iter().find(|node| node.id.to_string() == name).unwrap();
+        components(&run, &node, &Hashes::open(folder, false), |_| Some(input.to_owned()))
+    }
+
+    #[test]
+    fn each_part_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let cluster = |sets: &[&str], input: &str| of(folder.path(), "cluster@0", sets, input).unwrap();
+        let plain = cluster(&[], "hash");
+        assert!(plain.contains_key("command") && plain["version of its results"] == "1", "{plain:?}");
+        assert_eq!(plain["input features/epoch=0"], "hash");
+        let names = |other: &Components| {
+            let changes = differences(&plain, other).into_iter();
+            changes.map(|(name, ..)| name).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(names(&cluster(&["cluster.k=7"], "hash")), "cluster.k");
+        assert_eq!(names(&cluster(&["run.seed=7"], "hash")), "run.seed");
+        assert_eq!(names(&cluster(&["train.rate=0.1", "compute.threads=3"], "hash")), "");
+        assert_eq!(names(&cluster(&[], "other")), "input features/epoch=0");
+    }
+
+    #[test]
+    fn the_archive_counts_by_what_the_file_system_says_and_rules_by_what_they_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        let ingest = |sets: &[&str]| of(folder.path(), "ingest", sets, "");
+        assert!(matches!(ingest(&[]), Err(Error::NoInput { .. })));
+        fs_err::create_dir_all(folder.path().join("archive")).unwrap();
+        assert_eq!(ingest(&[]).unwrap()["archive 0"], "", "not mounted");
+        let rules = folder.path().join("myrules");
+        fs_err::write(&rules, "one").unwrap();
+        let set = format!("ingest.rules={}", rules.display());
+        let one = ingest(&[&set]).unwrap();
+        assert!(!one.values().any(|value| value.contains("myrules")), "not its place: {one:?}");
+        fs_err::write(&rules, "two").unwrap();
+        let changes = differences(&one, &ingest(&[&set]).unwrap());
+        assert_eq!(changes.iter().map(|(name, ..)| name.as_str()).collect::<Vec<_>>(), ["content of ingest.rules"]);
+    }
 }

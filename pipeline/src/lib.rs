@@ -3,6 +3,7 @@
 //! A node is (stage, pass): one command line of a stage binary with named inputs and outputs. It is done when its
 //! receipt says so: the receipt holds the components of its fingerprint and the hashes of its outputs.
 
+pub mod archive;
 pub mod args;
 pub mod commands;
 pub mod dag;
@@ -17,6 +18,7 @@ pub mod hashes;
 pub mod health;
 pub mod init;
 pub mod lock;
+pub mod machine;
 pub mod plan;
 pub mod provenance;
 pub mod receipt;
@@ -24,6 +26,7 @@ pub mod retention;
 pub mod run_folder;
 pub mod schedule;
 pub mod select;
+pub mod settings;
 pub mod stop;
 pub mod summary;
 pub mod tensorboard;

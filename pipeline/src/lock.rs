@@ -49,3 +49,24 @@ pub(crate) fn host() -> String {
     let name = fs_err::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     if name.trim().is_empty() { "unknown host".to_owned() } else { name.trim().to_owned() }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_held_once_and_left_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = Lock::take(folder.path()).unwrap();
+        let text = || fs_err::read_to_string(folder.path().join(".lock")).unwrap();
+        assert_eq!(text(), format!("{} on {}\n", std::process::id(), host()));
+        let error = Lock::take(folder.path()).unwrap_err().to_string();
+        assert!(error.contains(&format!("process {} on", std::process::id())), "{error}");
+        drop(lock);
+        assert_eq!(text(), "");
+        // One that was killed left its number; the operating system has let go of the lock.
+        fs_err::write(folder.path().join(".lock"), "1 on elsewhere\n").unwrap();
+        assert!(Lock::take(folder.path()).is_ok());
+    }
+}

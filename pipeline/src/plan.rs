@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::dag::{Node, NodeId, dependencies};
+use crate::dag::{Node, NodeId, dependencies, no_node};
 use crate::fingerprint::{components, differences};
 use crate::hashes::Hashes;
 use crate::receipt::Receipt;
@@ -45,8 +45,10 @@ pub enum Reason {
         /// That node.
         by: NodeId,
     },
-    /// The user said `--force`.
+    /// The user said `--force` or `--from`.
     Forced,
+    /// The user said `--verify`: what it reads is read again, whatever the file system says.
+    Reread,
 }
 
 impl fmt::Display for State {
@@ -76,6 +78,7 @@ impl fmt::Display for Reason {
             Self::Output { path, found } => write!(f, "output {} {found}", path.display()),
             Self::Needed { by } => write!(f, "its output was removed by retention and {by} needs it"),
             Self::Forced => write!(f, "forced"),
+            Self::Reread => write!(f, "--verify reads the archive again"),
         }
     }
 }
@@ -117,10 +120,13 @@ impl Plan {
                 State::Todo(Reason::Forced)
             } else if plan.receipts[place].is_none() {
                 State::Todo(plan.never_finished(run, place))
-            } else if plan.dependencies[place].iter().any(|&before| plan.states[before] != State::Done) {
+            } else if plan.dependencies[place].iter().any(|&before| !plan.stands(before)) {
                 State::Waits
             } else {
-                plan.check(run, hashes, place)?
+                match plan.check(run, hashes, place)? {
+                    State::Done if hashes.reads_all() && plan.reads_archive(place) => State::Todo(Reason::Reread),
+                    state => state,
+                }
             };
         }
         plan.revive_pruned(run);
@@ -132,6 +138,34 @@ impl Plan {
     #[must_use]
     pub fn is_open(&self, place: usize) -> bool {
         self.allowed[place] && self.states[place] != State::Done
+    }
+
+    /// True for a node whose tables are taken for what they will be: it is done, or only read again.
+    fn stands(&self, place: usize) -> bool {
+        matches!(self.states[place], State::Done | State::Todo(Reason::Reread))
+    }
+
+    /// True for a node that may run and that reads files of the user's.
+    fn reads_archive(&self, place: usize) -> bool {
+        self.allowed[place] && !self.nodes[place].outside.is_empty()
+    }
+
+    /// A node that ran has a new receipt. Where its tables are others than those that nodes after it were judged by,
+    /// these are judged again.
+    pub fn ran(&mut self, place: usize, receipt: Receipt) {
+        let same = self.receipts[place].as_ref().is_some_and(|before| before.outputs == receipt.outputs);
+        if !same && self.states[place] == State::Todo(Reason::Reread) {
+            let mut after = vec![false; self.nodes.len()];
+            after[place] = true;
+            for later in place + 1..self.nodes.len() {
+                after[later] = self.dependencies[later].iter().any(|&before| after[before]);
+                if after[later] && self.states[later] == State::Done {
+                    self.states[later] = State::Waits;
+                }
+            }
+        }
+        self.receipts[place] = Some(receipt);
+        self.states[place] = State::Done;
     }
 
     fn never_finished(&self, run: &RunFolder, place: usize) -> Reason {
@@ -222,7 +256,7 @@ impl Plan {
     /// # Errors
     /// When the run has no such node.
     pub fn place(&self, id: NodeId) -> Result<usize, Error> {
-        self.nodes.iter().position(|node| node.id == id).ok_or_else(|| Error::NoNode { node: id.to_string() })
+        self.nodes.iter().position(|node| node.id == id).ok_or_else(|| no_node(id, &self.nodes))
     }
 
     /// How many nodes are done, have to run, and wait.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use deepmcat_schemas::layout::LABELS;
 use deepmcat_schemas::read_stamp;
 
 use crate::dag::Node;
@@ -60,12 +61,15 @@ fn who(run: &RunFolder, node: &Node, path: &Path) -> String {
         return "damaged: no Parquet".to_owned();
     };
     let (job, config) = node.effective(&run.config);
-    let expected = config.stamp(job, env!("CARGO_PKG_VERSION"));
+    let job = if path.ends_with(LABELS) { "labels" } else { job };
+    let expected = config.stamp(job);
     if found.config_hash.is_empty() {
         "another program wrote it".to_owned()
+    } else if found.stage_version != expected.stage_version {
+        format!("another version of {} wrote it", found.stage)
     } else if (found.config_hash, found.seed) == (expected.config_hash, expected.seed) {
         "damaged, or a stage run by hand wrote it from other inputs".to_owned()
     } else {
-        format!("{} {} wrote it with other settings", found.stage, found.stage_version)
+        format!("{} wrote it with other settings", found.stage)
     }
 }

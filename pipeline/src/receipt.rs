@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::dag::NodeId;
+use crate::machine::Machine;
 use crate::run_folder::write_text;
 use crate::{Error, RunFolder};
 
@@ -25,6 +26,9 @@ pub struct Receipt {
     pub seconds: f64,
     /// Attempts it took.
     pub attempts: u32,
+    /// Where it was computed. Told where it changes, but no reason to run again.
+    #[serde(default)]
+    pub machine: Option<Machine>,
 }
 
 impl Receipt {
@@ -48,6 +52,35 @@ impl Receipt {
     pub fn write(&self, run: &RunFolder, node: NodeId) -> Result<(), Error> {
         // Maps of strings and numbers always serialise.
         let text = serde_json::to_string_pretty(self).unwrap_or_default();
-        write_text(&run.receipt(node), &text)
+        write_text(&run.path, &run.receipt(node), &text)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipt_reads_back_and_one_that_is_none_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::write(folder.path().join("run.toml"), "[input]\npaths = [\"archive\"]\n").unwrap();
+        let run = RunFolder::open(folder.path()).unwrap();
+        let node: NodeId = "embed@7".parse().unwrap();
+        assert_eq!(Receipt::read(&run, node).unwrap(), None);
+        let receipt = Receipt {
+            node: node.to_string(),
+            components: [("cluster.k".to_owned(), "7".to_owned())].into(),
+            outputs: [("features/epoch=7".into(), "hash".to_owned())].into(),
+            files: BTreeMap::new(),
+            seconds: 1.5,
+            attempts: 2,
+            machine: Some(Machine { libtorch: None, processor: "one".to_owned(), threads: 4 }),
+        };
+        receipt.write(&run, node).unwrap();
+        assert_eq!(Receipt::read(&run, node).unwrap(), Some(receipt));
+        fs_err::write(run.receipt(node), "half a rec").unwrap();
+        let error = Receipt::read(&run, node).unwrap_err().to_string();
+        assert!(error.contains("embed@7.json: not a receipt\nhint: delete it"), "{error}");
     }
 }

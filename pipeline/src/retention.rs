@@ -40,7 +40,7 @@ pub fn removable(run: &RunFolder, plan: &Plan) -> Vec<PathBuf> {
         let read = |path: &PathBuf| {
             plan.nodes.iter().zip(&plan.states).any(|(node, state)| *state != State::Done && node.inputs.contains(path))
         };
-        let kept = |epoch: u32| epoch + last > newest || marked(&run.config, table, epoch);
+        let kept = |epoch: u32| epoch.saturating_add(last) > newest || marked(&run.config, table, epoch);
         let old = written.into_iter().filter(|(_, epoch)| !kept(*epoch));
         folders.extend(old.map(|(path, _)| path).filter(|&path| run.path.join(path).exists() && !read(path)).cloned());
     }
@@ -89,7 +89,7 @@ impl<'a> Keeper<'a> {
         } else {
             ("checkpoints", policy.checkpoints, epochs.saturating_sub(1))
         };
-        last == 0 || epoch + last > newest || marked(self.config, table, epoch)
+        last == 0 || epoch.saturating_add(last) > newest || marked(self.config, table, epoch)
     }
 }
 
@@ -132,4 +132,38 @@ pub fn remove(run: &RunFolder, path: &Path) -> Result<(), Error> {
 pub fn size(path: &Path) -> u64 {
     let files = walkdir::WalkDir::new(path).into_iter().flatten().filter_map(|entry| entry.metadata().ok());
     files.filter(|metadata| metadata.is_file()).map(|metadata| metadata.len()).sum()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn kept(sets: &[&str], table: &str) -> Vec<u32> {
+        let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
+        let config = deepmcat_common::config::resolve(None, None, &sets).unwrap().0;
+        let folder = |epoch: u32| partition(Path::new(""), table, Epoch(epoch));
+        (0..=config.run.epochs).filter(|&epoch| Keeper::new(&config).keeps(&folder(epoch))).collect()
+    }
+
+    #[test]
+    fn the_last_epochs_and_those_that_are_marked_are_kept() {
+        let epochs = "run.epochs=6";
+        assert_eq!(kept(&[epochs, "retention.features=2"], "features"), [5, 6]);
+        assert_eq!(kept(&[epochs, "retention.features=0"], "features"), [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(kept(&[epochs, "retention.features=1000000"], "features"), [0, 1, 2, 3, 4, 5, 6]);
+        let checkpoints = |more: &str| kept(&[epochs, "retention.checkpoints=1", more], "checkpoints");
+        // Training ends an epoch before the features do.
+        assert_eq!(checkpoints("run.networks=1"), [5, 6]);
+        assert_eq!(checkpoints("retention.checkpoint_every=2"), [0, 2, 4, 5, 6]);
+        // The result is made from the last checkpoint of each network.
+        assert_eq!(checkpoints("run.networks=3"), [1, 3, 5, 6]);
+    }
+
+    #[test]
+    fn only_features_and_checkpoints_of_epochs_may_be_absent() {
+        let may = |path: &str| may_be_absent(Path::new(path));
+        assert!(may("features/epoch=3") && may("checkpoints/epoch=0"));
+        assert!(!may("checkpoints/initial") && !may("assignments/epoch=3") && !may("baseline/features"));
+    }
 }

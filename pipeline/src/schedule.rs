@@ -7,14 +7,15 @@ mod report;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::unbounded;
+use crossbeam_channel::{RecvTimeoutError, unbounded};
 use deepmcat_common::Config;
 
 use crate::dag::{NodeId, Pass, Stage};
 use crate::events::Events;
 use crate::hashes::Hashes;
 use crate::lock::Lock;
-use crate::plan::{Plan, State};
+use crate::machine::Here;
+use crate::plan::{Plan, Reason, State};
 use crate::receipt::Receipt;
 use crate::retention::{prune, strays};
 use crate::select::Selection;
@@ -42,18 +43,24 @@ pub struct Options {
 /// How often the hashes of what was read are kept while a run goes on.
 const SAVE_EVERY: Duration = Duration::from_secs(60);
 
-/// Does what is not done yet. Returns how many nodes ran, and where all stand.
+/// Does what is not done yet, with the lock of the run. Returns how many nodes ran, and where all stand.
 ///
 /// # Errors
-/// When another runner works here, or a node fails: the first failure, after what runs beside it has ended.
-pub fn run(run: &RunFolder, options: &Options) -> Result<(usize, Plan), Error> {
-    let _lock = Lock::take(&run.path)?;
+/// When a setting or an input is wrong (run.toml is then as it was), or a node fails: the first failure, after what runs
+/// beside it has ended.
+pub fn run(run: &mut RunFolder, _lock: &Lock, options: &Options) -> Result<(usize, Plan), Error> {
     let stop = Stop::on_signals()?;
     run.sweep()?;
-    let hashes = Hashes::open(&run.path, options.verify);
+    let hashes = Hashes::open(&run.path, options.verify).until(&stop);
     let events = Events::open(&run.path)?;
-    let mut plan = Plan::of(run, &hashes, &options.selection)?;
+    let plan = Plan::of(run, &hashes, &options.selection);
+    // Also of what was read until a signal came.
+    hashes.save()?;
+    let mut plan = plan?;
     not_collapsed(run, &plan)?;
+    run.save()?;
+    run.freeze()?;
+    let run = &*run;
     if let strays @ 1.. = strays(run, &plan)?.len() {
         tracing::warn!(
             "{strays} folders of epochs are of earlier settings and no longer of this run; queries of whole tables read \
@@ -61,8 +68,17 @@ pub fn run(run: &RunFolder, options: &Options) -> Result<(usize, Plan), Error> {
             run.path.display()
         );
     }
-    hashes.save()?;
-    let outcome = Scheduler::new(run, &hashes, &events, &stop, &mut plan, options).work();
+    let here = Here::default();
+    let changes = here.changes(&plan, &run.config);
+    if !changes.is_empty() {
+        tracing::warn!(
+            "finished parts of this run were computed otherwise ({}); sums may round differently from here on. To compute \
+             all of it here: deepmcat run {} --from init",
+            changes.join("; "),
+            run.path.display()
+        );
+    }
+    let outcome = Scheduler::new(run, &hashes, &events, &stop, &mut plan, options).work(&here);
     // The run's own outcome counts more than what fails after it; on a full disk, sweeping makes room for the rest.
     let kept = run.sweep().and_then(|()| hashes.save()).and_then(|()| events.close());
     let ran = outcome?;
@@ -79,7 +95,7 @@ fn not_collapsed(run: &RunFolder, plan: &Plan) -> Result<(), Error> {
     });
     let Some(epoch) = evaluated else { return Ok(()) };
     let pass = Pass::Epoch(epoch);
-    collapsed(run, pass, Row::read(run, plan, pass).as_ref()).map_or(Ok(()), Err)
+    collapsed(run, pass, Row::read(run, plan, pass)?.as_ref()).map_or(Ok(()), Err)
 }
 
 /// The error of an epoch of which nothing can come.
@@ -95,6 +111,7 @@ struct Scheduler<'a> {
     stop: &'a Stop,
     plan: &'a mut Plan,
     keep_going: bool,
+    verify: bool,
     jobs: usize,
     /// The nodes that run, each with the processes that it takes.
     running: BTreeMap<usize, usize>,
@@ -132,6 +149,7 @@ impl<'a> Scheduler<'a> {
             stop,
             plan,
             keep_going: options.keep_going,
+            verify: options.verify,
             jobs,
             running: BTreeMap::new(),
             failed: BTreeSet::new(),
@@ -141,12 +159,12 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    fn work(mut self) -> Result<usize, Error> {
+    fn work(mut self, here: &Here) -> Result<usize, Error> {
         let mut report = Report::new(self.run, self.plan);
         let (sender, finished) = unbounded::<(usize, Result<Receipt, Error>)>();
         let (run, hashes) = (self.run, self.hashes);
         let early = Early::new(self.stop);
-        let around = Around { run, hashes, events: self.events, stop: self.stop, early: &early };
+        let around = Around { run, hashes, events: self.events, stop: self.stop, early: &early, here };
         let mut saved = Instant::now();
         std::thread::scope(|scope| -> Result<(), Error> {
             loop {
@@ -156,9 +174,10 @@ impl<'a> Scheduler<'a> {
                     report.started(&self.plan.nodes[place]);
                     let node = self.plan.nodes[place].clone();
                     let components = self.plan.components(run, hashes, place)?;
+                    let fresh = self.verify || self.plan.states[place] == State::Todo(Reason::Forced);
                     let sender = sender.clone();
                     scope.spawn(move || {
-                        let receipt = around.run_node(&node, components, processes);
+                        let receipt = around.run_node(&node, components, processes, fresh);
                         // The receiver outlives every sender.
                         let _ = sender.send((place, receipt));
                     });
@@ -170,18 +189,22 @@ impl<'a> Scheduler<'a> {
                     // Nodes found unchanged on the way may have freed what nodes that ran had to bring back.
                     return prune(self.run, self.plan);
                 }
-                let Ok((place, outcome)) = finished.recv() else {
-                    return Ok(());
+                let (place, outcome) = match finished.recv_timeout(report::LINE_EVERY) {
+                    Ok(ended) => ended,
+                    Err(RecvTimeoutError::Timeout) => {
+                        report.still(self.run, self.plan);
+                        continue;
+                    }
+                    Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 };
                 self.running.remove(&place);
                 match outcome {
                     Ok(receipt) => {
                         self.ran += 1;
-                        self.plan.receipts[place] = Some(receipt);
-                        self.plan.states[place] = State::Done;
+                        self.plan.ran(place, receipt);
                         let NodeId { stage, pass } = self.plan.nodes[place].id;
                         let evaluated = stage == Stage::Evaluate;
-                        let row = if evaluated { Row::read(self.run, self.plan, pass) } else { None };
+                        let row = if evaluated { Row::read(self.run, self.plan, pass)? } else { None };
                         report.finished(self.run, self.plan, place, row.as_ref());
                         self.board.add(self.run, self.plan.nodes[place].id, row.as_ref())?;
                         if self.first_failure.is_none() {

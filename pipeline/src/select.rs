@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use crate::Error;
-use crate::dag::{Node, NodeId, Pass, Stage};
+use crate::dag::{Node, NodeId, Pass, Stage, no_node};
 
 /// `STAGE@EPOCH`, one node, or `STAGE`, every node of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,9 +81,60 @@ fn matching(patterns: &[Pattern], nodes: &[Node]) -> Result<Vec<bool>, Error> {
         let mut places = (0..nodes.len()).filter(|&place| pattern.matches(nodes[place].id)).peekable();
         if places.peek().is_none() {
             let pass = pattern.pass.unwrap_or(Pass::Once);
-            return Err(Error::NoNode { node: NodeId { stage: pattern.stage, pass }.to_string() });
+            return Err(no_node(NodeId { stage: pattern.stage, pass }, nodes));
         }
         places.for_each(|place| found[place] = true);
     }
     Ok(found)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::dag::{dependencies, nodes};
+
+    fn graph() -> Vec<Node> {
+        let sets = ["run.epochs=1".to_owned(), "input.paths=[\"a\"]".to_owned()];
+        nodes(&deepmcat_common::config::resolve(None, None, &sets).unwrap().0)
+    }
+
+    fn patterns(names: &[&str]) -> Vec<Pattern> {
+        names.iter().map(|name| name.parse().unwrap()).collect()
+    }
+
+    fn names(chosen: &[bool], nodes: &[Node]) -> String {
+        let chosen = nodes.iter().zip(chosen).filter(|(_, chosen)| **chosen);
+        chosen.map(|(node, _)| node.id.to_string()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn from_takes_what_depends_on_it_and_force_does_not() {
+        let (nodes, reads) = (graph(), dependencies(&graph()));
+        let forced = |selection: &Selection| names(&selection.forced(&nodes, &reads).unwrap(), &nodes);
+        let from = Selection { from: patterns(&["sample@0"]), ..Selection::default() };
+        assert_eq!(forced(&from), "sample@0 train@0 embed@1 cluster@1 evaluate@1");
+        let force = Selection { force: patterns(&["sample@0", "evaluate"]), ..Selection::default() };
+        assert_eq!(forced(&force), "evaluate@raw evaluate@0 sample@0 evaluate@1");
+        assert_eq!(forced(&Selection::default()), "");
+    }
+
+    #[test]
+    fn until_takes_what_it_needs_and_only_does_not() {
+        let (nodes, reads) = (graph(), dependencies(&graph()));
+        let allowed = |selection: &Selection| names(&selection.allowed(&nodes, &reads).unwrap(), &nodes);
+        let until = Selection { until: patterns(&["cluster@raw", "pack"]), ..Selection::default() };
+        assert_eq!(allowed(&until), "ingest pack embed@raw cluster@raw");
+        let both = Selection { only: patterns(&["pack", "cluster"]), ..until };
+        assert_eq!(allowed(&both), "pack cluster@raw");
+        assert_eq!(allowed(&Selection::default()).split(' ').count(), nodes.len());
+    }
+
+    #[test]
+    fn a_pattern_that_matches_nothing_is_refused() {
+        let (nodes, reads) = (graph(), dependencies(&graph()));
+        let selection = Selection { only: patterns(&["train@3"]), ..Selection::default() };
+        assert!(matches!(selection.allowed(&nodes, &reads), Err(Error::NoNode { .. })));
+        assert!("paint".parse::<Pattern>().is_err() && "train@".parse::<Pattern>().is_err());
+    }
 }

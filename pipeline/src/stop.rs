@@ -40,12 +40,17 @@ impl Stop {
                     drop(signal_hook::low_level::emulate_default_handler(signal));
                 }
                 tracing::warn!("stopping the stages that run; once more to stop at once");
-                let mut inner = told.lock();
-                inner.signal = Some(signal);
-                inner.stages.clear();
+                told.end(signal);
             }
         });
         Ok(stop)
+    }
+
+    /// Tells all stages to end.
+    pub(crate) fn end(&self, signal: i32) {
+        let mut inner = self.lock();
+        inner.signal = Some(signal);
+        inner.stages.clear();
     }
 
     /// The signal that came, if one did.

@@ -1,14 +1,14 @@
 //! The result of a run in one table: a row an epoch, the raw-pixel baseline first.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use deepmcat_schemas::layout::partition;
-use deepmcat_schemas::{Epoch, Metrics, Training, read_folder};
+use deepmcat_schemas::{Epoch, Metrics, SchemaError, Table, Training, read_folder};
 use serde::Serialize;
 
-use crate::RunFolder;
-use crate::dag::{NodeId, Pass, Stage};
-use crate::plan::Plan;
+use crate::dag::{Node, NodeId, Pass, Stage};
+use crate::plan::{Plan, State};
+use crate::{Error, RunFolder};
 
 /// The figures of one pass.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -35,10 +35,12 @@ pub struct Row {
 
 impl Row {
     /// Reads the figures of a pass, if its metrics are there.
-    #[must_use]
-    pub fn read(run: &RunFolder, plan: &Plan, pass: Pass) -> Option<Self> {
+    ///
+    /// # Errors
+    /// When the table is there and is damaged.
+    pub fn read(run: &RunFolder, plan: &Plan, pass: Pass) -> Result<Option<Self>, Error> {
         let (name, folder): (String, PathBuf) = match pass {
-            Pass::Once => return None,
+            Pass::Once => return Ok(None),
             Pass::Raw => ("raw".to_owned(), run.path.join("baseline/metrics")),
             Pass::Epoch(epoch) => {
                 let last = epoch.0 == run.config.run.epochs;
@@ -46,7 +48,10 @@ impl Row {
                 (name, partition(&run.path, "metrics", epoch))
             }
         };
-        let metrics: Metrics = read_folder(&folder).ok()?;
+        let Some(metrics) = read::<Metrics>(&folder)? else { return Ok(None) };
+        if metrics.clusters.is_empty() {
+            return Err(SchemaError::NoParts { path: folder, table: Metrics::NAME }.into());
+        }
         let seconds: f64 = plan
             .nodes
             .iter()
@@ -54,28 +59,30 @@ impl Row {
             .filter(|(node, _)| node.id.pass == pass && node.id.stage != Stage::Evaluate)
             .filter_map(|(_, receipt)| Some(receipt.as_ref()?.seconds))
             .sum();
-        // The last pass may have the table of a training that the run no longer does.
-        let trains = plan.nodes.iter().any(|node| node.id == NodeId { stage: Stage::Train, pass });
+        // The last pass may have the table of a training that the run no longer does; that of an epoch whose training
+        // runs beside its evaluation is not finished.
+        let trained = NodeId { stage: Stage::Train, pass };
+        let trains = plan.place(trained).is_ok_and(|place| plan.states[place] == State::Done);
         let loss = match pass {
-            Pass::Epoch(epoch) if trains => mean_loss(run, epoch),
+            Pass::Epoch(epoch) if trains => mean_loss(run, epoch)?,
             _ => None,
         };
-        Some(Self {
+        Ok(Some(Self {
             pass: name,
-            clusters: *metrics.clusters.first()?,
-            clusters_used: *metrics.clusters_used.first()?,
-            largest_share: *metrics.largest_share.first()?,
-            spread: *metrics.spread.first()?,
-            purity: *metrics.purity.first()?,
-            balanced_purity: *metrics.balanced_purity.first()?,
-            nmi_labels: *metrics.nmi_labels.first()?,
-            ari: *metrics.ari.first()?,
-            ami: *metrics.ami.first()?,
-            nmi_previous: *metrics.nmi_previous.first()?,
-            changed_share: *metrics.changed_share.first()?,
+            clusters: metrics.clusters[0],
+            clusters_used: metrics.clusters_used[0],
+            largest_share: metrics.largest_share[0],
+            spread: metrics.spread[0],
+            purity: metrics.purity[0],
+            balanced_purity: metrics.balanced_purity[0],
+            nmi_labels: metrics.nmi_labels[0],
+            ari: metrics.ari[0],
+            ami: metrics.ami[0],
+            nmi_previous: metrics.nmi_previous[0],
+            changed_share: metrics.changed_share[0],
             loss,
             seconds: (seconds > 0.0).then_some(seconds),
-        })
+        }))
     }
 
     /// The figures in one line.
@@ -95,18 +102,38 @@ impl Row {
 }
 
 /// Mean training loss of an epoch, if its table is there.
-pub(crate) fn mean_loss(run: &RunFolder, epoch: Epoch) -> Option<f64> {
-    let training: Training = read_folder(&partition(&run.path, "training", epoch)).ok()?;
+///
+/// # Errors
+/// When the table is there and is damaged.
+pub(crate) fn mean_loss(run: &RunFolder, epoch: Epoch) -> Result<Option<f64>, Error> {
+    let Some(training) = read::<Training>(&partition(&run.path, "training", epoch))? else { return Ok(None) };
     let sum: f64 = training.loss.iter().copied().map(f64::from).sum();
-    (!training.loss.is_empty()).then(|| sum / training.loss.len() as f64)
+    Ok((!training.loss.is_empty()).then(|| sum / training.loss.len() as f64))
+}
+
+/// A table; `None` where its folder is not there, or nothing is in it yet.
+pub(crate) fn read<T: Table>(folder: &Path) -> Result<Option<T>, Error> {
+    if !folder.exists() {
+        return Ok(None);
+    }
+    match read_folder(folder) {
+        Err(SchemaError::NoParts { .. }) => Ok(None),
+        table => Ok(Some(table?)),
+    }
 }
 
 /// All rows there are: the baseline, then the epochs in order. Tables of epochs that the run no longer evaluates, since
-/// its settings were changed, are not its own.
+/// its settings were changed, are not its own. A damaged one is left out with a warning.
 #[must_use]
 pub fn rows(run: &RunFolder, plan: &Plan) -> Vec<Row> {
     let evaluated = plan.nodes.iter().filter(|node| node.id.stage == Stage::Evaluate);
-    evaluated.filter_map(|node| Row::read(run, plan, node.id.pass)).collect()
+    let row = |node: &Node| {
+        Row::read(run, plan, node.id.pass).unwrap_or_else(|error| {
+            tracing::warn!("the figures of {} cannot be read, and the next run makes them again: {error}", node.id);
+            None
+        })
+    };
+    evaluated.filter_map(row).collect()
 }
 
 /// The rows as an aligned table.

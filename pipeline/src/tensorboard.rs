@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use deepmcat_schemas::layout::partition;
-use deepmcat_schemas::{Epoch, Training, read_folder};
+use deepmcat_schemas::{Epoch, Training};
 
 use crate::dag::{NodeId, Pass, Stage};
-use crate::summary::Row;
+use crate::summary::{Row, read};
 use crate::{Error, RunFolder, lock};
 
 /// Writes what nodes that have ended measured.
@@ -42,7 +42,7 @@ impl TensorBoard {
 
     /// Loss and rate by optimiser step; epochs have the same number of steps.
     fn training(&mut self, run: &RunFolder, epoch: Epoch) -> Result<(), Error> {
-        let Ok(table) = read_folder::<Training>(&partition(&run.path, "training", epoch)) else { return Ok(()) };
+        let Some(table) = read::<Training>(&partition(&run.path, "training", epoch))? else { return Ok(()) };
         let before = u64::from(epoch.0) * table.step.len() as u64;
         for row in 0..table.step.len() {
             let step = before + u64::from(table.step[row]);

@@ -30,18 +30,29 @@ pub fn write_atomic(
     path: &Path,
     write: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
 ) -> Result<(), SchemaError> {
+    write_atomic_by_way_of(&temporary_folder(path), path, write)
+}
+
+/// As [`write_atomic`], with the folder for the temporary name: for what is in no table folder.
+///
+/// # Errors
+/// As [`write_atomic`].
+pub fn write_atomic_by_way_of(
+    temporary: &Path,
+    path: &Path,
+    write: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
+) -> Result<(), SchemaError> {
     let io = |source| SchemaError::Io { context: format!("{}: cannot be written", path.display()), source };
     let folder = path.parent().unwrap_or(Path::new(""));
-    let temporary = temporary_folder(path);
     fs_err::create_dir_all(folder).map_err(io)?;
-    let mut file = make_in(&temporary, || temporary_file(&temporary)).map_err(io)?;
+    let mut file = make_in(temporary, || temporary_file(temporary)).map_err(io)?;
     write(file.as_file_mut()).map_err(io)?;
     file.as_file_mut().flush().map_err(io)?;
     file.as_file().sync_all().map_err(io)?;
     file.persist(path).map_err(|error| io(error.error))?;
     sync_folder(folder).map_err(io)?;
     // Gone when it was the last one; otherwise another writer still needs it.
-    drop(std::fs::remove_dir(&temporary));
+    drop(std::fs::remove_dir(temporary));
     Ok(())
 }
 

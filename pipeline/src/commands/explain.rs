@@ -1,4 +1,4 @@
-//! Commands that look and change nothing: plan, status, why, dag.
+//! Commands that look and change no table: plan, status, why, dag.
 
 use std::path::Path;
 
@@ -9,25 +9,34 @@ use crate::dag::{NodeId, dependencies, nodes};
 use crate::doctor::{self, Finding, Verdict};
 use crate::estimate::Estimate;
 use crate::hashes::Hashes;
+use crate::machine::Here;
 use crate::plan::{Plan, State};
 use crate::select::Selection;
 use crate::{Error, RunFolder, health, summary};
 
-/// stdout is data; this is where data is printed. A reader that has gone (`| head`) is no error.
-pub(super) fn print(text: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout(), "{text}");
+/// Prints data to stdout.
+pub(super) fn print(text: &str) -> Result<(), Error> {
+    deepmcat_common::print(text).map_err(Error::Print)
 }
 
-pub(super) fn print_json(value: &impl serde::Serialize) {
-    print(&serde_json::to_string_pretty(value).unwrap_or_default());
+pub(super) fn print_json(value: &impl serde::Serialize) -> Result<(), Error> {
+    print(&serde_json::to_string_pretty(value).unwrap_or_default())
 }
 
 fn look(path: &Path) -> Result<(RunFolder, Plan), Error> {
     let run = RunFolder::open(path)?;
-    let hashes = Hashes::open(&run.path, false);
-    let plan = Plan::of(&run, &hashes, &Selection::default())?;
+    let plan = plan_of(&run, false, &Selection::default())?;
     Ok((run, plan))
+}
+
+/// The plan of a run. The hashes of what was read for it are kept for the next command, where the folder may be written.
+pub(super) fn plan_of(run: &RunFolder, verify: bool, selection: &Selection) -> Result<Plan, Error> {
+    let hashes = Hashes::open(&run.path, verify);
+    let plan = Plan::of(run, &hashes, selection)?;
+    if let Err(error) = hashes.save() {
+        tracing::debug!("the hashes of what was read are not kept: {error}");
+    }
+    Ok(plan)
 }
 
 fn state_name(state: &State) -> &'static str {
@@ -48,26 +57,28 @@ pub(super) fn plan(
     as_json: bool,
 ) -> Result<(), Error> {
     let run = RunFolder::open_with(path, sets)?;
-    let plan = Plan::of(&run, &Hashes::open(&run.path, verify), selection)?;
-    let mut entries = Vec::new();
+    let plan = plan_of(&run, verify, selection)?;
+    let (mut entries, mut lines) = (Vec::new(), Vec::new());
     for place in (0..plan.nodes.len()).filter(|&place| plan.is_open(place)) {
         let (node, state) = (&plan.nodes[place], &plan.states[place]);
         let shards = node.shards(&run.config);
-        let commands_of = (0..shards).map(|shard| node.shown(&run.path, &run.config, (shard, shards)));
+        let commands_of = (0..shards).map(|shard| node.shown(&run, (shard, shards)));
         let command = commands_of.collect::<Vec<_>>().join("\n");
         if as_json {
             entries.push(json!({
                 "node": node.id.to_string(), "state": state_name(state), "reason": state.to_string(), "command": command,
             }));
         } else if commands {
-            print(&command);
+            lines.push(command);
         } else {
-            print(&format!("{:<12} {state}", node.id.to_string()));
+            lines.push(format!("{:<12} {state}", node.id.to_string()));
         }
     }
     if as_json {
-        print_json(&entries);
-        return Ok(());
+        return print_json(&entries);
+    }
+    if !lines.is_empty() {
+        print(&lines.join("\n"))?;
     }
     let [done, todo, waits] = plan.counts();
     tracing::info!("{} nodes to run or to look at again, {done} done", todo + waits);
@@ -83,26 +94,23 @@ pub(super) fn status(path: &Path, as_json: bool) -> Result<(), Error> {
     let disk = disk_use(&run.path);
     if as_json {
         let disk: serde_json::Map<String, Value> = disk.into_iter().map(|(name, bytes)| (name, bytes.into())).collect();
-        print_json(&json!({
+        return print_json(&json!({
             "nodes": {"done": done, "run": todo, "wait": waits, "all": plan.nodes.len()},
             "epochs": run.config.run.epochs, "metrics": rows, "disk_bytes": disk,
         }));
-        return Ok(());
     }
-    print(&format!("{done} of {} nodes done", plan.nodes.len()));
+    let mut lines = vec![format!("{done} of {} nodes done", plan.nodes.len())];
     if !rows.is_empty() {
-        print(&format!("\n{}", summary::table(&rows)));
+        lines.push(format!("\n{}", summary::table(&rows)));
     }
     for row in rows.iter().filter(|row| row.pass != "raw") {
         for warning in health::warnings(row) {
-            print(&format!("\nwarning: epoch {}: {warning}", row.pass));
+            lines.push(format!("\nwarning: epoch {}: {warning}", row.pass));
         }
     }
-    print("\ndisk use");
-    for (name, bytes) in disk {
-        print(&format!("{name:>14} {:>10.1} MB", bytes as f64 / 1e6));
-    }
-    Ok(())
+    lines.push("\ndisk use".to_owned());
+    lines.extend(disk.iter().map(|(name, bytes)| format!("{name:>14} {:>10.1} MB", *bytes as f64 / 1e6)));
+    print(&lines.join("\n"))
 }
 
 /// Bytes below each folder of a run.
@@ -120,36 +128,44 @@ fn disk_use(run: &Path) -> Vec<(String, u64)> {
 
 /// `deepmcat why`: the components of a node's fingerprint, and what changed.
 pub(super) fn why(path: &Path, node: &str, as_json: bool) -> Result<(), Error> {
-    let (_, plan) = look(path)?;
-    let place = plan.place(node.parse::<NodeId>()?)?;
+    let id = node.parse::<NodeId>()?;
+    let (run, plan) = look(path)?;
+    let place = plan.place(id)?;
     let state = &plan.states[place];
-    let components = plan.receipts[place].as_ref().map(|receipt| &receipt.components);
+    let receipt = plan.receipts[place].as_ref();
+    let machine = receipt.and_then(|receipt| receipt.machine.as_ref());
+    let other = machine.map(|machine| machine.differences(&Here::default().of(&plan.nodes[place], &run.config)));
     if as_json {
-        print_json(&json!({
-            "node": node, "state": state_name(state), "reason": state.to_string(), "components": components,
+        return print_json(&json!({
+            "node": node, "state": state_name(state), "reason": state.to_string(),
+            "components": receipt.map(|receipt| &receipt.components), "machine": machine,
+            "otherwise_here": other.unwrap_or_default(),
         }));
-        return Ok(());
     }
-    print(&format!("{node}: {state}"));
+    let mut lines = vec![format!("{node}: {state}")];
     for &before in &plan.dependencies[place] {
         if plan.states[before] != State::Done {
-            print(&format!("  {}: {}", plan.nodes[before].id, plan.states[before]));
+            lines.push(format!("  {}: {}", plan.nodes[before].id, plan.states[before]));
         }
     }
-    if let Some(components) = components {
-        print("it ran last with");
-        for (name, value) in components {
-            print(&format!("  {name} = {value}"));
-        }
+    if let Some(receipt) = receipt {
+        lines.push("it ran last with".to_owned());
+        lines.extend(receipt.components.iter().map(|(name, value)| format!("  {name} = {value}")));
     }
-    Ok(())
+    if let Some(machine) = machine {
+        lines.push(format!("on {machine}"));
+    }
+    if let Some(other) = other.filter(|other| !other.is_empty()) {
+        lines.push(format!("this machine would compute it otherwise, which is no reason to run: {}", other.join("; ")));
+    }
+    print(&lines.join("\n"))
 }
 
 /// `deepmcat doctor`: what a run needs, and whether it is there.
 pub(super) fn doctor(run: Option<&Path>, as_json: bool) -> Result<(), Error> {
     let findings = doctor::examine(run)?;
     if as_json {
-        print_json(&findings);
+        print_json(&findings)?;
     } else {
         for Finding { what, verdict, text } in &findings {
             let verdict = match verdict {
@@ -157,7 +173,7 @@ pub(super) fn doctor(run: Option<&Path>, as_json: bool) -> Result<(), Error> {
                 Verdict::Note => "note",
                 Verdict::Bad => "BAD",
             };
-            print(&format!("{verdict:<5}{what:<11}{text}"));
+            print(&format!("{verdict:<5}{what:<11}{text}"))?;
         }
     }
     match findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count() {
@@ -172,21 +188,22 @@ pub(super) fn dag(path: &Path, format: GraphFormat) -> Result<(), Error> {
     let nodes = nodes(&run.config);
     let reads = dependencies(&nodes);
     let names = |places: &[usize]| places.iter().map(|&place| nodes[place].id.to_string()).collect::<Vec<_>>();
+    let mut lines = Vec::new();
     match format {
         GraphFormat::Text => {
             for (node, reads) in nodes.iter().zip(&reads) {
-                print(format!("{:<12} {}", node.id.to_string(), names(reads).join(" ")).trim_end());
+                lines.push(format!("{:<12} {}", node.id.to_string(), names(reads).join(" ")).trim_end().to_owned());
             }
         }
         GraphFormat::Dot => {
-            print("digraph deepmcat {");
+            lines.push("digraph deepmcat {".to_owned());
             for (node, reads) in nodes.iter().zip(&reads) {
-                print(&format!("  \"{}\";", node.id));
+                lines.push(format!("  \"{}\";", node.id));
                 for before in names(reads) {
-                    print(&format!("  \"{before}\" -> \"{}\";", node.id));
+                    lines.push(format!("  \"{before}\" -> \"{}\";", node.id));
                 }
             }
-            print("}");
+            lines.push("}".to_owned());
         }
         GraphFormat::Json => {
             let all: Vec<Value> = nodes
@@ -196,8 +213,8 @@ pub(super) fn dag(path: &Path, format: GraphFormat) -> Result<(), Error> {
                     json!({"node": node.id.to_string(), "reads": names(reads), "inputs": node.inputs, "outputs": node.outputs})
                 })
                 .collect();
-            print_json(&all);
+            return print_json(&all);
         }
     }
-    Ok(())
+    print(&lines.join("\n"))
 }

@@ -4,20 +4,19 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::explain::{print, print_json};
-use crate::hashes::Hashes;
+use super::explain::{plan_of, print, print_json};
 use crate::lock::Lock;
-use crate::plan::Plan;
 use crate::retention::{removable, remove, size, strays};
 use crate::select::Selection;
 use crate::{Error, RunFolder};
 
 /// Lists, and with `delete` removes, what no policy keeps and no node still to be run reads, and epochs of earlier settings.
 pub(super) fn gc(path: &Path, delete: bool, as_json: bool) -> Result<(), Error> {
-    let run = RunFolder::open(path)?;
+    RunFolder::open(path)?;
     // A runner at work decides for itself.
-    let _lock = if delete { Some(Lock::take(&run.path)?) } else { None };
-    let plan = Plan::of(&run, &Hashes::open(&run.path, false), &Selection::default())?;
+    let _lock = if delete { Some(Lock::take(path)?) } else { None };
+    let run = RunFolder::open(path)?;
+    let plan = plan_of(&run, false, &Selection::default())?;
     let folders: Vec<_> = [removable(&run, &plan), strays(&run, &plan)?]
         .into_iter()
         .flatten()
@@ -32,11 +31,10 @@ pub(super) fn gc(path: &Path, delete: bool, as_json: bool) -> Result<(), Error> 
     }
     if as_json {
         let list: Vec<_> = folders.iter().map(|(bytes, path)| json!({"path": path, "bytes": bytes})).collect();
-        print_json(&json!({"deleted": delete, "bytes": bytes, "folders": list}));
-        return Ok(());
+        return print_json(&json!({"deleted": delete, "bytes": bytes, "folders": list}));
     }
     for (bytes, folder) in &folders {
-        print(&format!("{:>10.1} MB  {}", *bytes as f64 / 1e6, folder.display()));
+        print(&format!("{:>10.1} MB  {}", *bytes as f64 / 1e6, folder.display()))?;
     }
     let megabytes = bytes as f64 / 1e6;
     match (folders.len(), delete) {

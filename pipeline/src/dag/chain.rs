@@ -8,6 +8,7 @@ use deepmcat_schemas::Epoch;
 use deepmcat_schemas::layout::{LABELS, MANIFEST, REJECTS, SOURCES};
 
 use super::{Arg, Node, Pass, Stage};
+use crate::settings::{KEY_SETTING, RULES_SETTING};
 
 fn at(table: &str, epoch: Epoch) -> PathBuf {
     deepmcat_schemas::layout::partition(Path::new(""), table, epoch)
@@ -80,21 +81,13 @@ fn ingest(config: &Config) -> Node {
         node.args.push(Arg::Outside(path.clone()));
         node.outside.push(path.clone());
     }
-    let rules = Path::new(&config.ingest.rules);
-    if rules.extension().is_some() {
-        node.outside.push(rules.to_owned());
-    }
+    node.files.extend(config.ingest.rules_file().map(|rules| (RULES_SETTING, rules.to_owned())));
     if !config.ingest.key_file.is_empty() {
         // Its content counts, not its place; one beside run.toml moves with the run.
         let key = PathBuf::from(&config.ingest.key_file);
         node = node.flag("--key-file");
-        if key.is_absolute() {
-            node.args.push(Arg::Outside(key.clone()));
-            node.outside.push(key);
-        } else {
-            node.args.push(Arg::Inside(key.clone()));
-            node.inputs.push(key);
-        }
+        node.args.push(if key.is_absolute() { Arg::Outside(key.clone()) } else { Arg::Inside(key.clone()) });
+        node.files.push((KEY_SETTING, key));
     }
     node = node.flag("--out");
     node.args.push(Arg::Inside("dataset".into()));
@@ -228,7 +221,10 @@ pub(super) mod tests {
     /// The command line of a node.
     fn line(nodes: &[Node], name: &str) -> String {
         let node = nodes.iter().find(|node| node.id.to_string() == name).unwrap();
-        let words = node.command_line(Path::new("r"), (0, 1)).into_iter().map(|word| word.into_string().unwrap());
+        let words = node
+            .command_line(Path::new("r"), Path::new("run.toml"), (0, 1))
+            .into_iter()
+            .map(|word| word.into_string().unwrap());
         words.collect::<Vec<_>>().join(" ")
     }
 

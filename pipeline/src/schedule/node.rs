@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use super::process::{Early, Process};
+use super::process::{Begin, Early, Process};
 use crate::dag::{Node, Stage};
 use crate::events::{Event, Events};
 use crate::fingerprint::Components;
 use crate::hashes::Hashes;
+use crate::machine::Here;
 use crate::provenance::files;
 use crate::receipt::Receipt;
 use crate::retention::remove;
@@ -30,11 +31,19 @@ pub(super) struct Around<'a> {
     pub(super) events: &'a Events,
     pub(super) stop: &'a Stop,
     pub(super) early: &'a Early<'a>,
+    pub(super) here: &'a Here,
 }
 
 impl Around<'_> {
-    /// Runs a node to its receipt; `processes` of its shards at the same time.
-    pub(super) fn run_node(&self, node: &Node, components: Components, processes: usize) -> Result<Receipt, Error> {
+    /// Runs a node to its receipt; `processes` of its shards at the same time. With `fresh` nothing that it made before
+    /// is used again.
+    pub(super) fn run_node(
+        &self,
+        node: &Node,
+        components: Components,
+        processes: usize,
+        fresh: bool,
+    ) -> Result<Receipt, Error> {
         let run = self.run;
         let receipt_path = run.receipt(node.id);
         if receipt_path.exists() {
@@ -44,7 +53,7 @@ impl Around<'_> {
         let seconds = loop {
             attempts += 1;
             let start = Instant::now();
-            let Some(failed) = self.attempt(node, attempts, processes)? else {
+            let Some(failed) = self.attempt(node, attempts, processes, fresh)? else {
                 break start.elapsed().as_secs_f64();
             };
             if let Some(signal) = self.stop.signal() {
@@ -58,29 +67,29 @@ impl Around<'_> {
         };
         let mut outputs = BTreeMap::new();
         for path in &node.outputs {
-            // An output that a stage did not write is a defect of the stage; the empty hash makes the node run again.
-            outputs.insert(path.clone(), self.hashes.of_written(&run.path.join(path))?.unwrap_or_default());
+            let Some(hash) = self.hashes.of_written(&run.path.join(path))? else {
+                let (node_name, log) = (node.id.to_string(), run.log(node.id));
+                return Err(Error::NoOutput { node: node_name, path: path.clone(), log });
+            };
+            outputs.insert(path.clone(), hash);
         }
         let files = files(run, self.hashes, &node.outputs)?;
-        let receipt = Receipt { node: node.id.to_string(), components, outputs, files, seconds, attempts };
+        let machine = Some(self.here.of(node, &run.config));
+        let receipt = Receipt { node: node.id.to_string(), components, outputs, files, seconds, attempts, machine };
         receipt.write(run, node.id)?;
         Ok(receipt)
     }
 
     /// Starts the stage, or all its shards, and waits: how the first to fail ended, if one did.
-    fn attempt(&self, node: &Node, attempt: u32, processes: usize) -> Result<Option<ExitStatus>, Error> {
+    fn attempt(&self, node: &Node, attempt: u32, processes: usize, fresh: bool) -> Result<Option<ExitStatus>, Error> {
+        // Before a stage that waits is told to begin.
+        self.clear(node)?;
         let waiting = self.early.take(node.id);
         let log = match &waiting {
             Some(process) => process.log.try_clone()?,
             None => self.open_log(node)?,
         };
         let waiting = Mutex::new(waiting);
-        if node.id.stage == Stage::Embed {
-            // Parts of another number of shards would be read with the new ones.
-            for path in node.outputs.iter().filter(|path| self.run.path.join(path).exists()) {
-                remove(self.run, path)?;
-            }
-        }
         let shards = node.shards(&self.run.config);
         let next = AtomicUsize::new(0);
         let work = || -> Result<Option<ExitStatus>, Error> {
@@ -90,7 +99,7 @@ impl Around<'_> {
                     return Ok(None);
                 }
                 let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let status = self.stage(node, attempt, (shard, shards), &log, waiting)?;
+                let status = self.stage(node, attempt, (shard, shards), &log, waiting, fresh)?;
                 if !status.success() {
                     next.store(shards, Ordering::Relaxed);
                     return Ok(Some(status));
@@ -105,6 +114,13 @@ impl Around<'_> {
             results
         });
         Ok(results.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().next())
+    }
+
+    /// Removes the table folders that a node writes: parts of another number of shards, or of another stage that wrote
+    /// the table before a setting was changed, would be read with the new ones. The data set is ingest's own to replace.
+    fn clear(&self, node: &Node) -> Result<(), Error> {
+        let folders = node.outputs.iter().filter(|path| self.run.path.join(path).is_dir());
+        folders.filter(|_| node.id.stage != Stage::Ingest).try_for_each(|path| remove(self.run, path))
     }
 
     /// The log of a node, emptied. A stage holds its lock for as long as it lives: one left by a killed runner is
@@ -126,10 +142,11 @@ impl Around<'_> {
         shard: (usize, usize),
         log: &File,
         waiting: Option<Process>,
+        fresh: bool,
     ) -> Result<ExitStatus, Error> {
         let process = match waiting {
             Some(process) => process,
-            None => Process::spawn(self.run, self.stop, node, shard, log, false)?,
+            None => Process::spawn(self.run, self.stop, node, shard, log, Begin::Now { fresh })?,
         };
         let start = process.start;
         let (ended, seconds) = process.wait(self.stop)?;
@@ -140,7 +157,7 @@ impl Around<'_> {
     /// Starts a node's process before its inputs are there. Only what has never run is worth it: it will surely run.
     pub(super) fn start_early(&self, node: &Node) -> Result<(), Error> {
         let log = self.open_log(node)?;
-        self.early.add(node.id, Process::spawn(self.run, self.stop, node, (0, 1), &log, true)?);
+        self.early.add(node.id, Process::spawn(self.run, self.stop, node, (0, 1), &log, Begin::WhenTold)?);
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use wait4::{ResUse, Wait4};
 
-use crate::dag::{Node, NodeId};
+use crate::dag::{Node, NodeId, Stage};
 use crate::dispatch::stage_program;
 use crate::stop::Stop;
 use crate::{Error, RunFolder};
@@ -26,19 +26,31 @@ pub(super) struct Process {
     clock: Instant,
 }
 
+/// When a stage begins with its work.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Begin {
+    /// At once. `fresh`: it takes over nothing that it made before (`ingest --fresh`).
+    Now { fresh: bool },
+    /// When [`Process::begin`] tells it to.
+    WhenTold,
+}
+
 impl Process {
-    /// Starts a stage; with `waits` it begins only when [`Self::begin`] tells it to.
+    /// Starts a stage.
     pub(super) fn spawn(
         run: &RunFolder,
         stop: &Stop,
         node: &Node,
         shard: (usize, usize),
         log: &File,
-        waits: bool,
+        begin: Begin,
     ) -> Result<Self, Error> {
         let stage = node.id.stage.binary();
         let program = stage_program(stage)?;
-        let line = node.command_line(&run.path, shard);
+        let mut line = node.command_line(&run.path, &run.settings, shard);
+        if node.id.stage == Stage::Ingest && matches!(begin, Begin::Now { fresh: true }) {
+            line.push("--fresh".into());
+        }
         let mut command = match node.launcher(&run.config).split_first() {
             None => Command::new(&program),
             Some((first, rest)) => {
@@ -49,8 +61,11 @@ impl Process {
         };
         let program = Path::new(command.get_program()).to_owned();
         let log = log.try_clone()?;
-        writeln!(&log, "$ {}", node.shown(&run.path, &run.config, shard))?;
-        command.args(&line).env(deepmcat_common::PARENT_WATCH, if waits { "wait" } else { "1" }).envs(asleep());
+        writeln!(&log, "$ {}", node.shown(run, shard))?;
+        command
+            .args(&line)
+            .env(deepmcat_common::PARENT_WATCH, if matches!(begin, Begin::WhenTold) { "wait" } else { "1" })
+            .envs(asleep());
         if node.uses_card(&run.config) {
             command.env(deepmcat_common::CARD, node.card(&run.config, shard.0).to_string());
         }

@@ -1,20 +1,29 @@
 //! What the user sees of a run: a bar with time left on a terminal, and a line an epoch.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
-use std::time::Instant;
+use std::io::{IsTerminal, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::dag::{Node, Pass, Stage};
+use crate::dag::{Node, NodeId, Pass, Stage};
 use crate::plan::{Plan, State};
 use crate::summary::{Row, mean_loss};
 use crate::{RunFolder, health};
 
+/// How often a line says what runs, where there is no terminal and nothing else was said.
+pub(super) const LINE_EVERY: Duration = Duration::from_secs(30);
+
+/// Bytes at the end of a log in which a stage's last progress is looked for.
+const TAIL: u64 = 4096;
+
 pub(super) struct Report {
     bar: ProgressBar,
-    running: Vec<String>,
+    /// What runs, since when.
+    running: Vec<(NodeId, Instant)>,
     start: Instant,
+    last_line: Instant,
     /// Seconds of the nodes that ended since, side by side or not; `evaluate` left out.
     spent: f64,
 }
@@ -31,30 +40,61 @@ impl Report {
         if todo + waits > 0 {
             tracing::info!("{}: {} nodes to run, {done} done", run.path.display(), todo + waits);
         }
-        Self { bar, running: Vec::new(), start: Instant::now(), spent: 0.0 }
+        let now = Instant::now();
+        Self { bar, running: Vec::new(), start: now, last_line: now, spent: 0.0 }
     }
 
     pub(super) fn started(&mut self, node: &Node) {
         tracing::debug!("{} starts", node.id);
-        self.running.push(node.id.to_string());
-        self.bar.set_message(self.running.join(", "));
+        self.running.push((node.id, Instant::now()));
+        self.bar.set_message(self.names());
+    }
+
+    fn names(&self) -> String {
+        self.running.iter().map(|(node, _)| node.to_string()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Nothing has ended for a while: says what runs, where no bar does.
+    pub(super) fn still(&mut self, run: &RunFolder, plan: &Plan) {
+        if !self.bar.is_hidden() || self.last_line.elapsed() < LINE_EVERY {
+            return;
+        }
+        self.last_line = Instant::now();
+        let of = |(node, since): &(NodeId, Instant)| {
+            let progress = last_progress(&run.log(*node));
+            let since = || format!("running for {}", human_seconds(since.elapsed().as_secs_f64()));
+            format!("{node}: {}", progress.unwrap_or_else(since))
+        };
+        let texts: Vec<String> = self.running.iter().map(of).collect();
+        let left = self.left(plan).map_or_else(String::new, |left| format!("; all: {} left", human_seconds(left)));
+        tracing::info!("{}{left}", texts.join("; "));
+    }
+
+    /// Seconds until the run ends, where that is known.
+    fn left(&self, plan: &Plan) -> Option<f64> {
+        nodes_left(plan).map(|left| wall(left, self.spent, self.start.elapsed().as_secs_f64()))
     }
 
     /// A node has ended; `row`: the figures of its pass, where it has evaluated one.
     pub(super) fn finished(&mut self, run: &RunFolder, plan: &Plan, place: usize, row: Option<&Row>) {
         let node = &plan.nodes[place];
-        self.running.retain(|name| *name != node.id.to_string());
+        self.running.retain(|(running, _)| *running != node.id);
         let done = plan.states.iter().filter(|state| **state == State::Done).count();
         self.bar.set_position(done as u64);
         let seconds = plan.receipts[place].as_ref().map_or(0.0, |receipt| receipt.seconds);
         if node.id.stage != Stage::Evaluate {
             self.spent += seconds;
         }
-        let left = nodes_left(plan).map(|left| wall(left, self.spent, self.start.elapsed().as_secs_f64()));
-        let left = left
+        let left = self
+            .left(plan)
             .map_or_else(|| "time left not known yet".to_owned(), |seconds| format!("{} left", human_seconds(seconds)));
-        self.bar.set_message(format!("{left}  {}", self.running.join(", ")));
+        self.bar.set_message(format!("{left}  {}", self.names()));
         tracing::debug!("{} done in {seconds:.1} s", node.id);
+        let tells = matches!(node.id.stage, Stage::Ingest | Stage::Evaluate)
+            || matches!(node.id, NodeId { stage: Stage::Train, pass: Pass::Epoch(epoch) } if run.config.run.is_taught(epoch.0));
+        if !tells {
+            return;
+        }
         self.say(|| match (node.id.stage, node.id.pass) {
             (Stage::Ingest, _) => tracing::info!("ingest done in {seconds:.1} s"),
             (Stage::Evaluate, Pass::Raw) => {
@@ -71,8 +111,11 @@ impl Report {
                 }
             }
             // Its pseudo-labels stay, so there is nothing else to tell.
-            (Stage::Train, Pass::Epoch(epoch)) if run.config.run.is_taught(epoch.0) => {
-                let loss = mean_loss(run, epoch).map_or_else(String::new, |loss| format!(", mean loss {loss:.3}"));
+            (Stage::Train, Pass::Epoch(epoch)) => {
+                let loss = mean_loss(run, epoch)
+                    .ok()
+                    .flatten()
+                    .map_or_else(String::new, |loss| format!(", mean loss {loss:.3}"));
                 tracing::info!("epoch {epoch}/{}: taught by the others{loss}, {left}", run.config.run.epochs);
             }
             _ => {}
@@ -80,7 +123,8 @@ impl Report {
     }
 
     /// Lets something be printed above the bar.
-    pub(super) fn say(&self, print: impl FnOnce()) {
+    pub(super) fn say(&mut self, print: impl FnOnce()) {
+        self.last_line = Instant::now();
         self.bar.suspend(print);
     }
 
@@ -114,6 +158,18 @@ fn wall(seconds: f64, spent: f64, elapsed: f64) -> f64 {
     if spent > 0.0 { seconds * elapsed / spent } else { seconds }
 }
 
+/// The last line of progress in a stage's log, as `deepmcat_common::Progress` writes it: `40/100 images, 9/s, 7 s left`.
+fn last_progress(log: &Path) -> Option<String> {
+    let mut file = fs_err::File::open(log).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL))).ok()?;
+    let mut text = Vec::new();
+    file.take(TAIL).read_to_end(&mut text).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let line = text.lines().rev().find(|line| line.ends_with(" s left") && line.contains("/s, "))?;
+    line.split_once(" INFO ").map(|(_, progress)| progress.trim().to_owned())
+}
+
 /// `45 s`, `12 min`, `3 h 20 min`.
 fn human_seconds(seconds: f64) -> String {
     let minutes = (seconds / 60.0).round() as u64;
@@ -125,12 +181,25 @@ fn human_seconds(seconds: f64) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     #[test]
     fn networks_side_by_side_take_half_the_sum_of_their_nodes() {
         // Two at a time: 200 seconds of nodes in 100.
         assert_eq!(super::wall(1200.0, 200.0, 100.0), 600.0);
         assert_eq!(super::wall(1200.0, 0.0, 1.0), 1200.0);
+    }
+
+    #[test]
+    fn the_last_progress_of_a_log_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("embed@3.log");
+        let stamp = "2026-11-27T11:14:22.123Z  INFO";
+        fs_err::write(&log, format!("$ deepmcat-embed\n{stamp} 40/100 images, 9/s, 7 s left\n{stamp} 80/100 images, 9/s, 2 s left\n{stamp} timing\n")).unwrap();
+        assert_eq!(super::last_progress(&log).as_deref(), Some("80/100 images, 9/s, 2 s left"));
+        fs_err::write(&log, "$ deepmcat-embed\n").unwrap();
+        assert_eq!(super::last_progress(&log), None);
+        assert_eq!(super::last_progress(&folder.path().join("none")), None);
     }
 
     #[test]

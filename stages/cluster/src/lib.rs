@@ -64,7 +64,7 @@ pub fn run(args: Args) -> Result<(), Error> {
         ranks.leave();
         return Ok(());
     }
-    let stamp = config.stamp("cluster", env!("CARGO_PKG_VERSION"));
+    let stamp = config.stamp("cluster");
     write_table(&args.assignments.join(PART_0), &assignments, &stamp)?;
     write_table(&args.clusters.join(PART_0), &clusters, &stamp)?;
     timings.lap("write");

@@ -11,6 +11,7 @@ mod sections;
 
 pub use error::ConfigError;
 pub use presets::{PRESETS, preset};
+pub use reads::{RULES, result_version};
 pub use resolve::resolve;
 pub use sections::{
     Augment, Cluster, Compute, Config, Embed, FeatureLayer, Final, Frames, Ingest, Input, LastLayer, Network, Pipeline,

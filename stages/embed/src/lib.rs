@@ -45,7 +45,7 @@ pub fn run(args: Args) -> Result<(), Error> {
     };
     timings.lap("compute");
     let job = if args.raw { "raw" } else { "embed" };
-    let stamp = Stamp { stage: "embed".to_owned(), ..config.stamp(job, env!("CARGO_PKG_VERSION")) };
+    let stamp = Stamp { stage: "embed".to_owned(), ..config.stamp(job) };
     let Features { dimensions, values } = embedded;
     let part = args.out.join(format!("part-{}.arrow", args.shard.index()));
     features::write_as(&part, &ids, dimensions, &values, config.embed.float16, &stamp)?;

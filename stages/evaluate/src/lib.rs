@@ -46,7 +46,7 @@ pub fn run(args: Args) -> Result<(), Error> {
     check_clusters(&args.assignments, &assignments, &args.clusters, &clusters)?;
     let metrics = evaluate(&labels, &assignments, &clusters, previous.as_ref()).map_err(count)?;
     timings.lap("compute");
-    write_table(&args.out.join(PART_0), &metrics, &config.stamp("evaluate", env!("CARGO_PKG_VERSION")))?;
+    write_table(&args.out.join(PART_0), &metrics, &config.stamp("evaluate"))?;
     timings.lap("write");
     timings.log();
     if args.json {

@@ -106,7 +106,7 @@ impl Stamps {
     /// By the settings that the tables depend on.
     #[must_use]
     pub fn of(config: &Config) -> Self {
-        let of = |job| config.stamp(job, env!("CARGO_PKG_VERSION"));
+        let of = |job| config.stamp(job);
         Self { images: of("ingest"), labels: of("labels") }
     }
 }

@@ -1,6 +1,6 @@
 //! Where the network runs: device, arithmetic, threads.
 
-use deepmcat_common::Precision;
+use deepmcat_common::{Precision, has_bfloat16};
 use tch::{Cuda, Device, Kind};
 
 use crate::Error;
@@ -89,15 +89,6 @@ fn same_bits() {
         }
         set_deterministic_cudnn(global_context(), true);
     }
-}
-
-/// Whether the processor computes in bfloat16; without, libtorch leaves oneDNN for loops of its own.
-#[must_use]
-pub fn has_bfloat16() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return std::arch::is_x86_feature_detected!("avx512bf16");
-    #[cfg(not(target_arch = "x86_64"))]
-    true
 }
 
 /// `cpu`, `cuda` or `cuda:N` as a device that is there.

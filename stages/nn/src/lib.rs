@@ -21,7 +21,7 @@ pub mod vgg;
 
 pub use augment::View;
 pub use batches::{Batch, Batches, Item};
-pub use device::{Compute, has_bfloat16};
+pub use device::Compute;
 pub use error::Error;
 pub use head::Head;
 pub use images::Images;

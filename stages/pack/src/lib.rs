@@ -25,7 +25,7 @@ pub fn run(args: Args) -> Result<(), Error> {
         progress.inc(ids.len() as u64);
         Ok::<_, Error>((ids.to_vec(), pixels))
     });
-    pixels::write(&args.out.join(FEATURES_PART_0), side, batches, &config.stamp("pack", env!("CARGO_PKG_VERSION")))?;
+    pixels::write(&args.out.join(FEATURES_PART_0), side, batches, &config.stamp("pack"))?;
     progress.finish();
     tracing::info!("{} images, {side} pixels square", manifest.path.len());
     Ok(())

@@ -27,7 +27,7 @@ pub fn run(args: Args) -> Result<(), Error> {
     timings.lap("read");
     let samples = draw(&assignments, &config.sample, config.run.seed, args.epoch);
     timings.lap("compute");
-    write_table(&args.out.join(PART_0), &samples, &config.stamp("sample", env!("CARGO_PKG_VERSION")))?;
+    write_table(&args.out.join(PART_0), &samples, &config.stamp("sample"))?;
     timings.lap("write");
     timings.log();
     Ok(())

@@ -18,8 +18,6 @@ pub use deepmcat_nn::Error;
 pub use epoch::{State, Trained, train};
 pub use order::Order;
 
-const VERSION: &str = env!("CARGO_PKG_VERSION");
-
 /// Runs the stage as its command line says.
 ///
 /// # Errors
@@ -46,7 +44,7 @@ pub fn run(args: Args) -> Result<(), Error> {
 /// Draws the weights of the network that is trained from `epoch` on, and an optimiser that has not begun.
 fn initial(out: &Path, epoch: Epoch, config: &Config) -> Result<(), Error> {
     let vgg = Vgg::draw(&config.network, (config.run.seed, epoch.0), Compute::cpu())?;
-    let stamp = config.stamp("init", VERSION);
+    let stamp = config.stamp("init");
     checkpoint::write_fresh_optimizer(out, &vgg, &stamp)?;
     checkpoint::write_model(out, &vgg, &stamp)?;
     Ok(())
@@ -83,7 +81,7 @@ fn one_epoch(inputs: Inputs, out: &Path, training: &Path, config: &Config, compu
         ranks.leave();
         return Ok(());
     }
-    let stamp = config.stamp("train", VERSION);
+    let stamp = config.stamp("train");
     write_table(&training.join(PART_0), &table, &stamp)?;
     if let (Some((_, next)), Some(values)) = (features, after) {
         features::write_as(&features::part(next), &manifest.image_id, width, &values, config.embed.float16, &stamp)?;

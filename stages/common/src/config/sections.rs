@@ -320,6 +320,9 @@ pub enum Precision {
     Auto,
 }
 
+/// The most clusters that are merged: the distances of all pairs take 3.2 GB.
+const MERGED: u64 = 20_000;
+
 /// A resolved configuration: every setting has a value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -368,6 +371,41 @@ impl Config {
         self.augment.of_network(number.unwrap_or(0))
     }
 
+    /// Refuses counts that no stage or machine can work with: each has an upper bound, far above what is of use.
+    fn check_counts(&self) -> Result<(), ConfigError> {
+        let Self { run, embed, cluster, sample, train, last, compute, retention, pipeline, .. } = self;
+        let counts = [
+            ("run.epochs", run.epochs, 1, 10_000, "1 to 10000"),
+            ("run.networks", run.networks, 1, 1000, "1 to 1000"),
+            ("embed.views", embed.views, 1, 1000, "1 to 1000"),
+            ("embed.batch", embed.batch, 1, 65_536, "1 to 65536"),
+            ("cluster.k", cluster.k, 2, 1_000_000, "at least 2, at most 1000000"),
+            ("cluster.clusterings", cluster.clusterings, 1, 1000, "1 to 1000"),
+            ("cluster.iterations", cluster.iterations, 1, 1_000_000, "1 to 1000000"),
+            ("cluster.redo", cluster.redo, 1, 100_000, "1 to 100000"),
+            ("sample.least", sample.least, 0, 1_000_000_000, "0 to 1000000000"),
+            ("train.batch", train.batch, 2, 65_536, "at least 2 (batch norm), at most 65536"),
+            ("train.threads", train.threads, 0, 4096, "0 to 4096"),
+            ("final.k", last.k, 0, 1_000_000, "0 (that of cluster.k), or 2 to 1000000"),
+            ("final.redo", last.redo, 1, 100_000, "1 to 100000"),
+            ("compute.threads", compute.threads, 0, 4096, "0 to 4096"),
+            ("compute.ranks", compute.ranks, 1, 4096, "1 to 4096"),
+            ("retention.features", retention.features, 0, 1_000_000, "0 to 1000000"),
+            ("retention.checkpoints", retention.checkpoints, 0, 1_000_000, "0 to 1000000"),
+            ("retention.checkpoint_every", retention.checkpoint_every, 0, 1_000_000, "0 to 1000000"),
+            ("pipeline.jobs", pipeline.jobs, 0, 4096, "0 to 4096"),
+            ("pipeline.retries", pipeline.retries, 0, 1000, "0 to 1000"),
+            ("pipeline.shards", pipeline.shards, 1, 1024, "1 to 1024"),
+            ("pipeline.gpus", pipeline.gpus, 1, 1024, "1 to 1024"),
+        ];
+        match counts.into_iter().find(|(_, value, least, most, _)| value < least || value > most) {
+            None => Ok(()),
+            Some((key, value, .., expected)) => {
+                Err(ConfigError::OutOfRange { key, expected, found: value.to_string() })
+            }
+        }
+    }
+
     /// Refuses values that no stage can work with.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let must = |holds: bool, key: &'static str, expected: &'static str, found: String| {
@@ -378,7 +416,7 @@ impl Config {
         must(n.width > 0.0 && n.width <= 8.0, "network.width", "above 0, at most 8", n.width.to_string())?;
         must((32..=1024).contains(&n.input), "network.input", "32 to 1024 pixels", n.input.to_string())?;
         must((1..=n.input / 32).contains(&n.pool), "network.pool", "1 to network.input / 32", n.pool.to_string())?;
-        must(n.fc > 0, "network.fc", "at least 1", n.fc.to_string())?;
+        must((1..=65_536).contains(&n.fc), "network.fc", "1 to 65536", n.fc.to_string())?;
         must((0.0..1.0).contains(&n.dropout), "network.dropout", "0 to below 1", n.dropout.to_string())?;
         let a = &self.augment;
         must(
@@ -387,7 +425,12 @@ impl Config {
             "[low, high] within 0 and 1",
             format!("{:?}", a.area),
         )?;
-        must(ascending(a.ratio), "augment.ratio", "[low, high] above 0", format!("{:?}", a.ratio))?;
+        must(
+            ascending(a.ratio) && a.ratio[1] <= 100.0,
+            "augment.ratio",
+            "[low, high] above 0, at most 100",
+            format!("{:?}", a.ratio),
+        )?;
         must((0.0..=180.0).contains(&a.rotation), "augment.rotation", "0 to 180 degrees", a.rotation.to_string())?;
         for (key, value) in [("augment.bias", a.bias), ("augment.gamma", a.gamma), ("augment.noise", a.noise)] {
             must((0.0..=10.0).contains(&value), key, "0 to 10", value.to_string())?;
@@ -405,24 +448,23 @@ impl Config {
             format!("{window:?}"),
         )?;
         must((0.0..1.0).contains(&self.embed.memory), "embed.memory", "0 to below 1", self.embed.memory.to_string())?;
-        must(self.embed.views > 0, "embed.views", "at least 1", self.embed.views.to_string())?;
-        must(self.embed.batch > 0, "embed.batch", "at least 1", self.embed.batch.to_string())?;
+        self.check_counts()?;
         let c = &self.cluster;
-        must(c.k > 1, "cluster.k", "at least 2", c.k.to_string())?;
-        must(c.clusterings > 0, "cluster.clusterings", "at least 1", c.clusterings.to_string())?;
-        must(c.iterations > 0, "cluster.iterations", "at least 1", c.iterations.to_string())?;
         must(self.last.k != 1, "final.k", "0 (that of cluster.k) or at least 2", self.last.k.to_string())?;
-        must(self.last.redo > 0, "final.redo", "at least 1", self.last.redo.to_string())?;
-        must(c.redo > 0, "cluster.redo", "at least 1", c.redo.to_string())?;
+        let merged = u64::from(self.last.merge) * u64::from(c.k);
+        must(
+            merged <= MERGED,
+            "final.merge",
+            "at most 20000 / cluster.k: each pair of the clusters to merge takes memory",
+            self.last.merge.to_string(),
+        )?;
         must((0.0..1.0).contains(&c.tolerance), "cluster.tolerance", "0 to below 1", c.tolerance.to_string())?;
         let t = &self.train;
-        must(t.batch > 1, "train.batch", "at least 2 (batch norm)", t.batch.to_string())?;
         for (key, value) in [("train.rate", t.rate), ("train.head_rate", t.head_rate)] {
             must(value > 0.0 && value.is_finite(), key, "above 0", value.to_string())?;
         }
         must((0.0..1.0).contains(&t.momentum), "train.momentum", "0 to below 1", t.momentum.to_string())?;
         must((0.0..1.0).contains(&t.weight_decay), "train.weight_decay", "0 to below 1", t.weight_decay.to_string())?;
-        must(self.run.epochs > 0, "run.epochs", "at least 1", self.run.epochs.to_string())?;
         must(
             (1..=self.run.epochs).contains(&self.run.networks),
             "run.networks",
@@ -438,9 +480,6 @@ impl Config {
         let sure = self.sample.sure;
         must(sure > 0.0 && sure <= 1.0, "sample.sure", "above 0, at most 1", sure.to_string())?;
         let p = &self.pipeline;
-        must((1..=1024).contains(&p.shards), "pipeline.shards", "1 to 1024", p.shards.to_string())?;
-        must(p.gpus > 0, "pipeline.gpus", "at least 1", p.gpus.to_string())?;
-        must((1..=4096).contains(&self.compute.ranks), "compute.ranks", "1 to 4096", self.compute.ranks.to_string())?;
         must(
             self.train.batch >= self.compute.ranks,
             "train.batch",

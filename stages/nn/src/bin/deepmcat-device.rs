@@ -12,7 +12,7 @@ fn main() {
         "mkl": tch::utils::has_mkl(),
         "threads": tch::get_num_threads(),
         "mpi": deepmcat_nn::mpi_version(),
-        "bfloat16": deepmcat_nn::has_bfloat16(),
+        "bfloat16": deepmcat_common::has_bfloat16(),
         "cuda_built": tch::utils::has_cuda() || tch::utils::has_cudart(),
         "cuda_devices": if tch::Cuda::is_available() { tch::Cuda::device_count() } else { 0 },
     });
