@@ -6,3 +6,4 @@ mod dataset;
 mod fuzzed;
 mod privacy;
 mod support;
+mod truth;
