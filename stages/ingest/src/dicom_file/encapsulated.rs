@@ -66,7 +66,7 @@ impl Fragments {
         }
         let basic = table.iter().map(|&offset| offset.into()).collect();
         let starts = starts(&fragments, layout, extended_table(object), basic).ok_or_else(|| {
-            let (count, frames) = (fragments.len(), layout.frames);
+            let (count, frames) = (fragments.len(), layout.frames.unwrap_or(1));
             let reason = if count < frames { Reason::Truncated } else { Reason::Unreadable };
             Reject::new(reason, format!("{count} fragments that nothing sorts into {frames} frames"))
         })?;
@@ -93,16 +93,16 @@ impl Fragments {
 
 /// Decodes the bytes of a frame.
 fn decode(bytes: &[u8], syntax: &str, layout: &Layout, limit: u64) -> Result<Decoded, Reject> {
-    if syntax == uids::RLE_LOSSLESS {
-        // RLE shares no colours between pixels, whatever the name says (PS3.5 8.2.2).
-        let layout = Layout { planar: true, ..layout.decoded(layout.allocated) };
-        return Decoded::new(rle::decode(bytes, &layout)?, layout.clone(), Colour::named(&layout.photometric));
-    }
     if jpeg::starts(bytes) {
         return jpeg::decode(bytes, layout);
     }
     if jpeg2000::starts(bytes) {
         return jpeg2000::decode(bytes, layout, limit);
+    }
+    if syntax == uids::RLE_LOSSLESS {
+        // RLE shares no colours between pixels, whatever the name says (PS3.5 8.2.2).
+        let layout = Layout { planar: true, ..layout.decoded(layout.allocated) };
+        return Decoded::new(rle::decode(bytes, &layout)?, layout.clone(), Colour::named(&layout.photometric));
     }
     match syntax {
         uids::DEFLATED_IMAGE_FRAME_COMPRESSION => plain(inflate(bytes, layout)?, layout),
@@ -130,7 +130,7 @@ fn is_marked(bytes: &[u8]) -> bool {
 
 /// A frame of samples that are not coded; a byte may pad it.
 fn plain(mut bytes: Vec<u8>, layout: &Layout) -> Result<Decoded, Reject> {
-    let mut layout = Layout { frames: 1, ..layout.clone() };
+    let mut layout = Layout { frames: Some(1), ..layout.clone() };
     layout.fit(&bytes)?;
     bytes.truncate(layout.frame_bytes());
     let colour = Colour::named(&layout.photometric);
@@ -160,18 +160,16 @@ fn extended_table(object: &DataSet) -> Vec<u64> {
 /// The first fragment of each frame, and one beyond the last; none where neither the fragments nor a table tell, or
 /// where they tell of more frames than there are said to be.
 fn starts(fragments: &[Vec<u8>], layout: &Layout, extended: Vec<u64>, basic: Vec<u64>) -> Option<Vec<usize>> {
-    let (count, frames) = (fragments.len(), layout.frames);
+    // Tables are often wrong, what a codestream starts with is not.
+    let mut starts = by_marker(fragments, layout);
+    let (count, frames) = (fragments.len(), layout.frames.unwrap_or(starts.len().max(1)));
     if frames == count {
         return Some((0..=count).collect());
     }
-    // Tables are often wrong, what a codestream starts with is not.
-    let mut starts = by_marker(fragments, layout);
-    if starts.is_empty() {
-        starts = match [extended, basic].into_iter().find_map(|table| by_table(fragments, &table, frames)) {
-            Some(starts) => starts,
-            None if frames == 1 => vec![0],
-            None => return None,
-        };
+    if frames == 1 && starts.len() < 2 {
+        starts = vec![0]; // an empty fragment may come first
+    } else if starts.is_empty() {
+        starts = [extended, basic].into_iter().find_map(|table| by_table(fragments, &table, frames))?;
     }
     if starts.len() != frames || starts.first() != Some(&0) {
         return None;

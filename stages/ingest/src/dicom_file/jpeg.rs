@@ -125,9 +125,8 @@ fn is_transformed(header: &Header, photometric: &str) -> bool {
 fn jpeg_ls(bytes: &[u8]) -> Result<Vec<u8>, Reject> {
     let decode = |bytes: &[u8]| charls::CharLS::default().decode(bytes);
     decode(bytes).or_else(|error| {
-        // Some writers pad to even length before the end marker, not behind it.
-        let padded = without_padding(bytes).and_then(|bytes| decode(&bytes).ok());
-        padded.ok_or_else(|| Reject::unreadable(format!("JPEG-LS: {error}")))
+        let mended = mended(bytes).and_then(|bytes| decode(&bytes).ok());
+        mended.ok_or_else(|| Reject::unreadable(format!("JPEG-LS: {error}")))
     })
 }
 
@@ -136,13 +135,15 @@ fn jpeg_ls(_: &[u8]) -> Result<Vec<u8>, Reject> {
     Err(Reject::unsupported("JPEG-LS: deepmcat was built without it"))
 }
 
-/// A codestream without the bytes of zero that stand before and behind its end marker; none where none stand before it.
-#[cfg_attr(not(feature = "jpeg-ls"), allow(dead_code))]
-fn without_padding(bytes: &[u8]) -> Option<Vec<u8>> {
-    let end = bytes.iter().rposition(|&byte| byte != 0)? + 1;
-    let coded = bytes[..end].strip_suffix(&[0xff, END])?;
-    let kept = coded.iter().rposition(|&byte| byte != 0)? + 1;
-    (kept < coded.len()).then(|| [&coded[..kept], &[0xff, END]].concat())
+/// What a codestream that is refused may have been meant to be: without the zeros that some writers put before the end
+/// marker to have an even length, or with the end marker that it lacks. JPEG 2000 has the same marker.
+pub(super) fn mended(bytes: &[u8]) -> Option<Vec<u8>> {
+    let bytes = &bytes[..bytes.iter().rposition(|&byte| byte != 0)? + 1];
+    let coded = match bytes.strip_suffix(&[0xff, END]) {
+        Some(coded) => &coded[..coded.iter().rposition(|&byte| byte != 0)? + 1],
+        None => bytes,
+    };
+    Some([coded, &[0xff, END]].concat())
 }
 
 /// Follows the segments up to the first scan.
@@ -219,7 +220,8 @@ mod tests {
 
     #[test]
     fn zeros_before_the_end_marker_are_padding() {
-        assert_eq!(without_padding(&[1, 2, 0, 0xff, 0xd9, 0]).unwrap(), [1, 2, 0xff, 0xd9]);
-        assert!(without_padding(&[1, 2, 0xff, 0xd9, 0]).is_none() && without_padding(&[0, 0]).is_none());
+        assert_eq!(mended(&[1, 2, 0, 0xff, 0xd9, 0]).unwrap(), [1, 2, 0xff, 0xd9]);
+        assert_eq!(mended(&[1, 2, 0]).unwrap(), [1, 2, 0xff, 0xd9]);
+        assert!(mended(&[0, 0]).is_none());
     }
 }

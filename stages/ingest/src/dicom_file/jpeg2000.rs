@@ -2,6 +2,7 @@
 
 use super::colour::Colour;
 use super::encapsulated::Decoded;
+use super::jpeg;
 use super::layout::{Layout, room};
 use super::open::cause;
 use crate::reject::Reject;
@@ -53,8 +54,12 @@ pub(super) fn decode(bytes: &[u8], layout: &Layout, limit: u64) -> Result<Decode
     // The decoder works in 32 bits, twice.
     let planes = header.grid * header.components * 8;
     Reject::if_larger(tiles.saturating_add(planes), limit, "one frame")?;
-    let image = jpeg2k::Image::from_bytes_with(bytes, jpeg2k::DecodeParameters::new().strict(true))
-        .map_err(|error| Reject::unreadable(format!("JPEG 2000: {}", cause(&error))))?;
+    // Strict: else what is missing at the end is a blur.
+    let decode = |bytes: &[u8]| jpeg2k::Image::from_bytes_with(bytes, jpeg2k::DecodeParameters::new().strict(true));
+    let image = decode(bytes).or_else(|error| {
+        let mended = jpeg::mended(bytes).and_then(|bytes| decode(&bytes).ok());
+        mended.ok_or_else(|| Reject::unreadable(format!("JPEG 2000: {}", cause(&error))))
+    })?;
     let components = image.components();
     let depth = components.iter().map(jpeg2k::ImageComponent::precision).max().unwrap_or(0);
     if components.len() != layout.samples || !(1..=32).contains(&depth) {

@@ -31,8 +31,8 @@ pub(super) struct Layout {
     pub photometric: String,
     /// PlanarConfiguration (0028,0006) is 1: colour by colour.
     pub planar: bool,
-    /// NumberOfFrames (0028,0008).
-    pub frames: usize,
+    /// NumberOfFrames (0028,0008); none where it is no number, until the pixels tell.
+    pub frames: Option<usize>,
     /// Two neighbours share their colours: Y Y Cb Cr (C.7.6.3.1.2).
     pub shared: bool,
 }
@@ -77,7 +77,7 @@ impl Layout {
             shared: samples == 3 && photometric.ends_with("_422"),
             photometric,
             planar: small(tags::PLANAR_CONFIGURATION, 0)? == 1,
-            frames: small(tags::NUMBER_OF_FRAMES, 1)?.max(1) as usize,
+            frames: small(tags::NUMBER_OF_FRAMES, 1).ok().map(|frames| frames.max(1) as usize),
         })
     }
 
@@ -112,8 +112,10 @@ impl Layout {
     /// pads to even length); more than that belongs to an image of another size.
     pub fn fit<T: PartialEq>(&mut self, all: &[T]) -> Result<(), Reject> {
         let unit = 8 * size_of::<T>() as u128;
-        let said = |layout: &Self| (u128::from(layout.frame_bits()) * layout.frames as u128).div_ceil(unit);
         let length = all.len() as u128;
+        let whole = length * unit / u128::from(self.frame_bits()); // no side is 0
+        let frames = *self.frames.get_or_insert(whole.max(1) as usize) as u128;
+        let said = |layout: &Self| (u128::from(layout.frame_bits()) * frames).div_ceil(unit);
         if self.shared && length >= said(&Self { shared: false, ..self.clone() }) {
             self.shared = false;
         }
@@ -182,7 +184,7 @@ mod tests {
             signed,
             photometric: "MONOCHROME2".to_owned(),
             planar: false,
-            frames: 1,
+            frames: Some(1),
             shared: false,
         }
     }

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use dicom_core::PrimitiveValue;
 use dicom_core::value::Value;
+use dicom_core::{DataElement, PrimitiveValue, VR};
 use dicom_dictionary_std::tags;
 use dicom_object::DefaultDicomObject;
 
@@ -49,9 +49,16 @@ impl Pixels {
     /// Checks a file's pixel attributes against its bytes and the memory limit.
     pub fn new(mut object: DefaultDicomObject, own_window: bool, limit: u64) -> Result<Self, Reject> {
         // One kind of pixel data alone is allowed.
-        let floats = [tags::FLOAT_PIXEL_DATA, tags::DOUBLE_FLOAT_PIXEL_DATA];
-        let element = floats.into_iter().chain([tags::PIXEL_DATA]).find_map(|tag| object.take(tag));
-        let Some(element) = element else {
+        let floats =
+            [tags::FLOAT_PIXEL_DATA, tags::DOUBLE_FLOAT_PIXEL_DATA].into_iter().find_map(|tag| object.take(tag));
+        if floats.is_some() {
+            // Floats of 32 or 64 bits are kept in 32; which of their bits are stored is not asked.
+            for tag in [tags::BITS_STORED, tags::HIGH_BIT] {
+                object.remove_element(tag);
+            }
+            object.put(DataElement::new(tags::BITS_ALLOCATED, VR::US, PrimitiveValue::from(32_u16)));
+        }
+        let Some(element) = floats.or_else(|| object.take(tags::PIXEL_DATA)) else {
             return Err(Reject::new(Reason::NotAnImage, "a DICOM object without pixels"));
         };
         let mut layout = Layout::of(&object)?;

@@ -4,6 +4,7 @@
 mod archives;
 mod dataset;
 mod fuzzed;
+mod odd_pixels;
 mod privacy;
 mod support;
 mod truth;
