@@ -65,6 +65,10 @@ pub(super) fn decode(bytes: &[u8], layout: &Layout, limit: u64) -> Result<Decode
     if components.len() != layout.samples || !(1..=32).contains(&depth) {
         return Err(Reject::unsupported("a JPEG 2000 whose colours are a palette's, or too deep"));
     }
+    if depth > layout.allocated.max(8) {
+        let message = format!("a JPEG 2000 of {depth} bits where BitsAllocated is {}", layout.allocated);
+        return Err(Reject::unreadable(message));
+    }
     let allocated = match depth {
         0..=8 => 8,
         9..=16 => 16,

@@ -32,10 +32,12 @@ pub(super) fn decode(frame: &[u8], layout: &Layout) -> Result<Vec<u8>, Reject> {
         let segment = frame.get(start..end).ok_or_else(wrong)?;
         // Most significant byte first.
         let (sample, byte) = (number / size, size - 1 - number % size);
-        let place = &mut samples[sample * pixels * size..(sample + 1) * pixels * size];
-        if unpack(segment, place, byte, size) < pixels {
+        let plane = unpack(segment, pixels)?;
+        if plane.len() < pixels {
             return Err(Reject::new(Reason::Truncated, "an RLE segment ends before its pixels do"));
         }
+        let places = samples[sample * pixels * size..(sample + 1) * pixels * size].iter_mut().skip(byte).step_by(size);
+        places.zip(plane).for_each(|(place, byte)| *place = byte);
     }
     Ok(samples)
 }
@@ -57,42 +59,34 @@ fn offsets(fragment: &[u8], segments: usize) -> Option<Vec<usize>> {
     (behind && sorted.len() == segments).then_some(offsets)
 }
 
-/// Unpacks PackBits (G.3.1) into every `step`th byte of `place` from `at`; the number of bytes that there were.
-/// What comes after the last pixel pads the segment.
-fn unpack(segment: &[u8], place: &mut [u8], at: usize, step: usize) -> usize {
-    let mut out = place.iter_mut().skip(at).step_by(step);
-    let (mut read, mut written) = (0, 0);
-    while let Some(&head) = segment.get(read) {
-        read += 1;
-        match head {
+/// Unpacks PackBits (G.3.1) into `most` bytes, fewer where it ends before. What comes after them pads the segment.
+fn unpack(segment: &[u8], most: usize) -> Result<Vec<u8>, Reject> {
+    let mut plane = room(most)?;
+    let mut read = 0;
+    while let Some(&head) = segment.get(read).filter(|_| plane.len() < most) {
+        let rest = &segment[read + 1..];
+        let left = most - plane.len();
+        read += match head {
             // A literal run
             0..=127 => {
-                let run = segment.get(read..).unwrap_or_default();
-                let run = &run[..run.len().min(usize::from(head) + 1)];
-                for &byte in run {
-                    let Some(place) = out.next() else { return written };
-                    *place = byte;
-                    written += 1;
-                }
-                read += usize::from(head) + 1;
+                let run = usize::from(head) + 1;
+                plane.extend_from_slice(&rest[..run.min(left).min(rest.len())]);
+                1 + run
             }
-            128 => {}
+            128 => 1,
             // One byte again and again
             129..=255 => {
-                let Some(&byte) = segment.get(read) else { return written };
-                for _ in 0..257 - usize::from(head) {
-                    let Some(place) = out.next() else { return written };
-                    *place = byte;
-                    written += 1;
-                }
-                read += 1;
+                let Some(&byte) = rest.first() else { break };
+                plane.resize(plane.len() + (257 - usize::from(head)).min(left), byte);
+                2
             }
-        }
+        };
     }
-    written
+    Ok(plane)
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -100,11 +94,10 @@ mod tests {
     fn runs_are_unpacked_in_their_places() {
         // 1 2 3, five times 9; then padding
         let packed = [2, 1, 2, 3, 128, 252, 9, 0, 0];
-        let mut place = [0; 16];
-        assert_eq!(unpack(&packed, &mut place, 1, 2), 8);
-        assert_eq!(place, [0, 1, 0, 2, 0, 3, 0, 9, 0, 9, 0, 9, 0, 9, 0, 9]);
-        assert_eq!(unpack(&[2, 1, 2], &mut place, 0, 1), 2);
-        assert_eq!(unpack(&[200], &mut place, 0, 1), 0);
+        assert_eq!(unpack(&packed, 8).unwrap(), [1, 2, 3, 9, 9, 9, 9, 9]);
+        assert_eq!(unpack(&packed, 5).unwrap(), [1, 2, 3, 9, 9]);
+        assert_eq!(unpack(&[2, 1, 2], 9).unwrap(), [1, 2]);
+        assert_eq!(unpack(&[200], 9).unwrap(), []);
     }
 
     #[test]

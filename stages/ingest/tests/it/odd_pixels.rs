@@ -45,7 +45,7 @@ fn check(prefixes: &[&str]) -> Dataset {
     let read = |case: &&Case| cfg!(feature = "jpeg-ls") || !case.name.starts_with("jls");
     for case in cases.iter().filter(read) {
         let rows: Vec<usize> =
-            (0..dataset.sources.source.len()).filter(|&row| dataset.sources.source[row] == case.name).collect();
+            (0..dataset.manifest.path.len()).filter(|&row| dataset.sources.source[row] == case.name).collect();
         let (images, reason) = match &case.images {
             Ok(images) => (*images, None),
             Err(reason) => (0, Some(reason.as_str())),
