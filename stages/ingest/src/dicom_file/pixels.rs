@@ -266,7 +266,7 @@ mod tests {
     fn frames_of_single_bits_are_cut_between_bytes() {
         let mut object = DataSet::new_empty();
         for (tag, value) in [(tags::ROWS, 1_u16), (tags::COLUMNS, 3), (tags::BITS_ALLOCATED, 1)] {
-            object.put(dicom_core::DataElement::new(tag, dicom_core::VR::US, PrimitiveValue::from(value)));
+            object.put(DataElement::new(tag, VR::US, PrimitiveValue::from(value)));
         }
         let layout = Layout::of(&object).unwrap();
         // Frames 0b101, 0b010, lowest bit first.
