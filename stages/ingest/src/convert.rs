@@ -168,5 +168,8 @@ fn complete(rows: &mut [Row], input: &Input, job: &Job, format: &'static str, id
         if identity.overlay {
             row.flags.push("overlay");
         }
+        if identity.mosaic {
+            row.flags.push("mosaic");
+        }
     }
 }

@@ -1,17 +1,24 @@
 //! DICOM: headers first, up to the pixels; then only the files of t=0 are read whole and decoded.
 
+mod colour;
 mod copies;
 mod encapsulated;
 mod frames;
 mod hash;
 mod header;
+mod jpeg;
+mod jpeg2000;
 mod kind;
+mod layout;
 mod lut;
+mod mosaic;
 mod open;
+mod padding;
 mod palette;
 mod pixels;
 mod read;
 mod repeats;
+mod rle;
 mod select;
 mod series;
 mod stream;

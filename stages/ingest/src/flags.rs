@@ -23,7 +23,7 @@ pub(crate) fn of(row: &Row, grey: &[u16]) -> Vec<&'static str> {
 const DUPLICATE: &str = "duplicate";
 
 /// Every flag there is.
-const ALL: [&str; 5] = ["blank", "tiny", "long", "overlay", DUPLICATE];
+const ALL: [&str; 6] = ["blank", "tiny", "long", "overlay", "mosaic", DUPLICATE];
 
 /// Flags every image whose pixels an earlier one has, and no other.
 pub(crate) fn mark_duplicates(rows: &mut [Row]) {

@@ -247,6 +247,7 @@ fn image_row(manifest: &Manifest, index: usize, sources: &Sources, row: usize) -
             description: sources.series_description[row].clone(),
             burned_in: manifest.burned_in[index],
             overlay: flags.split(',').any(|flag| flag == "overlay"),
+            mosaic: flags.split(',').any(|flag| flag == "mosaic"),
         },
     }
 }

@@ -1,172 +1,218 @@
-//! Compressed frames, by the decoders of dicom-rs, after a look at what they would allocate.
+//! Compressed frames: which fragments are a frame's (PS3.5 A.4), and which codec they are for.
 
+use std::borrow::Cow;
+use std::io::Read;
+
+use dicom_core::value::PixelFragmentSequence;
 use dicom_dictionary_std::{tags, uids};
-use dicom_object::DefaultDicomObject;
-use dicom_pixeldata::PixelDecoder;
 
-use super::open::cause;
-use super::pixels::Layout;
+use super::colour::Colour;
+use super::layout::{Layout, room};
+use super::values::DataSet;
+use super::{jpeg, jpeg2000, rle};
 use crate::reject::{Reason, Reject};
 
 /// A frame after decompression.
 pub(super) struct Decoded {
-    /// Samples pixel by pixel, little endian.
+    /// Samples, little endian.
     pub bytes: Vec<u8>,
-    /// Bits of a sample, 8 or 16.
-    pub allocated: u32,
-    /// True where the decoder has turned YCbCr into RGB.
-    pub is_rgb: bool,
-    /// True where colours lie one after the other, not pixel by pixel.
-    pub planar: bool,
+    /// How they lie.
+    pub layout: Layout,
+    /// What three of them are.
+    pub colour: Colour,
 }
 
-/// Decodes one frame.
-pub(super) fn decode(object: &DefaultDicomObject, layout: &Layout, frame: u32) -> Result<Decoded, Reject> {
-    let syntax = object.meta().transfer_syntax().trim_end_matches('\0');
-    let fragments = object.get(tags::PIXEL_DATA).and_then(|element| element.value().fragments()).unwrap_or_default();
-    if fragments.is_empty() {
-        return Err(Reject::new(Reason::Truncated, "PixelData holds no fragment"));
+impl Decoded {
+    /// A frame whose bytes are exactly those of its layout.
+    pub fn new(bytes: Vec<u8>, layout: Layout, colour: Colour) -> Result<Self, Reject> {
+        let said = layout.frame_bytes();
+        if bytes.len() == said {
+            return Ok(Self { bytes, layout, colour });
+        }
+        let message = format!("a frame that decodes to {} bytes where {said} are said", bytes.len());
+        Err(Reject::new(if bytes.len() < said { Reason::Truncated } else { Reason::Unreadable }, message))
     }
-    let rle = syntax == uids::RLE_LOSSLESS;
-    for fragment in fragments {
-        if rle {
-            check_rle(fragment)?;
-        } else {
-            check_jpeg(fragment, layout)?;
+}
+
+/// The fragments of PixelData and where its frames start in them.
+pub(super) struct Fragments {
+    fragments: Vec<Vec<u8>>,
+    /// Each frame's first fragment, and one beyond the last.
+    starts: Vec<usize>,
+    syntax: String,
+}
+
+impl Fragments {
+    /// Sorts the fragments into frames.
+    pub fn new(
+        sequence: PixelFragmentSequence<Vec<u8>>,
+        object: &DataSet,
+        syntax: &str,
+        layout: &Layout,
+    ) -> Result<Self, Reject> {
+        let (table, fragments) = sequence.into_parts();
+        let fragments = fragments.into_vec();
+        if fragments.iter().all(Vec::is_empty) {
+            return Err(Reject::new(Reason::Truncated, "PixelData holds no fragment"));
+        }
+        // A video is one stream, with no frames to sort.
+        let known = [
+            uids::RLE_LOSSLESS,
+            uids::DEFLATED_IMAGE_FRAME_COMPRESSION,
+            uids::ENCAPSULATED_UNCOMPRESSED_EXPLICIT_VR_LITTLE_ENDIAN,
+        ];
+        if !(is_image(syntax) || known.contains(&syntax) || fragments.iter().any(|one| is_marked(one))) {
+            return Err(Reject::unsupported(format!("transfer syntax {syntax}")));
+        }
+        let basic = table.iter().map(|&offset| offset.into()).collect();
+        let starts = starts(&fragments, layout, extended_table(object), basic).ok_or_else(|| {
+            let (count, frames) = (fragments.len(), layout.frames.unwrap_or(1));
+            let reason = if count < frames { Reason::Truncated } else { Reason::Unreadable };
+            Reject::new(reason, format!("{count} fragments that nothing sorts into {frames} frames"))
+        })?;
+        Ok(Self { fragments, starts, syntax: syntax.to_owned() })
+    }
+
+    /// The bytes of a frame.
+    fn frame(&self, frame: u32) -> Option<Cow<'_, [u8]>> {
+        let frame = frame as usize;
+        match self.fragments.get(*self.starts.get(frame)?..*self.starts.get(frame + 1)?)? {
+            [one] => Some(Cow::Borrowed(one)),
+            several => Some(Cow::Owned(several.concat())),
         }
     }
-    let decoded = object.decode_pixel_data_frame(frame).map_err(|error| {
-        let text = cause(&error);
-        if ["nsupported", "not supported", "nknown transfer syntax"].iter().any(|sign| text.contains(sign)) {
-            Reject::unsupported(format!("transfer syntax {syntax}: {text}"))
-        } else {
-            Reject::unreadable(format!("transfer syntax {syntax}: {text}"))
-        }
-    })?;
-    let bytes = decoded.data().to_vec();
-    let samples = layout.pixels() * layout.samples;
-    let allocated = match bytes.len() {
-        length if length == samples * layout.allocated as usize / 8 => layout.allocated,
-        // Eight bits are enough for some decoders, whatever BitsAllocated says; a byte may pad them.
-        length if length == samples && layout.allocated == 16 => 8,
-        length if length == samples + 1 && layout.allocated == 8 => 8,
-        length => {
-            let message =
-                format!("a frame decoded to {length} bytes, expected {}", samples * layout.allocated as usize / 8);
-            return Err(Reject::unreadable(message));
-        }
-    };
-    let planar = layout.samples == 3 && fragments.first().is_some_and(|first| is_planar_jpeg_ls(first));
-    Ok(Decoded { bytes, allocated, is_rgb: layout.samples == 3 && !rle, planar })
-}
 
-/// An RLE header (PS3.5 G.5): up to 15 segments, whose offsets rise within the fragment.
-fn check_rle(fragment: &[u8]) -> Result<(), Reject> {
-    let word = |index: usize| {
-        let bytes = fragment.get(4 * index..4 * index + 4)?;
-        Some(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize)
-    };
-    let segments = word(0).filter(|segments| (1..=15).contains(segments));
-    let sound = fragment.len() >= 64
-        && segments.is_some_and(|segments| {
-            let offsets: Vec<usize> = (1..=segments).filter_map(word).collect();
-            offsets.first() == Some(&64) && offsets.is_sorted() && offsets.iter().all(|&at| at <= fragment.len())
-        });
-    if sound { Ok(()) } else { Err(Reject::unreadable("an RLE fragment whose header is wrong")) }
-}
-
-/// The size in a JPEG's frame header (ITU-T T.81 B.2.2) or a JPEG 2000's (T.800 A.5.1), against the size that the
-/// attributes say.
-fn check_jpeg(fragment: &[u8], layout: &Layout) -> Result<(), Reject> {
-    let Some((width, height)) = jpeg_size(fragment).or_else(|| jpeg_2000_size(fragment)) else { return Ok(()) };
-    if width * height <= layout.pixels().max(1) * 4 {
-        return Ok(());
+    /// Decodes a frame: by what it starts with, since transfer syntaxes are mixed up, else by the transfer syntax.
+    pub fn decode(&self, frame: u32, layout: &Layout, limit: u64) -> Result<Decoded, Reject> {
+        let bytes = self.frame(frame).ok_or_else(|| {
+            Reject::new(Reason::Truncated, format!("PixelData ends before frame {frame}, counted from 0, does"))
+        })?;
+        decode(&bytes, &self.syntax, layout, limit)
     }
-    let message = format!("a JPEG of {width} x {height} where {} x {} is said", layout.columns, layout.rows);
-    Err(Reject::unreadable(message))
 }
 
-/// Width and height of a JPEG 2000 codestream: its first marker, SIZ, holds the reference grid.
-fn jpeg_2000_size(bytes: &[u8]) -> Option<(usize, usize)> {
-    if !bytes.starts_with(&[0xff, 0x4f, 0xff, 0x51]) {
+/// Decodes the bytes of a frame.
+fn decode(bytes: &[u8], syntax: &str, layout: &Layout, limit: u64) -> Result<Decoded, Reject> {
+    if jpeg::starts(bytes) {
+        return jpeg::decode(bytes, layout);
+    }
+    if jpeg2000::starts(bytes) {
+        return jpeg2000::decode(bytes, layout, limit);
+    }
+    if syntax == uids::RLE_LOSSLESS {
+        // RLE shares no colours between pixels, whatever the name says (PS3.5 8.2.2).
+        let layout = Layout { planar: true, ..layout.decoded(layout.allocated) };
+        return Decoded::new(rle::decode(bytes, &layout)?, layout.clone(), Colour::named(&layout.photometric));
+    }
+    match syntax {
+        uids::DEFLATED_IMAGE_FRAME_COMPRESSION => plain(inflate(bytes, layout)?, layout),
+        uids::ENCAPSULATED_UNCOMPRESSED_EXPLICIT_VR_LITTLE_ENDIAN => plain(bytes.to_vec(), layout),
+        _ if is_image(syntax) => Err(Reject::unreadable("a compressed frame without its start marker")),
+        _ => Err(Reject::unsupported(format!("transfer syntax {syntax}"))),
+    }
+}
+
+/// True for the transfer syntaxes of JPEG, JPEG-LS and JPEG 2000, whose frames are told by what they start with: those
+/// of PS3.5 A.4.1 to A.4.4, retired ones too.
+fn is_image(syntax: &str) -> bool {
+    let number = syntax.strip_prefix("1.2.840.10008.1.2.4.").and_then(|number| number.parse::<u32>().ok());
+    matches!(number, Some(50..=70 | 80 | 81 | 90..=93 | 201..=203))
+}
+
+/// True where uncompressed PixelData holds a codestream all the same.
+pub(super) fn is_codestream(bytes: &[u8], syntax: &str) -> bool {
+    is_image(syntax) && is_marked(bytes)
+}
+
+fn is_marked(bytes: &[u8]) -> bool {
+    jpeg::starts(bytes) || jpeg2000::starts(bytes)
+}
+
+/// A frame of samples that are not coded; a byte may pad it.
+fn plain(mut bytes: Vec<u8>, layout: &Layout) -> Result<Decoded, Reject> {
+    let mut layout = Layout { frames: Some(1), ..layout.clone() };
+    layout.fit(&bytes)?;
+    bytes.truncate(layout.frame_bytes());
+    let colour = Colour::named(&layout.photometric);
+    Decoded::new(bytes, layout, colour)
+}
+
+/// Deflated Image Frame Compression (PS3.5 10.20), one byte beyond the frame at most.
+fn inflate(bytes: &[u8], layout: &Layout) -> Result<Vec<u8>, Reject> {
+    let most = Layout { shared: false, ..layout.clone() }.frame_bytes() as u64 + 2;
+    let mut inflated = room(0)?;
+    flate2::read::DeflateDecoder::new(bytes)
+        .take(most)
+        .read_to_end(&mut inflated)
+        .map_err(|error| Reject::from_io(&error, "a deflated frame"))?;
+    Ok(inflated)
+}
+
+/// The Extended Offset Table (7FE0,0001).
+fn extended_table(object: &DataSet) -> Vec<u64> {
+    let table = object.get(tags::EXTENDED_OFFSET_TABLE).and_then(|element| element.to_bytes().ok());
+    table.map_or_else(Vec::new, |bytes| {
+        let words = bytes.chunks_exact(8);
+        words.map(|word| word.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte))).collect()
+    })
+}
+
+/// The first fragment of each frame, and one beyond the last; none where neither the fragments nor a table tell, or
+/// where they tell of more frames than there are said to be.
+fn starts(fragments: &[Vec<u8>], layout: &Layout, extended: Vec<u64>, basic: Vec<u64>) -> Option<Vec<usize>> {
+    // Tables are often wrong, what a codestream starts with is not.
+    let mut starts = by_marker(fragments, layout);
+    let (count, frames) = (fragments.len(), layout.frames.unwrap_or(starts.len().max(1)));
+    if frames == count {
+        return Some((0..=count).collect());
+    }
+    if frames == 1 && starts.len() < 2 {
+        starts = vec![0]; // an empty fragment may come first
+    } else if starts.is_empty() {
+        starts = [extended, basic].into_iter().find_map(|table| by_table(fragments, &table, frames))?;
+    }
+    if starts.len() != frames || starts.first() != Some(&0) {
         return None;
     }
-    let word = |at: usize| {
-        let bytes = bytes.get(at..at + 4)?;
-        Some(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize)
-    };
-    // After Lsiz and Rsiz: Xsiz, Ysiz, XOsiz, YOsiz. The grid counts, not the image in it: it is what is taken.
-    Some((word(8)?, word(12)?))
+    starts.push(count);
+    Some(starts)
 }
 
-/// Start of frame of a JPEG-LS (T.87), and start of scan.
-const JPEG_LS: u8 = 0xf7;
-const SCAN: u8 = 0xda;
-
-/// Width and height of a JPEG; none where it is none or its header cannot be followed.
-fn jpeg_size(bytes: &[u8]) -> Option<(usize, usize)> {
-    // Start of frame, but for DHT, JPG and DAC.
-    let frame = |marker| matches!(marker, 0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf | JPEG_LS);
-    let size = segment(bytes, frame)?.get(1..5)?;
-    let pair = |high: u8, low: u8| usize::from(u16::from_be_bytes([high, low]));
-    Some((pair(size[2], size[3]), pair(size[0], size[1])))
+/// Frames by a table of offsets, each of which must be that of a fragment: of its item's header (PS3.5 A.4).
+fn by_table(fragments: &[Vec<u8>], table: &[u64], frames: usize) -> Option<Vec<usize>> {
+    let mut next = 0;
+    let places: Vec<u64> = fragments
+        .iter()
+        .map(|fragment| {
+            let place = next;
+            next += fragment.len() as u64 + 8;
+            place
+        })
+        .collect();
+    let starts: Vec<usize> = table.iter().map(|offset| places.binary_search(offset).ok()).collect::<Option<_>>()?;
+    let rising = starts.windows(2).all(|pair| pair[0] < pair[1]);
+    (starts.len() == frames && starts.first() == Some(&0) && rising).then_some(starts)
 }
 
-/// True for a JPEG-LS whose colours are scans of their own: its decoder keeps them apart.
-fn is_planar_jpeg_ls(bytes: &[u8]) -> bool {
-    segment(bytes, |marker| marker == JPEG_LS).is_some()
-        && segment(bytes, |marker| marker == SCAN).is_some_and(|scan| scan.first() == Some(&1))
-}
-
-/// The first segment of a JPEG's header with such a marker, and its content.
-fn segment(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> Option<&[u8]> {
-    if !bytes.starts_with(&[0xff, 0xd8]) {
-        return None;
-    }
-    let mut at = 2;
-    loop {
-        let marker = bytes.get(at..at + 4)?;
-        match (marker[0], marker[1]) {
-            (0xff, 0xff) => at += 1, // fill bytes
-            (0xff, found) if wanted(found) => return bytes.get(at + 4..),
-            (0xff, SCAN) => return None,
-            (0xff, _) => at += 2 + usize::from(u16::from_be_bytes([marker[2], marker[3]])),
-            _ => return None,
-        }
-    }
+/// The fragments that start as a codestream does.
+fn by_marker(fragments: &[Vec<u8>], layout: &Layout) -> Vec<usize> {
+    let segments = rle::segments(layout);
+    let starts = |fragment: &[u8]| is_marked(fragment) || rle::is_frame(fragment, segments);
+    (0..fragments.len()).filter(|&at| starts(&fragments[at])).collect()
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_wrong_rle_header_is_refused_before_it_is_decoded() {
-        let mut fragment = vec![0; 80];
-        fragment[0] = 2;
-        fragment[4] = 64;
-        fragment[8] = 70;
-        assert!(check_rle(&fragment).is_ok());
-        fragment[8] = 90;
-        assert!(check_rle(&fragment).is_err());
-        fragment[..4].copy_from_slice(&u32::MAX.to_le_bytes());
-        assert!(check_rle(&fragment).is_err());
-        assert!(check_rle(&[1, 0, 0]).is_err());
-    }
-
-    #[test]
-    fn the_size_of_a_jpeg_is_found_behind_its_tables() {
-        let jpeg = [0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 2, 0xff, 0xc0, 0, 17, 8, 0x01, 0x00, 0x02, 0x00, 3];
-        assert_eq!(jpeg_size(&jpeg), Some((512, 256)));
-        assert_eq!(jpeg_size(&jpeg[..10]), None);
-        assert_eq!(jpeg_size(b"no"), None);
-    }
-
-    #[test]
-    fn the_size_of_a_jpeg_2000_is_that_of_its_grid() {
-        let mut codestream = vec![0xff, 0x4f, 0xff, 0x51, 0, 41, 0, 0];
-        codestream.extend([512_u32, 256, 0, 0].map(u32::to_be_bytes).concat());
-        assert_eq!(jpeg_2000_size(&codestream), Some((512, 256)));
-        assert_eq!(jpeg_2000_size(&codestream[..12]), None);
+    fn offsets_must_be_those_of_fragments() {
+        let fragments = [vec![0; 4], vec![0; 6], vec![0; 2]];
+        assert_eq!(by_table(&fragments, &[0, 26], 2).unwrap(), [0, 2]);
+        assert_eq!(by_table(&fragments, &[0, 12], 2).unwrap(), [0, 1]);
+        for wrong in [&[0, 11][..], &[0], &[12, 26], &[0, 0], &[0, 12, 26]] {
+            assert!(by_table(&fragments, wrong, 2).is_none(), "{wrong:?}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 use dicom_dictionary_std::tags;
 use dicom_object::Tag;
 
+use super::mosaic::{self, Mosaic};
 use super::pixels::Pixels;
 use super::values::{DataSet, item, items, text, vector};
 use super::{Chosen, open};
@@ -26,6 +27,8 @@ pub(crate) struct Identity {
     pub burned_in: bool,
     /// It has overlay planes (60xx,0010), which are not drawn into the image.
     pub overlay: bool,
+    /// It is a Siemens mosaic that could not be split into its slices.
+    pub mosaic: bool,
 }
 
 /// Root of the SOP classes of Secondary Capture (PS3.4 B.5).
@@ -40,12 +43,18 @@ pub(crate) fn read(
     sink: &mut Sink<'_>,
 ) -> Result<Identity, Stop> {
     let object = open::whole(place, limit)?;
-    let identity = identity(&object);
+    let mut identity = identity(&object);
+    let mosaic = mosaic::of(&object);
     let spacings: Vec<_> = chosen.iter().map(|chosen| spacing(&object, chosen.frame)).collect();
     let pixels = Pixels::new(object, own_window, limit)?;
     for (chosen, spacing) in chosen.iter().zip(spacings) {
         let raster = pixels.raster(chosen.frame)?;
-        sink(Slice { raster, spacing, frame: chosen.frame, slice: chosen.slice })?;
+        let tiles = if let Mosaic::Of(slices) = mosaic { mosaic::split(&raster, slices) } else { None };
+        identity.mosaic |= mosaic != Mosaic::No && tiles.is_none();
+        let first = chosen.slice * tiles.as_ref().map_or(1, |tiles| tiles.len() as u32);
+        for (raster, number) in tiles.unwrap_or_else(|| vec![raster]).into_iter().zip(first..) {
+            sink(Slice { raster, spacing, frame: chosen.frame, slice: number })?;
+        }
     }
     Ok(identity)
 }
@@ -62,6 +71,7 @@ fn identity(object: &DataSet) -> Identity {
         description: text(object, tags::SERIES_DESCRIPTION),
         burned_in: captured || annotated,
         overlay: (0x6000..0x6020).step_by(2).any(|group| object.get(Tag(group, 0x0010)).is_some()),
+        mosaic: false,
     }
 }
 

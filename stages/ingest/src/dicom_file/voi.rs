@@ -47,7 +47,8 @@ impl Voi {
     pub fn apply(&self, raster: &mut Raster) {
         let (scale, inverted) = (raster.scale, raster.scale.inverted);
         let mut shaped = |shape: &dyn Fn(f64) -> f64| {
-            raster.values.iter_mut().for_each(|value| *value = shape(scale.intensity(f64::from(*value))) as f32);
+            let known = raster.values.iter_mut().filter(|value| !value.is_nan());
+            known.for_each(|value| *value = shape(scale.intensity(f64::from(*value))) as f32);
             raster.scale = Scale { inverted, ..Scale::default() };
         };
         raster.window = Some(match self {

@@ -4,6 +4,7 @@
 mod archives;
 mod dataset;
 mod fuzzed;
+mod odd_pixels;
 mod odd_series;
 mod privacy;
 mod support;
