@@ -61,7 +61,7 @@ pub enum Command {
         /// What to run.
         #[command(flatten)]
         selection: Selection,
-        /// Read every table again, rather than trust size, time and inode
+        /// Read every table and the archive again, rather than trust size, times and inode
         #[arg(long)]
         verify: bool,
         /// Do all that does not depend on a failed node, rather than stop at the first failure
@@ -81,7 +81,7 @@ pub enum Command {
         /// What to run.
         #[command(flatten)]
         selection: Selection,
-        /// Read every table again, rather than trust size, time and inode
+        /// Read every table and the archive again, rather than trust size, times and inode
         #[arg(long)]
         verify: bool,
         /// Show the command line of each node

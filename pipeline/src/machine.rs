@@ -1,5 +1,6 @@
 //! The machine that a node was computed on, as far as sums may round differently on another.
 
+use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
@@ -81,21 +82,19 @@ impl Here {
     /// How this machine differs from those that computed the finished nodes of the stages still to be run.
     #[must_use]
     pub fn changes(&self, plan: &Plan, config: &Config) -> Vec<String> {
-        let open: Vec<&Node> = (0..plan.nodes.len())
-            .filter(|&place| plan.is_open(place) && plan.nodes[place].loads_libtorch())
-            .map(|place| &plan.nodes[place])
+        let open: BTreeSet<Stage> = (0..plan.nodes.len())
+            .filter(|&place| plan.is_open(place))
+            .map(|place| plan.nodes[place].id.stage)
             .collect();
-        let mut changes = Vec::new();
+        let mut changes = BTreeSet::new();
         for (place, node) in plan.nodes.iter().enumerate().filter(|(_, node)| node.loads_libtorch()) {
-            let done = plan.states[place] == State::Done && open.iter().any(|other| other.id.stage == node.id.stage);
+            let done = plan.states[place] == State::Done && open.contains(&node.id.stage);
             let machine = plan.receipts[place].as_ref().and_then(|receipt| receipt.machine.as_ref());
             if let Some(machine) = machine.filter(|_| done) {
                 changes.extend(machine.differences(&self.of(node, config)));
             }
         }
-        changes.sort();
-        changes.dedup();
-        changes
+        changes.into_iter().collect()
     }
 }
 

@@ -34,7 +34,7 @@ pub struct Options {
     pub jobs: Option<usize>,
     /// Which nodes may run and which must.
     pub selection: Selection,
-    /// Read every table again, rather than trust size, time and inode.
+    /// Read every table and the archive again, rather than trust size, times and inode.
     pub verify: bool,
     /// Go on with what does not depend on a failed node.
     pub keep_going: bool,
@@ -42,6 +42,9 @@ pub struct Options {
 
 /// How often the hashes of what was read are kept while a run goes on.
 const SAVE_EVERY: Duration = Duration::from_secs(60);
+
+/// How often it is looked at whether something is to be said of nodes that take long.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Does what is not done yet, with the lock of the run. Returns how many nodes ran, and where all stand.
 ///
@@ -55,8 +58,9 @@ pub fn run(run: &mut RunFolder, _lock: &Lock, options: &Options) -> Result<(usiz
     let events = Events::open(&run.path)?;
     let plan = Plan::of(run, &hashes, &options.selection);
     // Also of what was read until a signal came.
-    hashes.save()?;
+    let kept = hashes.save();
     let mut plan = plan?;
+    kept?;
     not_collapsed(run, &plan)?;
     run.save()?;
     run.freeze()?;
@@ -166,7 +170,13 @@ impl<'a> Scheduler<'a> {
         let early = Early::new(self.stop);
         let around = Around { run, hashes, events: self.events, stop: self.stop, early: &early, here };
         let mut saved = Instant::now();
+        let computes =
+            (0..self.plan.nodes.len()).any(|place| self.plan.is_open(place) && self.plan.nodes[place].loads_libtorch());
         std::thread::scope(|scope| -> Result<(), Error> {
+            if computes {
+                // Beside the first nodes: the first receipt that names it need not wait.
+                scope.spawn(|| here.libtorch());
+            }
             loop {
                 while let Some(place) = self.next()? {
                     let processes = self.processes(place);
@@ -189,12 +199,10 @@ impl<'a> Scheduler<'a> {
                     // Nodes found unchanged on the way may have freed what nodes that ran had to bring back.
                     return prune(self.run, self.plan);
                 }
-                let (place, outcome) = match finished.recv_timeout(report::LINE_EVERY) {
+                report.still(self.run, self.plan);
+                let (place, outcome) = match finished.recv_timeout(LOOK_EVERY) {
                     Ok(ended) => ended,
-                    Err(RecvTimeoutError::Timeout) => {
-                        report.still(self.run, self.plan);
-                        continue;
-                    }
+                    Err(RecvTimeoutError::Timeout) => continue,
                     Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 };
                 self.running.remove(&place);

@@ -13,7 +13,7 @@ use crate::summary::{Row, mean_loss};
 use crate::{RunFolder, health};
 
 /// How often a line says what runs, where there is no terminal and nothing else was said.
-pub(super) const LINE_EVERY: Duration = Duration::from_secs(30);
+const LINE_EVERY: Duration = Duration::from_secs(30);
 
 /// Bytes at the end of a log in which a stage's last progress is looked for.
 const TAIL: u64 = 4096;
@@ -60,14 +60,9 @@ impl Report {
             return;
         }
         self.last_line = Instant::now();
-        let of = |(node, since): &(NodeId, Instant)| {
-            let progress = last_progress(&run.log(*node));
-            let since = || format!("running for {}", human_seconds(since.elapsed().as_secs_f64()));
-            format!("{node}: {}", progress.unwrap_or_else(since))
-        };
-        let texts: Vec<String> = self.running.iter().map(of).collect();
-        let left = self.left(plan).map_or_else(String::new, |left| format!("; all: {} left", human_seconds(left)));
-        tracing::info!("{}{left}", texts.join("; "));
+        let running: Vec<(NodeId, f64)> =
+            self.running.iter().map(|(node, since)| (*node, since.elapsed().as_secs_f64())).collect();
+        tracing::info!("{}", what_runs(run, &running, self.left(plan)));
     }
 
     /// Seconds until the run ends, where that is known.
@@ -158,6 +153,17 @@ fn wall(seconds: f64, spent: f64, elapsed: f64) -> f64 {
     if spent > 0.0 { seconds * elapsed / spent } else { seconds }
 }
 
+/// `embed@3: 40/100 images, 9/s, 7 s left; train@2: running for 4 min; the whole run: 12 min left`, of nodes and the
+/// seconds that they have run.
+fn what_runs(run: &RunFolder, running: &[(NodeId, f64)], left: Option<f64>) -> String {
+    let of = |(node, seconds): &(NodeId, f64)| {
+        let progress = last_progress(&run.log(*node));
+        format!("{node}: {}", progress.unwrap_or_else(|| format!("running for {}", human_seconds(*seconds))))
+    };
+    let whole = left.map(|seconds| format!("the whole run: {} left", human_seconds(seconds)));
+    running.iter().map(of).chain(whole).collect::<Vec<_>>().join("; ")
+}
+
 /// The last line of progress in a stage's log, as `deepmcat_common::Progress` writes it: `40/100 images, 9/s, 7 s left`.
 fn last_progress(log: &Path) -> Option<String> {
     let mut file = fs_err::File::open(log).ok()?;
@@ -188,6 +194,21 @@ mod tests {
         // Two at a time: 200 seconds of nodes in 100.
         assert_eq!(super::wall(1200.0, 200.0, 100.0), 600.0);
         assert_eq!(super::wall(1200.0, 0.0, 1.0), 1200.0);
+    }
+
+    #[test]
+    fn what_runs_is_told_with_its_progress_where_there_is_some() {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::write(folder.path().join("run.toml"), "[input]\npaths = [\"archive\"]\n").unwrap();
+        let run = crate::RunFolder::open(folder.path()).unwrap();
+        fs_err::create_dir(folder.path().join("logs")).unwrap();
+        fs_err::write(folder.path().join("logs/embed@3.log"), "T  INFO 4/9 images, 2/s, 3 s left\n").unwrap();
+        let running = [("embed@3", 7.0), ("train@2", 250.0)].map(|(node, seconds)| (node.parse().unwrap(), seconds));
+        assert_eq!(
+            super::what_runs(&run, &running, Some(720.0)),
+            "embed@3: 4/9 images, 2/s, 3 s left; train@2: running for 4 min; the whole run: 12 min left"
+        );
+        assert_eq!(super::what_runs(&run, &running[1..], None), "train@2: running for 4 min");
     }
 
     #[test]
