@@ -2,7 +2,10 @@
 
 mod colour;
 mod copies;
+mod decode;
 mod encapsulated;
+mod form;
+mod fragments;
 mod frames;
 mod hash;
 mod header;
@@ -21,6 +24,8 @@ mod repeats;
 mod rle;
 mod select;
 mod series;
+mod settle;
+mod start;
 mod stream;
 mod structure;
 mod times;
@@ -34,4 +39,4 @@ pub(crate) use read::{Identity, read};
 pub(crate) use repeats::earlier;
 pub(crate) use select::{Chosen, Left, select};
 pub(crate) use series::{Unsure, group};
-pub(crate) use stream::is_dicom;
+pub(crate) use start::is_dicom;

@@ -47,7 +47,8 @@ impl Frame {
 /// of a multi-frame object tell.
 pub(super) fn frames(object: &DataSet, input: u32, bytes: u64) -> Result<Vec<Frame>, Reject> {
     let number_of_frames = count(object, tags::NUMBER_OF_FRAMES).unwrap_or(1).max(1);
-    // A frame takes a byte at least, a compressed one eight for its item: before memory is taken for each.
+    // A frame takes a byte at least where the file lies, gzip'd or not: before memory is taken for each. So all frames
+    // take memory in proportion to the archive, whatever files claim.
     if u64::from(number_of_frames) > bytes.min(MOST_FRAMES) {
         let message = format!("NumberOfFrames is {number_of_frames}, more than the file's {bytes} bytes can hold");
         return Err(Reject::new(Reason::Truncated, message));

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use dicom_core::dictionary::{UidDictionary, UidDictionaryEntry};
-use dicom_dictionary_std::{StandardSopClassDictionary, tags, uids};
+use dicom_dictionary_std::{StandardSopClassDictionary, tags};
 
 use super::frames::{Frame, frames};
 use super::hash::{hash, mix};
@@ -47,9 +47,6 @@ pub(crate) struct Header {
 pub(crate) fn read_header(from: &Input, input: u32, rules: &Rules, limit: u64) -> Result<Header, Reject> {
     let (object, bytes) = open::before_pixels(&from.place, limit)?;
     let source = &from.name();
-    if object.meta().media_storage_sop_class_uid().trim_end_matches('\0') == uids::MEDIA_STORAGE_DIRECTORY_STORAGE {
-        return Err(Reject::new(Reason::NotAnImage, "a DICOMDIR: its files are read by themselves"));
-    }
     let (rows, columns) = (count(&object, tags::ROWS), count(&object, tags::COLUMNS));
     if rows.unwrap_or(0) == 0 || columns.unwrap_or(0) == 0 {
         return Err(no_image(&object));

@@ -7,5 +7,6 @@ mod fuzzed;
 mod odd_pixels;
 mod odd_series;
 mod privacy;
+mod odd_structure;
 mod support;
 mod truth;
