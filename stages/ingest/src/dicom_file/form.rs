@@ -129,6 +129,8 @@ impl Element {
             std::cmp::Ordering::Equal => 2,
             std::cmp::Ordering::Less => match window.get(after as usize..).filter(|rest| rest.len() >= LONGEST) {
                 Some(next) if self.is_followed_by(next, big, left - after) => 2,
+                // Elements out of their order.
+                Some(next) if is_known(next, big, left - after) => 1,
                 // Anything may follow the pixels.
                 Some(_) => u8::from(self.tag.0 >= 0x7FE0),
                 None => 1,
@@ -147,6 +149,15 @@ impl Element {
         implicit.tag > self.tag
             && (Self::explicit(next, big).is_some_and(|next| fits(&next)) || (known && fits(&implicit)))
     }
+}
+
+/// True where the header at `next` is that of an attribute of the standard.
+fn is_known(next: &[u8], big: bool, left: u64) -> bool {
+    let written = Element::explicit(next, big).or_else(|| Element::implicit(next, big));
+    written.is_some_and(|next| {
+        let fits = next.length == UNDEFINED || u64::from(next.length) + next.header as u64 <= left;
+        fits && next.tag.0 > 2 && StandardDataDictionary.by_tag(next.tag).is_some()
+    })
 }
 
 #[cfg(test)]

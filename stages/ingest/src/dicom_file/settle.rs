@@ -8,7 +8,7 @@ use dicom_object::Tag;
 
 use super::decode::swap;
 use super::start::BIG_ENDIAN;
-use super::values::{DataSet, number};
+use super::values::{DataSet, number, numbers};
 use crate::reject::Reject;
 
 /// Attributes without which a picture would have another shape or other levels, and what they may be.
@@ -32,7 +32,9 @@ pub(super) fn attributes(set: &mut DataSet) -> Result<(), Reject> {
             set.remove_element(tag);
             continue;
         }
-        let value = number(set, tag).filter(|value| (0.0..=most).contains(value) && value.fract() == 0.0);
+        let values = numbers(set, tag);
+        let single = values.first().filter(|_| values[1..].iter().all(|&more| more == 0.0));
+        let value = single.copied().filter(|value| (0.0..=most).contains(value) && value.fract() == 0.0);
         let Some(value) = value else {
             // Without its value: that may be anything.
             return Err(Reject::unreadable(format!("{name} is no number that it can be")));

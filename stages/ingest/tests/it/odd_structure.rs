@@ -3,16 +3,17 @@
 use deepmcat_ingest::Error;
 use deepmcat_schemas::{Rejects, read_table};
 
-use crate::support::{run, settings, shared, try_run};
+use crate::support::{Dataset, run, settings, shared, try_run};
 use crate::truth;
 
 /// Ingests a case whole; every file of it is one image, equal to its truth.
-fn all_right(case: &str, images: usize) {
-    let Some(folder) = shared(&format!("odd-cases/{case}")) else { return };
+fn all_right(case: &str, images: usize) -> Option<Dataset> {
+    let folder = shared(&format!("odd-cases/{case}"))?;
     let out = tempfile::tempdir().unwrap();
     let dataset = run(&folder.join("in"), &out.path().join("dataset"), &settings());
     assert!(dataset.rejects.source.is_empty(), "{case}: {:?}", dataset.rejects.message);
     assert_eq!(truth::check(&dataset, &folder.join("truth"), 1.0), images);
+    Some(dataset)
 }
 
 #[test]
@@ -32,7 +33,11 @@ fn sequences_of_unknown_kind_are_walked_through() {
 
 #[test]
 fn attributes_of_unknown_kind_are_read_as_the_dictionary_says() {
-    all_right("D06", 6);
+    let Some(dataset) = all_right("D06", 6) else { return };
+    // One series, whose slices are in order by their positions.
+    let slice =
+        |name: &str| dataset.manifest.slice[dataset.sources.source.iter().position(|source| source == name).unwrap()];
+    assert_eq!([0, 1, 2].map(|number| slice(&format!("position_un_{number}.dcm"))), [0, 1, 2]);
 }
 
 /// How elements are written.
@@ -87,16 +92,23 @@ impl Form {
         self.element(tag, "US", &self.short(number))
     }
 
-    /// What comes before Rows.
-    fn head(self) -> Vec<u8> {
+    /// Group 8, behind which tests put sequences.
+    fn first(self) -> Vec<u8> {
         [
             self.element(0x0008_0008, "CS", b"ORIGINAL\\PRIMARY"),
             self.element(0x0008_0016, "UI", b"1.2.840.10008.5.1.4.1.1.4\0"),
             self.element(0x0008_0060, "CS", b"MR"),
-            self.number(0x0028_0002, 1),
-            self.element(0x0028_0004, "CS", b"MONOCHROME2 "),
         ]
         .concat()
+    }
+
+    fn colour(self) -> Vec<u8> {
+        [self.number(0x0028_0002, 1), self.element(0x0028_0004, "CS", b"MONOCHROME2 ")].concat()
+    }
+
+    /// What comes before Rows.
+    fn head(self) -> Vec<u8> {
+        [self.first(), self.colour()].concat()
     }
 
     fn size(self) -> Vec<u8> {
@@ -217,20 +229,14 @@ fn the_meta_group_may_be_wrong() {
 
 #[test]
 fn delimiters_may_be_missing_or_too_many() {
-    let (head, rest) = (EXPLICIT.head(), [EXPLICIT.size(), EXPLICIT.depth(), EXPLICIT.pixel_data()].concat());
+    let rest = [EXPLICIT.colour(), EXPLICIT.size(), EXPLICIT.depth(), EXPLICIT.pixel_data()].concat();
     let inner = EXPLICIT.element(0x0008_1155, "UI", b"1.2\0");
     let hidden = IMPLICIT.element(0x0009_1001, "UN", b"ab");
     let sequence = |vr: &str| EXPLICIT.header(0x0009_1002, vr, u32::MAX);
     let undefined = [ITEM, UNDEFINED, &hidden].concat();
     let defined = [ITEM, &(inner.len() as u32).to_le_bytes(), &inner].concat();
     let public = |vr: &str| EXPLICIT.header(0x0008_1140, vr, u32::MAX);
-    // The head's elements are below (0009,xxxx): sequences come between it and the rest, or before the last of both.
-    let with = |parts: &[&[u8]]| {
-        file(
-            EXPLICIT.syntax(),
-            &[&EXPLICIT.element(0x0008_0008, "CS", b"A "), &parts.concat()[..], &head[24..], &rest].concat(),
-        )
-    };
+    let with = |parts: &[&[u8]]| file(EXPLICIT.syntax(), &[EXPLICIT.first(), parts.concat(), rest.clone()].concat());
     all_equal(&[
         ("UN", with(&[&sequence("UN"), &undefined, ITEM_END, SEQUENCE_END])),
         ("SQ", with(&[&sequence("SQ"), &undefined, ITEM_END, SEQUENCE_END])),
@@ -259,7 +265,7 @@ fn delimiters_may_be_missing_or_too_many() {
         ("an item around the rest", with(&[ITEM, UNDEFINED])),
         (
             "zeros at the end of a sequence",
-            with(&[&EXPLICIT.header(0x0008_1140, "SQ", 40), ITEM, &[24, 0, 0, 0], &inner, &[0; 20]]),
+            with(&[&EXPLICIT.header(0x0008_1140, "SQ", 40), ITEM, &[12, 0, 0, 0], &inner, &[0; 20]]),
         ),
     ]);
 }
@@ -363,6 +369,18 @@ fn numbers_that_cannot_be_are_refused_and_make_no_picture() {
     }
     for rows in [Vec::new(), EXPLICIT.element(0x0028_0010, "US", b"")] {
         assert!(with(rows).unwrap_err().starts_with("not_an_image: "));
+    }
+}
+
+#[test]
+fn distances_may_have_decimal_commas_and_any_kind_of_text() {
+    for (vr, text) in [("DS", "0,75\\1,5 "), ("UT", "0.75\\1.5 "), ("UN", "0.75\\1.5 "), ("LO", "\"0.75\\1.5\"")] {
+        let spacing = EXPLICIT.element(0x0028_0030, vr, text.as_bytes());
+        let data = [EXPLICIT.head(), EXPLICIT.size(), spacing, EXPLICIT.depth(), EXPLICIT.pixel_data()].concat();
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::write(folder.path().join("a.dcm"), file(EXPLICIT.syntax(), &data)).unwrap();
+        let manifest = run(&folder.path().join("a.dcm"), &folder.path().join("out"), &settings()).manifest;
+        assert_eq!((manifest.spacing_x[0], manifest.spacing_y[0]), (Some(1.5), Some(0.75)), "{vr}");
     }
 }
 
