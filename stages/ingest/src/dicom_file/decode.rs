@@ -52,6 +52,16 @@ pub(super) fn swap(bytes: &mut [u8], vr: VR) {
     }
 }
 
+/// Plain pixels as they are handed on: bytes, or words where the file is big endian and writes them so. Whether these
+/// are samples, halves or pairs of them is for the reader of pixels to say.
+pub(super) fn pixels(bytes: Vec<u8>, written: Option<VR>, big: bool) -> PrimitiveValue {
+    match written {
+        Some(VR::OB | VR::UN) => PrimitiveValue::U8(bytes.into()),
+        _ if big => PrimitiveValue::U16(words(&bytes, u16::from_be_bytes)),
+        _ => PrimitiveValue::U8(bytes.into()),
+    }
+}
+
 impl Context {
     /// The value of an element whose bytes are little endian, and its kind.
     pub fn value(&mut self, tag: Tag, written: Option<VR>, bytes: Vec<u8>) -> (VR, PrimitiveValue) {

@@ -1,9 +1,9 @@
 //! Pixels of undefined length: fragments of compressed frames (PS3.5 A.4), or plain pixels whose end is not said.
 
-use dicom_core::PrimitiveValue;
 use dicom_core::value::{PixelFragmentSequence, Value};
 use dicom_object::mem::InMemFragment;
 
+use super::decode;
 use super::form::{Element, Form, ITEM, SEQUENCE_END, UNDEFINED, tag};
 use super::settle;
 use super::stream::{Stream, truncated};
@@ -63,9 +63,5 @@ fn is_offset_table(bytes: &[u8]) -> bool {
 fn plain(stream: &mut Stream, form: Form, set: &DataSet) -> Result<Value<DataSet, InMemFragment>, Reject> {
     let wanted = settle::native_bytes(set).ok_or_else(|| Reject::unreadable("pixels whose length nothing says"))?;
     stream.must_hold(wanted)?;
-    let mut bytes = stream.take(wanted)?;
-    if form.big {
-        super::decode::swap(&mut bytes, dicom_core::VR::OW);
-    }
-    Ok(Value::Primitive(PrimitiveValue::U8(bytes.into())))
+    Ok(Value::Primitive(decode::pixels(stream.take(wanted)?, None, form.big)))
 }

@@ -6,8 +6,8 @@ use dicom_core::{DataElement, PrimitiveValue, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::Tag;
 
-use super::decode::swap;
-use super::start::BIG_ENDIAN;
+use super::decode;
+use super::stream::BIG_ENDIAN;
 use super::values::{DataSet, number, numbers};
 use crate::reject::Reject;
 
@@ -71,8 +71,11 @@ pub(super) fn pixels(set: &mut DataSet, syntax: &mut String) -> Result<(), Rejec
                 Some(found) if family(found) != family(syntax) => found.clone_into(syntax),
                 None if rle && is_plain(syntax) => uids::RLE_LOSSLESS.clone_into(syntax),
                 None if is_plain(syntax) => {
-                    let bytes = joined(set, pixels.fragments(), syntax == BIG_ENDIAN);
-                    let plain = PrimitiveValue::U8(bytes.into());
+                    let bytes = joined(set, pixels.fragments());
+                    let plain = decode::pixels(bytes, None, syntax == BIG_ENDIAN);
+                    if syntax.ends_with(".98") {
+                        uids::EXPLICIT_VR_LITTLE_ENDIAN.clone_into(syntax);
+                    }
                     set.put(DataElement::new(tags::PIXEL_DATA, VR::OW, plain));
                     return Ok(());
                 }
@@ -113,16 +116,13 @@ fn is_plain(syntax: &str) -> bool {
 }
 
 /// Plain pixels that lie in fragments (PS3.5 A.4.11): frame after frame, without what makes each even.
-fn joined(set: &DataSet, fragments: &[Vec<u8>], big: bool) -> Vec<u8> {
+fn joined(set: &DataSet, fragments: &[Vec<u8>]) -> Vec<u8> {
     let frames = number(set, tags::NUMBER_OF_FRAMES).unwrap_or(1.0).max(1.0) as u64;
     let frame = native_bytes(set).map(|bytes| bytes / frames).and_then(|bytes| usize::try_from(bytes).ok());
     let mut bytes = Vec::new();
     for fragment in fragments {
         let padded = frame.filter(|&frame| fragments.len() as u64 == frames && fragment.len() == frame + 1);
         bytes.extend(&fragment[..padded.unwrap_or(fragment.len())]);
-    }
-    if big {
-        swap(&mut bytes, VR::OW);
     }
     bytes
 }

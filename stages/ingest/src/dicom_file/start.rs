@@ -5,11 +5,9 @@ use dicom_dictionary_std::uids;
 use dicom_object::Tag;
 
 use super::form::{Element, Form, LONGEST, long, short, tag};
-use super::stream::{Stream, truncated};
+use super::stream::{BIG_ENDIAN, Stream, truncated};
 use crate::reject::Reject;
 
-/// Explicit VR Big Endian: retired in 2006, still in archives.
-pub(super) const BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 /// 128 bytes of anything, then `DICM`.
 const PREFIX: usize = 132;
 /// Elements that must follow each other before bytes without `DICM` count as DICOM.

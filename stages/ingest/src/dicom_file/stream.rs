@@ -8,6 +8,8 @@ use flate2::read::{DeflateDecoder, MultiGzDecoder};
 use crate::place::{Bytes, Place};
 use crate::reject::{Reason, Reject};
 
+/// Explicit VR Big Endian: retired in 2006, still in archives.
+pub(super) const BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 /// Bytes that are read at once.
 const CHUNK: usize = 1 << 13;
 

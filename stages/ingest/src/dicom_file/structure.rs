@@ -15,7 +15,7 @@ use super::form::{Element, Form, ITEM, ITEM_END, LONGEST, SEQUENCE_END, UNDEFINE
 use super::fragments;
 use super::settle;
 use super::start::start;
-use super::stream::{Stream, truncated};
+use super::stream::{BIG_ENDIAN, Stream, truncated};
 use super::values::DataSet;
 use crate::place::Place;
 use crate::reject::{Reason, Reject};
@@ -43,7 +43,12 @@ pub(super) fn read(place: &Place, limit: u64, whole: bool) -> Result<(DefaultDic
         return Err(Reject::new(Reason::Truncated, "ends before its pixels, inside a DICOM sequence or with zeros"));
     }
     settle::attributes(&mut object)?;
-    let mut syntax = meta.syntax;
+    // The order of bytes that was found, for whoever reads the pixels.
+    let mut syntax = match (form.big, meta.syntax.as_str()) {
+        (true, _) => BIG_ENDIAN.to_owned(),
+        (false, BIG_ENDIAN) => uids::EXPLICIT_VR_LITTLE_ENDIAN.to_owned(),
+        _ => meta.syntax,
+    };
     if whole {
         walk.stream.check_end(place)?;
         settle::pixels(&mut object, &mut syntax)?;
@@ -183,12 +188,12 @@ impl Walk {
             self.stream.skip(bytes)?;
         } else {
             let mut value = self.stream.take(bytes)?;
-            if form.big && vr != Some(VR::UN) {
-                decode::swap(&mut value, if tag == tags::PIXEL_DATA { pixel_words(vr) } else { kind });
-            }
             let (vr, value) = if tag == tags::PIXEL_DATA {
-                (vr.unwrap_or(VR::OW), dicom_core::PrimitiveValue::U8(value.into()))
+                (vr.unwrap_or(VR::OW), decode::pixels(value, vr, form.big))
             } else {
+                if form.big && vr != Some(VR::UN) {
+                    decode::swap(&mut value, kind);
+                }
                 self.context.value(tag, vr, value)
             };
             set.put(DataElement::new(tag, vr, value));
@@ -264,14 +269,6 @@ impl Walk {
         }
         let sequence = DataSetSequence::new(items, Length::UNDEFINED);
         set.put(DataElement::new(tag, VR::SQ, Value::Sequence(sequence)));
-    }
-}
-
-/// The words that pixels of big endian are made of.
-fn pixel_words(vr: Option<VR>) -> VR {
-    match vr {
-        Some(VR::OB | VR::UN) => VR::OB,
-        _ => VR::OW,
     }
 }
 

@@ -6,7 +6,7 @@ mod dataset;
 mod fuzzed;
 mod odd_pixels;
 mod odd_series;
-mod privacy;
 mod odd_structure;
+mod privacy;
 mod support;
 mod truth;
