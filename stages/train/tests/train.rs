@@ -1,13 +1,12 @@
 //! The stage from its command line to its checkpoint, on a small data set.
 #![allow(clippy::unwrap_used)]
 
-use std::io::Write;
 use std::path::Path;
 
 use clap::Parser;
 use deepmcat_common::Failure;
 use deepmcat_schemas::features::{self, FeatureTable};
-use deepmcat_schemas::{ClusterId, ImageId, Manifest, PART_0, Samples, Stamp, Training, read_table, write_table};
+use deepmcat_schemas::{ClusterId, ImageId, PART_0, Samples, Stamp, Training, read_table, write_table};
 use deepmcat_train::{Args, Error, run};
 
 const IMAGES: u32 = 12;
@@ -16,40 +15,11 @@ const DRAWS: u32 = 33;
 /// A data set of two kinds of grey PNGs, with the kinds as pseudo-labels.
 fn run_folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let dataset = folder.path().join("dataset");
-    let rows = IMAGES as usize;
-    let text = vec!["0".to_owned(); rows];
-    let mut manifest = Manifest {
-        image_id: (0..IMAGES).map(ImageId).collect(),
-        key: text.clone(),
-        subject: vec![None; rows],
-        series: text.clone(),
-        pixels: text.clone(),
-        format: text,
-        slice: vec![0; rows],
-        width: vec![48; rows],
-        height: vec![48; rows],
-        bits: vec![8; rows],
-        spacing_x: vec![None; rows],
-        spacing_y: vec![None; rows],
-        window_low: vec![0.0; rows],
-        window_high: vec![1.0; rows],
-        burned_in: vec![false; rows],
-        flags: vec![None; rows],
-        path: Vec::new(),
-    };
-    for number in 0..IMAGES {
+    let image = |number: u32| {
         let stripe = |i: u32| if number % 2 == 0 { i % 48 } else { i / 48 };
-        let pixels: Vec<u8> = (0..48 * 48).map(|i| if stripe(i) / 6 % 2 == 0 { 30 } else { 220 }).collect();
-        let mut png = Vec::new();
-        let mut encoder = png::Encoder::new(&mut png, 48, 48);
-        encoder.set_color(png::ColorType::Grayscale);
-        encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
-        let path = format!("images/{number}.png");
-        deepmcat_schemas::files::write_atomic(&dataset.join(&path), |file| file.write_all(&png)).unwrap();
-        manifest.path.push(path);
-    }
-    write_table(&dataset.join("manifest.parquet"), &manifest, &Stamp::default()).unwrap();
+        ([48, 48], (0..48 * 48).map(|i| if stripe(i) / 6 % 2 == 0 { 30 } else { 220 }).collect())
+    };
+    deepmcat_testing::dataset(&folder.path().join("dataset"), (0..IMAGES).map(image));
     let samples = Samples {
         position: (0..DRAWS).collect(),
         image_id: (0..DRAWS).map(|draw| ImageId(draw * 7 % IMAGES)).collect(),
@@ -196,6 +166,31 @@ fn a_kept_last_layer_goes_on_where_it_was() {
     assert!(!folder.path().join("4/head.safetensors").exists());
 }
 
+/// Two equal clusterings under strong decay: the first layer of the two is the only layer of one.
+#[test]
+fn a_layer_of_several_learns_and_decays_as_if_it_were_the_only_one() {
+    let folder = run_folder();
+    init(folder.path());
+    let one_step = ["--set", "train.head=\"kept\"", "--set", "train.batch=64", "--set", "train.weight_decay=0.5"];
+    let more = [&one_step[..], &["--set", "train.head_rate=0.5"]].concat();
+    let head = |out: &str| {
+        assert_eq!(train(folder.path(), "initial", "0", out, &more).unwrap().step.len(), 1);
+        let head =
+            deepmcat_nn::checkpoint::read_head(&folder.path().join(out), network_width() as i64).unwrap().unwrap();
+        let first = head.weight.get(0).flatten(0, -1);
+        Vec::<f32>::try_from(first).unwrap()
+    };
+    let alone = head("alone");
+    let path = folder.path().join("samples").join(PART_0);
+    let mut samples: Samples = read_table(&path).unwrap();
+    samples.others = samples.cluster.iter().map(|&cluster| vec![cluster]).collect();
+    write_table(&path, &samples, &Stamp::default()).unwrap();
+    let of_two = head("two");
+    let largest = alone.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+    let apart = alone.iter().zip(&of_two).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(largest > 0.0 && apart < 1e-4 * largest, "{apart} of {largest}");
+}
+
 #[test]
 fn features_are_brought_up_to_date_or_refused() {
     let folder = run_folder();
@@ -204,7 +199,7 @@ fn features_are_brought_up_to_date_or_refused() {
     let width = network_width();
     let write = |name: &str, ids: &[ImageId], width: usize| {
         let values = vec![0.5; ids.len() * width];
-        features::write_as(&features::part(&folder.path().join(name)), ids, width, &values, false, &Stamp::default())
+        features::write_as(&features::part(&folder.path().join(name)), ids, width, values, false, &Stamp::default())
             .unwrap();
     };
     let next = folder.path().join("next");
