@@ -14,11 +14,11 @@ const DIVERGES: f64 = 1.5;
 /// Why nothing can come of a run that goes on from here; none where something can.
 #[must_use]
 pub fn collapsed(row: &Row) -> Option<String> {
-    if row.clusters_used < 2 {
-        return Some("all images are in one cluster".to_owned());
+    // The cause before its consequence: of one point k-means makes one cluster or several, by how sums round.
+    if row.spread < ONE_POINT {
+        return Some(format!("the network gives all images the same feature (spread {:.1e})", row.spread));
     }
-    (row.spread < ONE_POINT)
-        .then(|| format!("the network gives all images the same feature (spread {:.1e})", row.spread))
+    (row.clusters_used < 2).then(|| "all images are in one cluster".to_owned())
 }
 
 /// What is odd about an epoch, in words. One without an epoch before it is of a network that is not trained yet.
@@ -86,6 +86,8 @@ mod tests {
         assert!(texts(Row { loss: Some(4.0), ..row() }).starts_with("the loss, 4.00, is far above chance, 2.30"));
         assert!(texts(Row { nmi_previous: Some(1.0), ..row() }).starts_with("assignments are those"));
         assert!(collapsed(&Row { spread: 1e-7, ..row() }).is_some_and(|why| why.contains("same feature")));
-        assert!(collapsed(&Row { clusters_used: 1, ..row() }).is_some());
+        let both = Row { spread: 0.0, clusters_used: 1, ..row() };
+        assert!(collapsed(&both).is_some_and(|why| why.contains("same feature")));
+        assert!(collapsed(&Row { clusters_used: 1, ..row() }).is_some_and(|why| why.contains("one cluster")));
     }
 }

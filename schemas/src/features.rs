@@ -62,6 +62,32 @@ impl Values<'_> {
     }
 }
 
+/// Feature values `[n * d]` that a table takes over: what is written may be most of the memory that there is, and is not
+/// copied.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Owned {
+    /// Single precision.
+    F32(Vec<f32>),
+    /// Half precision.
+    F16(Vec<f16>),
+}
+
+impl From<Vec<f32>> for Owned {
+    fn from(values: Vec<f32>) -> Self {
+        Self::F32(values)
+    }
+}
+
+/// A copy.
+impl From<Values<'_>> for Owned {
+    fn from(values: Values<'_>) -> Self {
+        match values {
+            Values::F32(values) => Self::F32(values.to_vec()),
+            Values::F16(values) => Self::F16(values.to_vec()),
+        }
+    }
+}
+
 /// Writes a feature table atomically: `ids` `[n]`, `values` `[n, d]`.
 ///
 /// # Errors
@@ -70,12 +96,12 @@ pub fn write(
     path: &Path,
     ids: &[ImageId],
     dimensions: usize,
-    values: Values<'_>,
+    values: impl Into<Owned>,
     stamp: &Stamp,
 ) -> Result<(), SchemaError> {
-    let (data_type, items): (DataType, ArrayRef) = match values {
-        Values::F32(values) => (DataType::Float32, Arc::new(Float32Array::from(values.to_vec()))),
-        Values::F16(values) => (DataType::Float16, Arc::new(Float16Array::from(values.to_vec()))),
+    let (data_type, items): (DataType, ArrayRef) = match values.into() {
+        Owned::F32(values) => (DataType::Float32, Arc::new(Float32Array::new(ScalarBuffer::from(values), None))),
+        Owned::F16(values) => (DataType::Float16, Arc::new(Float16Array::new(ScalarBuffer::from(values), None))),
     };
     mapped::write(path, KIND, (data_type, dimensions), [Ok((ids.to_vec(), items))], stamp)
 }
@@ -88,16 +114,17 @@ pub fn write_as(
     path: &Path,
     ids: &[ImageId],
     dimensions: usize,
-    values: &[f32],
+    values: Vec<f32>,
     float16: bool,
     stamp: &Stamp,
 ) -> Result<(), SchemaError> {
     if !float16 {
-        return write(path, ids, dimensions, Values::F32(values), stamp);
+        return write(path, ids, dimensions, values, stamp);
     }
     let mut halves = vec![f16::ZERO; values.len()];
-    halves.convert_from_f32_slice(values);
-    write(path, ids, dimensions, Values::F16(&halves), stamp)
+    halves.convert_from_f32_slice(&values);
+    drop(values);
+    write(path, ids, dimensions, Owned::F16(halves), stamp)
 }
 
 /// A memory-mapped feature table `[n, d]`.

@@ -112,10 +112,8 @@ fn the_doctor_finds_what_is_missing() {
     // deepmcat alone, and a run that wants a graphics card and more room than any disk has.
     world.init("large");
     let toml = world.path("large/run.toml");
-    let text = fs_err::read_to_string(&toml)
-        .unwrap()
-        .replace("epochs = 2", "epochs = 10000")
-        .replace("checkpoints = 2", "checkpoints = 0");
+    let text = fs_err::read_to_string(&toml).unwrap().replace("epochs = 2", "epochs = 10000");
+    let text = text.replace("\nwidth = 0.0625", "\nwidth = 8.0").replace("checkpoints = 2", "checkpoints = 0");
     fs_err::write(&toml, text).unwrap();
     let alone = world.path("alone");
     fs_err::create_dir_all(&alone).unwrap();

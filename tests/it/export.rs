@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use deepmcat_testing::{Need, skip};
+
 use crate::python::python;
 use crate::ranks::{TWO, has_mpi};
 use crate::world::{World, assert_same, tables};
@@ -101,7 +103,7 @@ fn both_exports_run_on_a_real_slurm() {
         let output = slurm.current_dir(world.path("")).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         if output.status.code() == Some(77) {
-            eprintln!("skipped: {said}");
+            skip(Need::Slurm, &said);
             return false;
         }
         assert!(output.status.success(), "{said}");

@@ -10,6 +10,7 @@ mod ranks;
 mod real_scans;
 mod rerun;
 mod resume;
+mod snapshots;
 mod stop;
 mod world;
 mod zips;

@@ -2,9 +2,11 @@
 
 use std::process::Command;
 
+use deepmcat_testing::{Need, skip};
+
 use crate::world::World;
 
-/// Runs Python code in the world's directory; `None`, with a line that says so, without the package.
+/// Runs Python code in the world's directory; `None` without the package, in which case the test is skipped.
 pub fn python(world: &World, package: &str, code: &str) -> Option<String> {
     let python = std::env::var("DEEPMCAT_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let packages = std::env::var("DEEPMCAT_TEST_PYTHONPATH").unwrap_or_default();
@@ -15,7 +17,7 @@ pub fn python(world: &World, package: &str, code: &str) -> Option<String> {
         command.current_dir(world.path("")).output()
     };
     if !command(&format!("import {package}")).is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: {package} for Python is not there (make test fetches it)");
+        skip(Need::Python, &format!("{package} for Python is not there (make test fetches it)"));
         return None;
     }
     let output = command(code).unwrap();

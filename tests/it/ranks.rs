@@ -2,16 +2,18 @@
 
 use deepmcat_schemas::features::{FeatureTable, Values};
 use deepmcat_schemas::{Assignments, PART_0, Training, read_table};
+use deepmcat_testing::{Need, skip};
 
 use crate::world::{World, program};
 
-/// Whether this build has MPI and `mpirun` is here; a line says so where not.
+/// Whether this build has MPI and `mpirun` is here; where not, the test is skipped.
 pub fn has_mpi() -> bool {
     let seen = std::process::Command::new(program("deepmcat-device")).output().unwrap();
     let seen: serde_json::Value = serde_json::from_slice(&seen.stdout).unwrap();
     let found = std::process::Command::new("mpirun").arg("--version").output().is_ok();
     if seen["mpi"].is_null() || !found {
-        eprintln!("skipped: no MPI (make test MPI=1, with openmpi-bin, libopenmpi-dev and libclang-dev of Debian)");
+        let packages = "openmpi-bin, libopenmpi-dev and libclang-dev of Debian";
+        skip(Need::Mpi, &format!("there is no MPI (make test MPI=1, with {packages})"));
         return false;
     }
     true

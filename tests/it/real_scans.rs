@@ -2,7 +2,9 @@
 
 use deepmcat_schemas::{Epoch, Manifest, Metrics, Rejects, layout::partition, read_folder, read_table};
 
-use crate::world::{World, shared};
+use deepmcat_testing::shared;
+
+use crate::world::World;
 
 /// The whole chain with the smallest network: that it holds on real files, not that it learns.
 fn chain(world: &World, input: &std::path::Path, sets: &[&str]) -> (Manifest, Rejects, Metrics) {

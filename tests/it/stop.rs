@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use deepmcat_testing::{Need, skip};
+
 use crate::world::{World, assert_same, tables};
 
 /// Starts `deepmcat run run` and waits until a file is there.
@@ -61,11 +63,11 @@ fn a_killed_runners_lock_is_no_hindrance() {
     assert!(message.contains(&expected), "{message}");
 }
 
-/// Runs `mount WORDS... FOLDER`; false, with a line that says so, where that is not allowed.
+/// Runs `mount WORDS... FOLDER`; false where that is not allowed, in which case the test is skipped.
 fn mount(words: &[&str], folder: &Path) -> bool {
     let mounted = Command::new("mount").args(words).arg(folder).output().is_ok_and(|output| output.status.success());
     if !mounted {
-        eprintln!("skipped: no disk of its own without the right to mount");
+        skip(Need::Mount, "there is no disk of its own without the right to mount");
     }
     mounted
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use deepmcat_schemas::files::hash_file;
+use deepmcat_schemas::layout::{epochs, partition};
+use deepmcat_schemas::{Training, read_folder};
 
 /// The directory of one test; removed at its end.
 pub struct World {
@@ -23,6 +25,31 @@ impl World {
     /// The command `deepmcat WORDS...` in this directory.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(program("deepmcat"));
+        command.args(words).current_dir(self.folder.path());
+        command
+    }
+
+    /// The command `deepmcat WORDS...` where one of its programs is a script: a deepmcat of this directory's own, beside
+    /// links to the others.
+    pub fn command_with(&self, replaced: &str, script: &str, words: &[&str]) -> Command {
+        let folder = self.path("programs");
+        if !folder.exists() {
+            fs_err::create_dir_all(&folder).unwrap();
+            let own = program("deepmcat");
+            let to = folder.join("deepmcat");
+            // A program finds the others beside its file, which a symbolic link would not be.
+            fs_err::hard_link(&own, &to).or_else(|_| fs_err::copy(&own, &to).map(drop)).unwrap();
+            for entry in fs_err::read_dir(own.parent().unwrap()).unwrap().map(Result::unwrap) {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if name.starts_with("deepmcat-") && !name.contains('.') && name != replaced {
+                    fs_err::os::unix::fs::symlink(entry.path(), folder.join(name)).unwrap();
+                }
+            }
+        }
+        let file = folder.join(replaced);
+        fs_err::write(&file, script).unwrap();
+        fs_err::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let mut command = Command::new(folder.join("deepmcat"));
         command.args(words).current_dir(self.folder.path());
         command
     }
@@ -68,19 +95,9 @@ pub fn program(name: &str) -> PathBuf {
     program
 }
 
-/// `../shared/data/NAME`: real files that this project may not hold. `None`, with a line that says so, elsewhere.
-pub fn shared(name: &str) -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(name);
-    if folder.is_dir() {
-        return folder.canonicalize().ok();
-    }
-    eprintln!("skipped: {name} is not beside this checkout");
-    None
-}
-
 /// Content hash of every table of a run that must not differ between equal runs, by path.
 ///
-/// `training` holds a wall-clock column and is left out; receipts and logs hold times.
+/// Of `training` the wall-clock column is left out; receipts and logs hold times.
 pub fn tables(run: &Path) -> BTreeMap<PathBuf, String> {
     let kept =
         ["dataset", "pixels", "baseline", "features", "assignments", "clusters", "samples", "metrics", "checkpoints"];
@@ -92,6 +109,12 @@ pub fn tables(run: &Path) -> BTreeMap<PathBuf, String> {
                 hashes.insert(path, hash_file(entry.path()).unwrap());
             }
         }
+    }
+    for epoch in epochs(&run.join("training")).unwrap_or_default() {
+        let path = partition(Path::new(""), "training", epoch);
+        let Training { step, loss, learning_rate, images_per_second: _ } = read_folder(&run.join(&path)).unwrap();
+        let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+        hashes.insert(path, format!("{step:?} {:?} {:?}", bits(loss), bits(learning_rate)));
     }
     assert!(hashes.len() > 10, "{} holds no tables", run.display());
     hashes

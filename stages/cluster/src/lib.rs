@@ -56,7 +56,7 @@ pub fn run(args: Args) -> Result<(), Error> {
         }
         parameters.groups = parameters.k;
         // A small data set cannot fill them all; of single images nothing is learned about what lies together.
-        parameters.k = (from as usize).min(features.len() / 2).max(parameters.groups);
+        parameters.k = (from as usize).min(features.len() / 2).min(merge::MOST).max(parameters.groups);
     }
     let (assignments, clusters) = cluster(&features, previous.as_ref(), &parameters, device, &ranks)?;
     timings.lap("compute");

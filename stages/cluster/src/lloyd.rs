@@ -180,6 +180,8 @@ mod tests {
     fn images_that_are_all_the_same_leave_clusters_empty() {
         let fit = fit_values(&[0.5; 40], 2, 8, &parameters(4, 20)).unwrap();
         assert!(fit.objective() < 1e-4, "{}", fit.objective());
+        // Twenty equal images have one nearest centroid, so three of the four clusters are empty.
+        assert_eq!(fit.clusters, vec![fit.clusters[0]; 20]);
         assert!(fit.centroids.values().iter().all(|value| value.is_finite()));
     }
 

@@ -19,6 +19,9 @@ const NEIGHBOURS: usize = 10;
 /// Images of the graph at most, evenly spread over the table: what clusters have in common needs no more, and time
 /// grows with the square of the number.
 const IMAGES: usize = 16_384;
+/// Clusters that are merged at most: with fewer than two images of the graph in each nothing is learned of them, and
+/// their links alone are then half a gigabyte.
+pub(crate) const MOST: usize = IMAGES / 2;
 /// Images whose neighbours are looked for at once: 256 x 16,384 distances are 16 MiB.
 const BLOCK: usize = 256;
 /// Power of the larger volume that links are divided by. At 0 what has grown large takes all that touches it; at 1 all

@@ -37,7 +37,7 @@ pub fn run(args: Args) -> Result<(), Error> {
     let compute = Compute::start(&config.compute)?;
     let (ids, paths) = images_of(&args.dataset, args.shard, network::batch(&config, compute))?;
     let embedded = if args.raw {
-        raw(&args.dataset, &paths, &mut timings)?
+        raw(&args.dataset, &ids, &paths, &mut timings)?
     } else {
         let (views, pixels) = (views(&config, args.epoch), args.pixels.as_deref());
         let job = Job { dataset: &args.dataset, paths: &paths, pixels, ids: &ids, weights: &args.weights, views };
@@ -48,7 +48,7 @@ pub fn run(args: Args) -> Result<(), Error> {
     let stamp = Stamp { stage: "embed".to_owned(), ..config.stamp(job) };
     let Features { dimensions, values } = embedded;
     let part = args.out.join(format!("part-{}.arrow", args.shard.index()));
-    features::write_as(&part, &ids, dimensions, &values, config.embed.float16, &stamp)?;
+    features::write_as(&part, &ids, dimensions, values, config.embed.float16, &stamp)?;
     tracing::info!("{} images, {dimensions} dimensions", ids.len());
     timings.lap("write");
     timings.log();

@@ -4,6 +4,7 @@
 //! On the processor every thread embeds small batches by itself, from pixels to features: threads wait for no other,
 //! and a feature does not depend on their number. A graphics card gets large batches that all threads render.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -49,12 +50,14 @@ pub fn embed(job: Job, config: &Config, compute: Compute, timings: &mut Timings)
     let dimensions = usize::try_from(dimensions(&config.network)).unwrap_or_default();
     let passes = job.views.len() * networks.len();
     let progress = Progress::new((job.ids.len() * passes) as u64, "images embedded");
-    let run = Run { side: config.network.input as usize, dimensions, compute, progress: &progress };
+    let width = networks.len() * dimensions;
     let batch = batch(config, compute);
     let images = Arc::new(images);
-    let mut tables = Vec::with_capacity(networks.len());
-    for network in &networks {
-        let mut values = vec![0.0; job.ids.len() * dimensions];
+    // The table of all networks, filled in place: it may be most of the memory that there is.
+    let mut values = vec![0.0; job.ids.len() * width];
+    for (number, network) in networks.iter().enumerate() {
+        let columns = number * dimensions..(number + 1) * dimensions;
+        let run = Run { side: config.network.input as usize, width, columns, compute, progress: &progress };
         if compute.device.is_cuda() {
             for view in &job.views {
                 run.on_card(network, &images, &job, view, batch, &mut values)?;
@@ -62,27 +65,15 @@ pub fn embed(job: Job, config: &Config, compute: Compute, timings: &mut Timings)
         } else {
             run.on_threads(network, &images, &job, batch, &mut values)?;
         }
-        if job.views.len() > 1 {
-            normalise(&mut values, dimensions, 0)?;
-        }
-        tables.push(values);
     }
     progress.finish();
-    let mut values = side_by_side(tables, dimensions);
+    if job.views.len() > 1 {
+        normalise(&mut values, dimensions, |part| job.ids[part / networks.len()])?;
+    }
     if networks.len() > 1 {
-        normalise(&mut values, networks.len() * dimensions, 0)?;
+        normalise(&mut values, width, |row| job.ids[row])?;
     }
-    Ok(Features { dimensions: networks.len() * dimensions, values })
-}
-
-/// Tables `[n, d]` as one `[n, m * d]`, whose rows hold those of each.
-fn side_by_side(mut tables: Vec<Vec<f32>>, dimensions: usize) -> Vec<f32> {
-    if tables.len() == 1 {
-        return tables.remove(0);
-    }
-    let rows = tables.first().map_or(0, |table| table.len() / dimensions);
-    let row = |row: usize| tables.iter().map(move |table| &table[row * dimensions..][..dimensions]);
-    (0..rows).flat_map(row).flatten().copied().collect()
+    Ok(Features { dimensions: width, values })
 }
 
 /// Images that are embedded at once.
@@ -93,7 +84,10 @@ pub(crate) fn batch(config: &Config, compute: Compute) -> usize {
 
 struct Run<'a> {
     side: usize,
-    dimensions: usize,
+    /// Values of a row of the table.
+    width: usize,
+    /// Those of them that are this network's.
+    columns: Range<usize>,
     compute: Compute,
     progress: &'a Progress,
 }
@@ -108,7 +102,7 @@ impl Run<'_> {
         batch: usize,
         values: &mut [f32],
     ) -> Result<(), Error> {
-        let batches = values.chunks_mut(batch * self.dimensions).zip(job.ids.chunks(batch));
+        let batches = values.chunks_mut(batch * self.width).zip(job.ids.chunks(batch));
         let batches = Mutex::new(batches.enumerate());
         let next = || batches.lock().unwrap_or_else(PoisonError::into_inner).next();
         let work = |network: Embedder| {
@@ -128,12 +122,14 @@ impl Run<'_> {
             Ok(())
         };
         std::thread::scope(|scope| {
-            let start = |network| scope.spawn(|| work(network));
-            let threads: Vec<_> = (0..self.compute.threads).map(|_| start(network.share())).collect();
+            // More threads than batches would have nothing to do.
+            let count = self.compute.threads.min(job.ids.len().div_ceil(batch)).max(1);
+            let start = |network| std::thread::Builder::new().spawn_scoped(scope, || work(network));
+            let threads = (0..count).map(|_| start(network.share())).collect::<Result<Vec<_>, _>>();
+            let threads = threads.map_err(|error| Error::Threads { threads: count, reason: error.to_string() })?;
             let results = threads.into_iter().map(|thread| thread.join().unwrap_or(Err(Error::Producer)));
-            results.collect::<Result<(), _>>()
-        })?;
-        Ok(())
+            results.collect()
+        })
     }
 
     /// One thread feeds the card with batches that the others have rendered, and takes what it made of the batch before
@@ -150,7 +146,7 @@ impl Run<'_> {
         let items = job.ids.iter().enumerate().map(|(row, id)| Item { row, draw: id.0 }).collect();
         let batches = Batches::start(Arc::clone(images), items, view.clone(), (batch, self.side), self.compute.device);
         let mut before = None;
-        for (batch, rows) in batches.zip(values.chunks_mut(batch * self.dimensions)) {
+        for (batch, rows) in batches.zip(values.chunks_mut(batch * self.width)) {
             let batch = batch?;
             let ids = &job.ids[batch.start..batch.start + batch.count];
             if let Some((features, ids, rows)) = before.replace((network.embed(&batch.pixels)?, ids, rows)) {
@@ -162,10 +158,13 @@ impl Run<'_> {
 
     /// Adds the features `[b, d]` of one batch, normalised, to their rows.
     fn add_features(&self, made: &Tensor, ids: &[ImageId], rows: &mut [f32]) -> Result<(), Error> {
-        let mut features = vec![0.0; rows.len()];
-        made.f_copy_data(&mut features, rows.len())?;
-        normalise(&mut features, self.dimensions, ids.first().map_or(0, |id| id.0))?;
-        rows.iter_mut().zip(&features).for_each(|(sum, feature)| *sum += feature);
+        let dimensions = self.columns.len();
+        let mut features = vec![0.0; ids.len() * dimensions];
+        made.f_copy_data(&mut features, ids.len() * dimensions)?;
+        normalise(&mut features, dimensions, |row| ids[row])?;
+        for (row, feature) in rows.chunks_exact_mut(self.width).zip(features.chunks_exact(dimensions)) {
+            row[self.columns.clone()].iter_mut().zip(feature).for_each(|(sum, value)| *sum += value);
+        }
         self.progress.inc(ids.len() as u64);
         Ok(())
     }

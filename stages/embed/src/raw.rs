@@ -6,6 +6,7 @@ use deepmcat_common::Timings;
 use deepmcat_nn::Images;
 use deepmcat_nn::augment::z_score;
 use deepmcat_nn::inference::normalise;
+use deepmcat_schemas::ImageId;
 use rayon::prelude::*;
 
 use crate::{Error, Features};
@@ -13,11 +14,11 @@ use crate::{Error, Features};
 /// Side of the small images in pixels: d is its square, 1024.
 pub const RAW_SIDE: usize = 32;
 
-/// The images at `paths`, resized to 32 x 32, z-scored and l2-normalised.
+/// The images `ids` at `paths`, resized to 32 x 32, z-scored and l2-normalised.
 ///
 /// # Errors
 /// When an image cannot be read.
-pub fn raw(dataset: &Path, paths: &[String], timings: &mut Timings) -> Result<Features, Error> {
+pub fn raw(dataset: &Path, ids: &[ImageId], paths: &[String], timings: &mut Timings) -> Result<Features, Error> {
     let images = Images::open(dataset, paths, RAW_SIDE)?;
     timings.lap("read");
     let dimensions = RAW_SIDE * RAW_SIDE;
@@ -26,7 +27,7 @@ pub fn raw(dataset: &Path, paths: &[String], timings: &mut Timings) -> Result<Fe
         let pixels = images.pixels(row)?;
         values.iter_mut().zip(pixels.iter()).for_each(|(value, &pixel)| *value = f32::from(pixel) / 255.0);
         z_score(values);
-        normalise(values, dimensions, 0)
+        normalise(values, dimensions, |_| ids[row])
     })?;
     Ok(Features { dimensions, values })
 }

@@ -16,6 +16,8 @@ use crate::sample::{Affine, sample};
 const CROP_TRIES: usize = 10;
 /// The polynomial of the bias field stays within +- this.
 const BIAS_LIMIT: f32 = 2.0;
+/// Exponents stay below this: `exp(88.8)` is no f32 any more.
+const EXPONENT_LIMIT: f32 = 80.0;
 /// An image whose standard deviation is below this (of 0 to 1) is flat: it becomes zeros.
 const FLAT: f64 = 1e-6;
 
@@ -91,7 +93,8 @@ fn draw_geometry(settings: &Augment, random: &mut impl Rng) -> Affine {
     Affine::rotate_then_crop(angle, [0.0; 2], [ratio.min(1.0), (1.0 / ratio).min(1.0)])
 }
 
-/// `(x exp(p(u, v)))^power`, p quadratic without its constant, at positions -1 to 1.
+/// `(x exp(p(u, v)))^power`, p quadratic without its constant, at positions -1 to 1; divided by a constant, which the
+/// z-score takes out again, where the brightest value would be no f32.
 fn shade(target: &mut [f32], to: usize, c: &[f32; 5], power: f32) {
     let position = |index: usize| (2 * index + 1) as f32 / to as f32 - 1.0;
     for (line, values) in target.chunks_exact_mut(to).enumerate() {
@@ -100,9 +103,12 @@ fn shade(target: &mut [f32], to: usize, c: &[f32; 5], power: f32) {
             let u = position(column);
             let p = c[0] * u + c[1] * v + c[2] * u * u + c[3] * v * v + c[4] * u * v;
             // One logarithm and one exponential for both; ln 0 is -inf, whose exponential is 0.
-            *value = (power * (value.ln() + p.clamp(-BIAS_LIMIT, BIAS_LIMIT))).exp();
+            *value = power * (value.ln() + p.clamp(-BIAS_LIMIT, BIAS_LIMIT));
         }
     }
+    let largest = target.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let excess = if largest > EXPONENT_LIMIT { largest } else { 0.0 };
+    target.iter_mut().for_each(|value| *value = (*value - excess).exp());
 }
 
 /// Mean 0 and standard deviation 1; a flat image becomes zeros.
@@ -172,6 +178,22 @@ mod tests {
         assert!(values.iter().zip(&before).all(|(a, b)| (a - b * b).abs() < 1e-5));
     }
 
+    /// The strongest that settings allow: 10, and twice that where networks are spread.
+    #[test]
+    fn no_allowed_strength_gives_a_value_that_is_not_finite() {
+        for (area, ratio) in [([1.0; 2], [1.0; 2]), ([1e-9, 1e-9], [0.01, 100.0]), ([1e-9, 1.0], [100.0; 2])] {
+            let strongest = Augment { area, ratio, rotation: 180.0, bias: 10.0, gamma: 10.0, noise: 10.0, spread: 1.0 };
+            for seed in 0..200 {
+                let values = rendered(&augmented(strongest.of_network(2), seed, 0), 0);
+                assert!(values.iter().all(|value| value.is_finite()), "seed {seed}, {area:?}, {ratio:?}");
+            }
+        }
+        let white = vec![1.0; 64];
+        let mut shaded = white.clone();
+        shade(&mut shaded, 8, &[10.0; 5], 20.0_f32.exp());
+        assert!(shaded.iter().all(|value| value.is_finite()) && shaded != [0.0; 64], "{shaded:?}");
+    }
+
     #[test]
     fn a_flat_image_becomes_zeros() {
         let mut values = vec![0.3; 100];
@@ -191,8 +213,13 @@ mod tests {
         }
 
         #[test]
-        fn views_are_finite_and_z_scored_before_noise(seed: u64, bias in 0.0..5.0, gamma in 0.0..2.0) {
-            let settings = Augment { bias, gamma, noise: 0.0, ..settings() };
+        fn views_are_finite_and_z_scored_before_noise(
+            seed: u64,
+            bias in 0.0..=10.0,
+            gamma in 0.0..=10.0,
+            ratio in prop::sample::select(vec![[0.01, 0.01], [0.01, 100.0], [100.0, 100.0]]),
+        ) {
+            let settings = Augment { bias, gamma, ratio, noise: 0.0, ..settings() };
             let values = rendered(&augmented(settings, seed, 0), 0);
             let mean = values.iter().sum::<f32>() / values.len() as f32;
             prop_assert!(values.iter().all(|value| value.is_finite()));

@@ -20,7 +20,8 @@ impl Compute {
     /// Checks the device and sets the threads of libtorch and of rayon for this process.
     ///
     /// # Errors
-    /// When CUDA is asked for and this build of libtorch or this machine has none.
+    /// When CUDA is asked for and this build of libtorch or this machine has none, or when the system starts no more
+    /// threads.
     pub fn start(settings: &deepmcat_common::Compute) -> Result<Self, Error> {
         let device = device(&settings.device)?;
         let all = std::thread::available_parallelism().map_or(1, usize::from);
@@ -31,8 +32,7 @@ impl Compute {
         };
         keep_freed_memory();
         tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
-        // A second call in one process (tests) keeps the pool of the first.
-        drop(rayon::ThreadPoolBuilder::new().num_threads(threads).build_global());
+        crate::images::set_threads(threads)?;
         if device.is_cuda() {
             same_bits();
         }

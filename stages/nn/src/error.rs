@@ -135,6 +135,16 @@ pub enum Error {
         /// Which value, and where.
         what: String,
     },
+    /// The system starts no such number of threads.
+    #[error(
+        "{threads} threads cannot be started: {reason}\nhint: lower compute.threads, or raise the limit of processes (ulimit -u)"
+    )]
+    Threads {
+        /// Threads wanted.
+        threads: usize,
+        /// What the system said.
+        reason: String,
+    },
     /// The thread that prepares batches ended without a word: a defect.
     #[error("the thread that prepares batches has ended early\nhint: report this, with the stage's log")]
     Producer,

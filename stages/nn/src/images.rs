@@ -40,10 +40,19 @@ enum Source {
     Files(Vec<PathBuf>),
 }
 
-/// Sets the threads that decode images in this process; 0: as many as there are cores.
-pub fn set_threads(threads: u32) {
-    // A second call in one process (tests) keeps the pool of the first; rayon too takes 0 as all.
-    drop(rayon::ThreadPoolBuilder::new().num_threads(threads as usize).build_global());
+/// Sets the threads that decode and render images in this process; 0: as many as there are cores.
+///
+/// # Errors
+/// When the system starts no such number of threads.
+pub fn set_threads(threads: usize) -> Result<(), Error> {
+    // rayon too takes 0 as all. A second call in one process (tests) keeps the pool of the first: an error without a
+    // source.
+    match rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
+        Err(error) if std::error::Error::source(&error).is_some() => {
+            Err(Error::Threads { threads, reason: error.to_string() })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The side from which crops of `input` pixels are sampled: a third more, so that a crop still has its detail.

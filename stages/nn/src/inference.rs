@@ -3,6 +3,7 @@
 //! A norm with fixed statistics is linear, so `scale * (conv(x) - mean) / sqrt(variance + eps) + shift` is one
 //! convolution with other weights: the same features to rounding, in fewer passes over memory.
 
+use deepmcat_schemas::ImageId;
 use tch::{Kind, Tensor};
 
 use crate::vgg::{Linear, NORM_EPSILON, convolve, flatten, pooled_relu};
@@ -79,12 +80,12 @@ impl Embedder {
 /// Scales every row of `[n, d]` to length 1; a row of zeros stays as it is.
 ///
 /// # Errors
-/// When a value is not finite; `first` numbers the first row in the message.
-pub fn normalise(features: &mut [f32], dimensions: usize, first: u32) -> Result<(), Error> {
-    for (image, feature) in (first..).zip(features.chunks_exact_mut(dimensions.max(1))) {
+/// When a value is not finite; `image` gives the image of a row, for the message.
+pub fn normalise(features: &mut [f32], dimensions: usize, image: impl Fn(usize) -> ImageId) -> Result<(), Error> {
+    for (row, feature) in features.chunks_exact_mut(dimensions.max(1)).enumerate() {
         let length = feature.iter().map(|&value| f64::from(value) * f64::from(value)).sum::<f64>().sqrt();
         if !length.is_finite() {
-            return Err(Error::NonFinite { what: format!("the feature of image {image}") });
+            return Err(Error::NonFinite { what: format!("the feature of image {}", image(row)) });
         }
         if length > 0.0 {
             feature.iter_mut().for_each(|value| *value = (f64::from(*value) / length) as f32);
@@ -101,13 +102,14 @@ mod tests {
     #[test]
     fn rows_become_unit_vectors_and_zeros_stay() {
         let mut rows = [3.0, 4.0, 0.0, 0.0, -1e-30, 0.0];
-        normalise(&mut rows, 2, 0).unwrap();
+        normalise(&mut rows, 2, |row| ImageId(row as u32)).unwrap();
         assert_eq!(rows, [0.6, 0.8, 0.0, 0.0, -1.0, 0.0]);
     }
 
     #[test]
     fn a_nan_names_its_image() {
-        let error = normalise(&mut [1.0, 0.0, f32::NAN, 0.0], 2, 40).unwrap_err();
-        assert!(error.to_string().contains("image 41"), "{error}");
+        let ids = [ImageId(40), ImageId(7)];
+        let error = normalise(&mut [1.0, 0.0, f32::NAN, 0.0], 2, |row| ids[row]).unwrap_err();
+        assert!(error.to_string().contains("image 7"), "{error}");
     }
 }

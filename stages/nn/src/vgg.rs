@@ -218,7 +218,31 @@ pub(crate) fn pooled_relu(x: Tensor, pool: bool) -> Result<Tensor, Error> {
 
 /// Adaptive average pool to `side` x `side`, flattened channel by channel as PyTorch does: `[b, c * side * side]`.
 pub(crate) fn flatten(x: &Tensor, side: i64) -> Result<Tensor, Error> {
-    Ok(x.f_adaptive_avg_pool2d([side, side])?.f_flatten(1, -1)?)
+    let overlap = x.size().iter().skip(2).any(|size| size % side != 0);
+    // Where windows overlap, a card adds up their gradients in whatever order they come: other bits at each run.
+    let pooled =
+        if x.device().is_cuda() && overlap { average(x, side)? } else { x.f_adaptive_avg_pool2d([side, side])? };
+    Ok(pooled.f_flatten(1, -1)?)
+}
+
+/// The adaptive average pool of maps `[b, c, h, w]` as two matrix products, `[side, h] x [h, w] x [w, side]`, whose
+/// gradients are matrix products too.
+fn average(x: &Tensor, side: i64) -> Result<Tensor, Error> {
+    let [height, width] = [2, 3].map(|axis| windows(x.size()[axis], side));
+    let place = |weights: Result<Tensor, Error>| -> Result<_, Error> { Ok(weights?.f_to_device(x.device())?) };
+    let rows = place(height)?.f_matmul(&x.f_to_kind(Kind::Float)?)?;
+    Ok(rows.f_matmul(&place(width)?.f_transpose(0, 1)?)?.f_to_kind(x.f_kind()?)?)
+}
+
+/// `[side, size]`: row i is the mean over places floor(i size / side) to ceil((i + 1) size / side), PyTorch's windows.
+fn windows(size: i64, side: i64) -> Result<Tensor, Error> {
+    let mut weights = Vec::with_capacity(usize::try_from(side * size).unwrap_or_default());
+    for window in 0..side {
+        let (start, end) = (window * size / side, ((window + 1) * size + side - 1) / side);
+        let weight = |place| if (start..end).contains(&place) { 1.0 / (end - start) as f32 } else { 0.0 };
+        weights.extend((0..size).map(weight));
+    }
+    Ok(Tensor::f_from_slice(&weights)?.f_view([side, size])?)
 }
 
 /// A dropout mask for `x` `[b, d]`: 0, or 1 / (1 - rate). Drawn by counter, so alike on every device and thread count.
@@ -260,6 +284,23 @@ mod tests {
         assert!(part.equal(&at(3).slice(0, 1, 63, 2)));
         let mean = at(3).mean(Kind::Float).double_value(&[]);
         assert!((mean - 1.0).abs() < 0.01, "{mean}");
+    }
+
+    /// What a card computes where windows overlap, on the processor: values and gradients.
+    #[test]
+    fn the_average_by_products_is_pytorchs() {
+        let x = Tensor::arange(2 * 3 * 8 * 11, (Kind::Float, Device::Cpu)).sin().view([2, 3, 8, 11]);
+        for side in [1, 3, 5, 7, 8] {
+            let both = [average as fn(&Tensor, i64) -> _, |x, side| Ok(x.f_adaptive_avg_pool2d([side, side])?)];
+            let [(value, gradient), (expected, expected_gradient)] = both.map(|pool| {
+                let x = x.copy().set_requires_grad(true);
+                let pooled = pool(&x, side).unwrap();
+                let sum = (&pooled * &pooled * &pooled).sum(Kind::Float);
+                (pooled, Tensor::run_backward(&[sum], &[&x], false, false).remove(0))
+            });
+            assert!(value.allclose(&expected, 1e-5, 1e-6, false), "{side}");
+            assert!(gradient.allclose(&expected_gradient, 1e-5, 1e-6, false), "{side}");
+        }
     }
 
     #[test]

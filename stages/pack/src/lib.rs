@@ -16,7 +16,7 @@ pub use deepmcat_nn::Error;
 /// When the configuration or the data set is wrong, an image cannot be read, or the table cannot be written.
 pub fn run(args: Args) -> Result<(), Error> {
     let config = args.common.config()?;
-    images::set_threads(config.compute.threads);
+    images::set_threads(config.compute.threads as usize)?;
     let manifest: Manifest = read_table(&args.dataset.join(layout::MANIFEST))?;
     let side = images::load_side(config.network.input);
     let progress = Progress::new(manifest.path.len() as u64, "images packed");

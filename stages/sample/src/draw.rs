@@ -15,8 +15,8 @@ use rand::seq::SliceRandom;
 ///
 /// With `settings.uniform`, every non-empty cluster gives floor(n / clusters) + 1 images, without replacement where it has
 /// more than that, else with replacement; the shuffled draw is cut to n. Of several clusterings each gives its share of
-/// the n, uniform over its own clusters. Otherwise every image comes equally often, up to one. With `settings.sure` below
-/// 1 all are drawn from the images that are nearest to their centroids.
+/// the n, uniform over its own clusters. Otherwise every image comes equally often, up to one; which ones come once more
+/// is drawn. With `settings.sure` below 1 all are drawn from the images that are nearest to their centroids.
 #[must_use]
 pub fn draw(assignments: &Assignments, settings: &Sample, seed: u64, epoch: Epoch) -> Samples {
     let images = assignments.image_id.len();
@@ -38,7 +38,11 @@ pub fn draw(assignments: &Assignments, settings: &Sample, seed: u64, epoch: Epoc
             drawn.extend(from_each(pairs, share, random));
         }
     } else {
-        drawn.extend(rows.iter().cycle().take(count));
+        let rounds = count / rows.len().max(1);
+        drawn.extend(std::iter::repeat_n(&rows, rounds).flatten());
+        // The rest of a round: other images at each epoch.
+        let mut random = generator(seed, epoch.0, 0, Purpose::Sample);
+        drawn.extend_from_slice(rows.partial_shuffle(&mut random, count - drawn.len()).0);
     }
     drawn.shuffle(&mut generator(seed, epoch.0, 0, Purpose::Shuffle));
     drawn.truncate(count);
@@ -195,6 +199,23 @@ mod tests {
             assert!(times.iter().all(|times| (least..=most).contains(times)), "{times:?}");
         }
         assert_eq!(draw(&table, &Sample { least: 10, ..UNIFORM }, 1, Epoch(0)).image_id.len(), 32);
+    }
+
+    #[test]
+    fn which_images_come_once_more_is_drawn_at_each_epoch() {
+        let table = assignments(&[10, 10]);
+        let settings = Sample { uniform: false, least: 25, ..UNIFORM };
+        let twice = |epoch| -> BTreeSet<u32> {
+            let samples = draw(&table, &settings, 1, Epoch(epoch));
+            let mut times = [0; 20];
+            samples.image_id.iter().for_each(|id| times[id.0 as usize] += 1);
+            assert!(times.iter().all(|&times| times == 1 || times == 2), "{times:?}");
+            (0..20).filter(|&image| times[image as usize] == 2).collect()
+        };
+        assert_eq!(twice(0), twice(0));
+        assert!((0..5).all(|epoch| twice(epoch).len() == 5));
+        // Not the same ones always: within twenty epochs of five each has its turn.
+        assert_eq!((0..20).flat_map(twice).collect::<BTreeSet<_>>().len(), 20);
     }
 
     #[test]

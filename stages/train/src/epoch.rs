@@ -68,7 +68,10 @@ pub fn train(
     let rates = Rates { rate: settings.rate, momentum: settings.momentum, decay: settings.weight_decay };
     let weights = vgg.trained().map(|(_, tensor)| tensor.shallow_clone()).collect();
     let mut sgd = Sgd::new(rates, weights, velocities)?;
-    let rates = Rates { rate: settings.head_rate, momentum: 0.0, decay: settings.weight_decay };
+    // The loss is the mean over the clusterings. Each layer is to learn as if it were the only one, so it steps with so
+    // many times the rate; of the decay, which is no part of the loss, it then takes so much less.
+    let times = clusterings as f64;
+    let rates = Rates { rate: settings.head_rate * times, momentum: 0.0, decay: settings.weight_decay / times };
     let mut head_sgd = Sgd::new(rates, head.weights(), Vec::new())?;
     let trained: Vec<Tensor> = sgd.weights().iter().chain(head_sgd.weights()).map(Tensor::shallow_clone).collect();
 
@@ -99,8 +102,7 @@ pub fn train(
         waited += start.elapsed();
         let share = schedule.share(step);
         sgd.set_rate(settings.rate * share);
-        // The loss is the mean over the clusterings: each layer learns as if it were the only one.
-        head_sgd.set_rate(settings.head_rate * share * clusterings as f64);
+        head_sgd.set_rate(settings.head_rate * share * times);
         let whole = batch_size.min(draws - step as usize * batch_size);
         let labels = mine.labels_of(batch.start..batch.start + batch.count);
         let labels = Tensor::f_from_slice(labels)?.f_view([batch.count as i64, clusterings])?.f_to_device(device)?;

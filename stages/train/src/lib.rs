@@ -84,7 +84,7 @@ fn one_epoch(inputs: Inputs, out: &Path, training: &Path, config: &Config, compu
     let stamp = config.stamp("train");
     write_table(&training.join(PART_0), &table, &stamp)?;
     if let (Some((_, next)), Some(values)) = (features, after) {
-        features::write_as(&features::part(next), &manifest.image_id, width, &values, config.embed.float16, &stamp)?;
+        features::write_as(&features::part(next), &manifest.image_id, width, values, config.embed.float16, &stamp)?;
     }
     checkpoint::write_head(out, kept.then_some(&head), &stamp)?;
     checkpoint::write_optimizer(out, &vgg, &sgd, &stamp)?;

@@ -77,7 +77,7 @@ impl Memory {
     /// When a feature is not finite, or libtorch fails.
     pub fn take(&mut self, items: &[Item], features: &Tensor) -> Result<(), Error> {
         let mut features = Vec::<f32>::try_from(features.f_flatten(0, -1)?)?;
-        normalise(&mut features, self.dimensions, items.first().map_or(0, |item| item.row as u32))?;
+        normalise(&mut features, self.dimensions, |draw| image(items[draw].row))?;
         for (item, feature) in items.iter().zip(features.chunks_exact(self.dimensions.max(1))) {
             let share = self.shares.get(&item.draw).copied().unwrap_or_default();
             let sums = &mut self.values[item.row * self.dimensions..][..self.dimensions];
@@ -98,15 +98,29 @@ impl Memory {
                 block.iter_mut().zip(sums).for_each(|(value, sum)| *value = sum as f32);
             }
         }
-        normalise(&mut self.values, self.dimensions, 0)?;
+        normalise(&mut self.values, self.dimensions, image)?;
         Ok(self.values)
     }
+}
+
+/// The image of a row: those of a data set are numbered from 0, in the manifest's order.
+fn image(row: usize) -> ImageId {
+    ImageId(row as u32)
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_feature_that_is_not_finite_names_the_image_that_was_drawn() {
+        let items: Vec<Item> = [5, 2, 3].into_iter().zip(0..).map(|(row, draw)| Item { row, draw }).collect();
+        let order = Order { labels: vec![0; 3], items: items.clone(), clusterings: 1, clusters: 1 };
+        let mut memory = Memory::new(vec![1.0; 6], 1, 0.5, &order, &Ranks::alone());
+        let error = memory.take(&items, &Tensor::from_slice(&[1.0_f32, f32::NAN, 1.0]).view([3, 1])).unwrap_err();
+        assert!(error.to_string().contains("the feature of image 2 "), "{error}");
+    }
 
     #[test]
     fn an_image_keeps_its_share_at_each_draw() {

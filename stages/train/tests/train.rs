@@ -1,13 +1,12 @@
 //! The stage from its command line to its checkpoint, on a small data set.
 #![allow(clippy::unwrap_used)]
 
-use std::io::Write;
 use std::path::Path;
 
 use clap::Parser;
 use deepmcat_common::Failure;
 use deepmcat_schemas::features::{self, FeatureTable};
-use deepmcat_schemas::{ClusterId, ImageId, Manifest, PART_0, Samples, Stamp, Training, read_table, write_table};
+use deepmcat_schemas::{ClusterId, ImageId, PART_0, Samples, Stamp, Training, read_table, write_table};
 use deepmcat_train::{Args, Error, run};
 
 const IMAGES: u32 = 12;
@@ -16,40 +15,11 @@ const DRAWS: u32 = 33;
 /// A data set of two kinds of grey PNGs, with the kinds as pseudo-labels.
 fn run_folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let dataset = folder.path().join("dataset");
-    let rows = IMAGES as usize;
-    let text = vec!["0".to_owned(); rows];
-    let mut manifest = Manifest {
-        image_id: (0..IMAGES).map(ImageId).collect(),
-        key: text.clone(),
-        subject: vec![None; rows],
-        series: text.clone(),
-        pixels: text.clone(),
-        format: text,
-        slice: vec![0; rows],
-        width: vec![48; rows],
-        height: vec![48; rows],
-        bits: vec![8; rows],
-        spacing_x: vec![None; rows],
-        spacing_y: vec![None; rows],
-        window_low: vec![0.0; rows],
-        window_high: vec![1.0; rows],
-        burned_in: vec![false; rows],
-        flags: vec![None; rows],
-        path: Vec::new(),
-    };
-    for number in 0..IMAGES {
+    let image = |number: u32| {
         let stripe = |i: u32| if number % 2 == 0 { i % 48 } else { i / 48 };
-        let pixels: Vec<u8> = (0..48 * 48).map(|i| if stripe(i) / 6 % 2 == 0 { 30 } else { 220 }).collect();
-        let mut png = Vec::new();
-        let mut encoder = png::Encoder::new(&mut png, 48, 48);
-        encoder.set_color(png::ColorType::Grayscale);
-        encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
-        let path = format!("images/{number}.png");
-        deepmcat_schemas::files::write_atomic(&dataset.join(&path), |file| file.write_all(&png)).unwrap();
-        manifest.path.push(path);
-    }
-    write_table(&dataset.join("manifest.parquet"), &manifest, &Stamp::default()).unwrap();
+        ([48, 48], (0..48 * 48).map(|i| if stripe(i) / 6 % 2 == 0 { 30 } else { 220 }).collect())
+    };
+    deepmcat_testing::dataset(&folder.path().join("dataset"), (0..IMAGES).map(image));
     let samples = Samples {
         position: (0..DRAWS).collect(),
         image_id: (0..DRAWS).map(|draw| ImageId(draw * 7 % IMAGES)).collect(),
@@ -138,30 +108,33 @@ fn a_last_batch_of_one_is_left_out_and_the_loss_falls() {
     assert!(mean < 0.55, "stripes are not told apart: {mean}");
 }
 
-/// Of the mean loss of an epoch, around that of single precision, which here falls from 0.62 to 0.14.
-const BAND: f32 = 0.1;
+/// Of the loss before the first step: bfloat16 has eight significant bits, and the last layer starts near zero. What
+/// comes after a few steps hangs on how sums round, so nothing is said of it but that the loss falls.
+const ROUNDING: f32 = 0.02;
 
 #[test]
-fn bfloat16_stays_in_a_band_around_single_precision() {
+fn bfloat16_starts_where_single_precision_does_and_learns() {
     let folder = run_folder();
     init(folder.path());
     let common = ["--set", "train.batch=4", "--set", "augment.noise=0", "--set", "augment.rotation=5"];
-    let means = |precision: &str| -> Vec<f32> {
+    let losses = |precision: &str, epochs: u32| -> Vec<Vec<f32>> {
         let sets = [&common[..], &["--set", precision]].concat();
         let mut from = "initial".to_owned();
         let mut epoch = |epoch: u32| {
             let out = format!("{precision}-{epoch}");
             let table = train(folder.path(), &from, &epoch.to_string(), &out, &sets).unwrap();
             from = out;
-            table.loss.iter().sum::<f32>() / table.loss.len() as f32
+            table.loss
         };
-        (0..6).map(&mut epoch).collect()
+        (0..epochs).map(&mut epoch).collect()
     };
-    let (single, half) = (means("compute.precision=float32"), means("compute.precision=bfloat16"));
-    assert!(single.iter().zip(&half).all(|(single, half)| (single - half).abs() < BAND), "{single:?}, {half:?}");
-    assert!(half[5] < half[0] - 2.0 * BAND, "{half:?}");
-    assert_ne!(single, half);
-    assert_eq!(half, means("compute.precision=bfloat16"));
+    let (single, half) = (losses("compute.precision=float32", 1), losses("compute.precision=bfloat16", 6));
+    assert!((single[0][0] - half[0][0]).abs() < ROUNDING, "{} and {}", single[0][0], half[0][0]);
+    assert_ne!(single[0], half[0]);
+    let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len() as f32;
+    // In single precision it falls from 0.62 to 0.14.
+    assert!(mean(&half[5]) < mean(&half[0]) - 0.1, "{half:?}");
+    assert_eq!(half[..1], losses("compute.precision=bfloat16", 1));
 }
 
 #[test]
@@ -196,6 +169,31 @@ fn a_kept_last_layer_goes_on_where_it_was() {
     assert!(!folder.path().join("4/head.safetensors").exists());
 }
 
+/// Two equal clusterings under strong decay: the first layer of the two is the only layer of one.
+#[test]
+fn a_layer_of_several_learns_and_decays_as_if_it_were_the_only_one() {
+    let folder = run_folder();
+    init(folder.path());
+    let one_step = ["--set", "train.head=\"kept\"", "--set", "train.batch=64", "--set", "train.weight_decay=0.5"];
+    let more = [&one_step[..], &["--set", "train.head_rate=0.5"]].concat();
+    let head = |out: &str| {
+        assert_eq!(train(folder.path(), "initial", "0", out, &more).unwrap().step.len(), 1);
+        let head =
+            deepmcat_nn::checkpoint::read_head(&folder.path().join(out), network_width() as i64).unwrap().unwrap();
+        let first = head.weight.get(0).flatten(0, -1);
+        Vec::<f32>::try_from(first).unwrap()
+    };
+    let alone = head("alone");
+    let path = folder.path().join("samples").join(PART_0);
+    let mut samples: Samples = read_table(&path).unwrap();
+    samples.others = samples.cluster.iter().map(|&cluster| vec![cluster]).collect();
+    write_table(&path, &samples, &Stamp::default()).unwrap();
+    let of_two = head("two");
+    let largest = alone.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+    let apart = alone.iter().zip(&of_two).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(largest > 0.0 && apart < 1e-4 * largest, "{apart} of {largest}");
+}
+
 #[test]
 fn features_are_brought_up_to_date_or_refused() {
     let folder = run_folder();
@@ -204,7 +202,7 @@ fn features_are_brought_up_to_date_or_refused() {
     let width = network_width();
     let write = |name: &str, ids: &[ImageId], width: usize| {
         let values = vec![0.5; ids.len() * width];
-        features::write_as(&features::part(&folder.path().join(name)), ids, width, &values, false, &Stamp::default())
+        features::write_as(&features::part(&folder.path().join(name)), ids, width, values, false, &Stamp::default())
             .unwrap();
     };
     let next = folder.path().join("next");

@@ -426,9 +426,9 @@ impl Config {
             format!("{:?}", a.area),
         )?;
         must(
-            ascending(a.ratio) && a.ratio[1] <= 100.0,
+            ascending(a.ratio) && a.ratio[0] >= 0.01 && a.ratio[1] <= 100.0,
             "augment.ratio",
-            "[low, high] above 0, at most 100",
+            "[low, high] within 0.01 and 100",
             format!("{:?}", a.ratio),
         )?;
         must((0.0..=180.0).contains(&a.rotation), "augment.rotation", "0 to 180 degrees", a.rotation.to_string())?;

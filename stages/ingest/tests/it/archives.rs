@@ -135,8 +135,8 @@ fn pixels(dataset: &Dataset) -> String {
 
 /// `fixtures/*_fixtures.csv`, made by `fixtures/compare_with_readers.py`, which compares every pixel with pydicom's and
 /// nibabel's. Each file is ingested by itself, as there.
-fn check_against(table: &str, archive: &str) -> usize {
-    let Some(archive) = shared(archive) else { return usize::MAX };
+fn check_against(table: &str, archive: &str) -> Option<usize> {
+    let archive = shared(archive)?;
     let mut equal = 0;
     for line in table.lines().skip(1) {
         let cells: Vec<&str> = line.split(',').collect();
@@ -161,15 +161,17 @@ fn check_against(table: &str, archive: &str) -> usize {
         }
         equal += usize::from(verdict == "equal");
     }
-    equal
+    Some(equal)
 }
 
 #[test]
 fn dicom_files_give_what_was_compared_with_pydicom() {
-    assert!(check_against(include_str!("../../fixtures/dicom_fixtures.csv"), "dicom-fixtures") >= 77);
+    let equal = check_against(include_str!("../../fixtures/dicom_fixtures.csv"), "dicom-fixtures");
+    assert!(equal.is_none_or(|equal| equal >= 77), "{equal:?}");
 }
 
 #[test]
 fn nifti_files_give_what_was_compared_with_nibabel() {
-    assert!(check_against(include_str!("../../fixtures/nifti_fixtures.csv"), "nifti-fixtures") >= 53);
+    let equal = check_against(include_str!("../../fixtures/nifti_fixtures.csv"), "nifti-fixtures");
+    assert!(equal.is_none_or(|equal| equal >= 53), "{equal:?}");
 }

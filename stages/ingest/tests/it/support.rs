@@ -7,6 +7,9 @@ use deepmcat_common::{CommonArgs, Frames};
 use deepmcat_ingest::{Error, Settings, Stamps, Summary, ingest};
 use deepmcat_schemas::{Labels, Manifest, Rejects, Sources, read_table};
 
+/// Archives beside the checkout; a test is skipped where its own is not there.
+pub use deepmcat_testing::shared;
+
 /// A data set, read back.
 pub struct Dataset {
     pub folder: PathBuf,
@@ -118,22 +121,4 @@ impl Dataset {
 /// Every time frame an image.
 pub fn all_frames() -> Settings {
     Settings { frames: Frames::All, ..settings() }
-}
-
-/// A shared archive; a test says so and ends where it is not there.
-pub fn shared(name: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("DEEPMCAT_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
-        |shared| PathBuf::from(shared).join("data"),
-    );
-    let archive = folder.join(name);
-    if archive.is_dir() {
-        return Some(archive);
-    }
-    // cargo shows it with --nocapture
-    #[allow(clippy::print_stderr)]
-    {
-        eprintln!("skipped: {} is not there (set DEEPMCAT_SHARED)", archive.display());
-    }
-    None
 }
