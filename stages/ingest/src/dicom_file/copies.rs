@@ -10,8 +10,9 @@ use dicom_core::value::Value;
 use dicom_dictionary_std::tags;
 use rayon::prelude::*;
 
+use super::hash::mix;
 use super::pixels::Pixels;
-use super::{Header, open};
+use super::{Frame, Header, open};
 use crate::guard;
 use crate::place::Place;
 use crate::reject::{Reason, Reject};
@@ -24,10 +25,19 @@ pub(crate) fn copies(headers: &[Header], inputs: &[Input], seconds: u64, limit: 
     for header in headers.iter().filter(|header| header.object != 0) {
         alike.entry(header.object).or_default().push(header);
     }
-    alike.retain(|_, headers| headers.len() > 1);
-    let groups: Vec<Vec<&Header>> = alike.into_values().collect();
+    let groups: Vec<Vec<&Header>> = alike.into_values().filter(|group| group.len() > 1).flat_map(by_frames).collect();
     let left = groups.par_iter().flat_map_iter(|group| compare(group, inputs, seconds, limit));
     left.collect::<Vec<_>>().into_iter().collect()
+}
+
+/// Splits files of one SOPInstanceUID and series by what their headers say of the frames; those alone are no copies.
+fn by_frames(group: Vec<&Header>) -> Vec<Vec<&Header>> {
+    let mut sorts: BTreeMap<u64, Vec<&Header>> = BTreeMap::new();
+    for header in group {
+        let said: Vec<u64> = header.frames.iter().map(Frame::said).collect();
+        sorts.entry(mix(&said)).or_default().push(header);
+    }
+    sorts.into_values().filter(|sort| sort.len() > 1).collect()
 }
 
 /// Compares files of one header, in the order of the archive.

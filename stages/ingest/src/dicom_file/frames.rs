@@ -69,12 +69,14 @@ pub(super) fn frames(object: &DataSet, input: u32, bytes: u64) -> Result<Vec<Fra
     Ok(if number_of_frames > 1 && groups.is_empty() {
         by_vectors(object, &whole, number_of_frames)
     } else {
-        (0..number_of_frames).map(|frame| by_groups(&whole, frame, groups.get(frame as usize), shared)).collect()
+        let run = number_of_frames > 1 && times::is_run(object);
+        let with = |frame: u32| by_groups(&whole, frame, groups.get(frame as usize), shared, run);
+        (0..number_of_frames).map(with).collect()
     })
 }
 
-/// A frame by its own functional groups and those that all frames share.
-fn by_groups(whole: &Frame, frame: u32, own: Option<&DataSet>, shared: Option<&DataSet>) -> Frame {
+/// A frame by its own functional groups and those that all frames share; in a run of an X-ray tube the order is time.
+fn by_groups(whole: &Frame, frame: u32, own: Option<&DataSet>, shared: Option<&DataSet>, run: bool) -> Frame {
     // A frame's own group comes before the shared one.
     let group = |tag| own.and_then(|own| item(own, tag)).or_else(|| shared.and_then(|shared| item(shared, tag)));
     let mut one = Frame { frame, ..whole.clone() };
@@ -101,6 +103,9 @@ fn by_groups(whole: &Frame, frame: u32, own: Option<&DataSet>, shared: Option<&D
         tags::RESPIRATORY_SYNCHRONIZATION_SEQUENCE,
     ];
     timed.into_iter().filter_map(group).for_each(|said| one.times.refine(said));
+    if run && one.position.is_none() && one.location.is_none() && one.times.order[1].is_infinite() {
+        one.times.order[1] = frame as f32;
+    }
     let added = kind::of_groups(group);
     if added.iter().any(Option::is_some) {
         one.kind = hash(&[Some(one.kind.to_le_bytes()), Some(hash(&added).to_le_bytes())]);

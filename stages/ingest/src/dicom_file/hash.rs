@@ -26,3 +26,16 @@ fn first_eight(hasher: &blake3::Hasher) -> u64 {
     hasher.finalize_xof().fill(&mut eight);
     u64::from_le_bytes(eight)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_the_same_for_ever() {
+        // Python: blake3(struct.pack("<Q", 4) + b"1.2" + struct.pack("<Q", 0)), its first 8 bytes.
+        assert_eq!(hash(&[Some("1.2"), None]), 0xd4af_9176_5f3e_7d7c);
+        assert_ne!(hash(&[Some("1.2"), None]), hash(&[Some("1.2"), Some("")]));
+        assert_ne!(hash(&[Some("1"), Some("2")]), hash(&[Some("12"), Some("")]));
+    }
+}

@@ -30,8 +30,7 @@ pub(crate) struct Header {
     pub group: Option<u64>,
     /// Its frames are a run of their own, as of an ultrasound: not at one place with those of another file.
     pub(super) alone: bool,
-    /// Hash of SOPInstanceUID (0008,0018) and of all that the header says of series and frames: equal for copies; 0
-    /// where it has none.
+    /// Hash of SOPInstanceUID (0008,0018), of the series and of how values are meant; 0 where it has none.
     pub(super) object: u64,
     /// What the class rules say of it.
     pub verdict: Verdict,
@@ -62,7 +61,7 @@ pub(crate) fn read_header(from: &Input, input: u32, rules: &Rules, limit: u64) -
         input,
         group: None,
         alone: frames.len() > 1 && items(&object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE).is_empty(),
-        object: identity(&object, &said, &frames),
+        object: identity(&object, &said),
         description: listing::hash(description.as_deref().unwrap_or_default()),
         unmatched: if verdict == Verdict::Unmatched { description } else { None },
         acquisition: if rules.latest() { Acquisition::of(&object) } else { None },
@@ -73,11 +72,10 @@ pub(crate) fn read_header(from: &Input, input: u32, rules: &Rules, limit: u64) -
 }
 
 /// A hash that copies of an object have in common; 0 where it has no SOPInstanceUID (0008,0018).
-fn identity(object: &DataSet, said: &Said, frames: &[Frame]) -> u64 {
+fn identity(object: &DataSet, said: &Said) -> u64 {
     let Some(uid) = text(object, tags::SOP_INSTANCE_UID) else { return 0 };
     let scale = [tags::RESCALE_SLOPE, tags::RESCALE_INTERCEPT].map(|tag| text(object, tag));
-    let parts = [hash(&[Some(uid)]), hash(&scale), said.identity()].into_iter();
-    mix(&parts.chain(frames.iter().map(Frame::said)).collect::<Vec<_>>())
+    mix(&[hash(&[Some(uid)]), hash(&scale), said.identity()])
 }
 
 /// The reject of an object that is no image, by the name of its kind (SOPClassUID, PS3.4 B.5).

@@ -15,8 +15,8 @@ use super::Frame;
 /// Positions within this distance, in mm, are the same place: as far as the rounding of numbers in headers goes, and
 /// below the distance of slices of a microscope.
 const SAME_PLACE: f64 = 1e-4;
-/// The same where TriggerTime or another tag that is only about time tells frames apart: positions of a beating stack
-/// may be rounded to hundredths.
+/// The same where TriggerTime or another tag that is only about time tells frames apart, and where the slices of a
+/// stack are ten times as far apart as this: positions may be rounded to hundredths.
 const NEAR: f64 = 0.01;
 /// Direction cosines within this are the same orientation.
 const SAME_DIRECTION: f32 = 1e-3;
@@ -86,6 +86,8 @@ fn slots(stack: Vec<&Frame>) -> Vec<Vec<&Frame>> {
     let (mut placed, unplaced): (Vec<&Frame>, Vec<&Frame>) =
         stack.into_iter().partition(|frame| frame.position.is_some() || frame.location.is_some());
     placed.sort_by(|a, b| depth(a).total_cmp(&depth(b)).then_with(|| in_space(a, b)).then_with(|| in_time(a, b)));
+    let gaps = || placed.windows(2).map(|pair| depth(pair[1]) - depth(pair[0]));
+    let apart = gaps().any(|gap| gap > 10.0 * NEAR) && gaps().all(|gap| gap <= NEAR || gap > 10.0 * NEAR);
     let mut slots: Vec<Vec<&Frame>> = Vec::new();
     // Slots by the cube of space that their first frame lies in.
     let mut cubes: HashMap<[i64; 3], Vec<usize>> = HashMap::new();
@@ -94,7 +96,7 @@ fn slots(stack: Vec<&Frame>) -> Vec<Vec<&Frame>> {
         let steps = || [-1, 0, 1].into_iter();
         let around = steps().flat_map(|i| steps().flat_map(move |j| steps().map(move |k| [x + i, y + j, z + k])));
         let nearby = around.filter_map(|cube| cubes.get(&cube)).flatten();
-        match nearby.copied().filter(|&slot| same_place(slots[slot][0], frame)).min() {
+        match nearby.copied().filter(|&slot| same_place(slots[slot][0], frame, apart)).min() {
             Some(slot) => slots[slot].push(frame),
             None => {
                 cubes.entry([x, y, z]).or_default().push(slots.len());
@@ -107,8 +109,8 @@ fn slots(stack: Vec<&Frame>) -> Vec<Vec<&Frame>> {
 }
 
 /// True where all three coordinates, and SliceLocation where both say it, are the same.
-fn same_place(a: &Frame, b: &Frame) -> bool {
-    let tolerance = if a.times.order == b.times.order { SAME_PLACE } else { NEAR };
+fn same_place(a: &Frame, b: &Frame, apart: bool) -> bool {
+    let tolerance = if apart || a.times.order != b.times.order { NEAR } else { SAME_PLACE };
     let near = |a: f64, b: f64| (a - b).abs() <= tolerance;
     let position = match (a.position, b.position) {
         (Some(a), Some(b)) => a.iter().zip(b).all(|(&a, b)| near(a, b)),

@@ -10,6 +10,7 @@ use dicom_dictionary_std::tags;
 use super::Header;
 use super::hash::{hash, mix};
 use super::values::{DataSet, text};
+use crate::subject;
 
 /// What a file says of the series that it is of.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +21,8 @@ pub(super) struct Said {
     facts: u64,
     /// Hash of the folder that the file is in.
     folder: u64,
+    /// The facts name a patient.
+    named: bool,
 }
 
 impl Said {
@@ -39,6 +42,7 @@ impl Said {
         Self {
             uid: uid.map(|uid| hash(&[Some(uid)])),
             facts: hash(&facts.map(|tag| text(object, tag))),
+            named: text(object, tags::PATIENT_ID).is_some_and(|id| subject::of_patient(&id).is_some()),
             folder: hash(&[source.rsplit_once('/').map(|(folder, _)| folder)]),
         }
     }
@@ -65,7 +69,7 @@ pub(crate) fn group(headers: &mut [Header]) -> Unsure {
     let shared = shared(headers);
     let (mut unsure, mut series) = (Unsure::default(), HashSet::new());
     for header in headers {
-        let Said { uid, facts, folder } = header.said;
+        let Said { uid, facts, folder, .. } = header.said;
         let sure = uid.filter(|uid| !shared.contains(uid));
         let id = match sure {
             Some(_) => header.said.identity(),
@@ -92,7 +96,8 @@ pub(crate) fn group(headers: &mut [Header]) -> Unsure {
 }
 
 /// UIDs that files of different series have: their facts differ, or two folders hold the same instance at the same
-/// place and time, and copies are no longer among the files.
+/// place and time, and copies are no longer among the files. Clocks tell times apart only where a patient is named:
+/// without, two folders may be two patients.
 fn shared(headers: &[Header]) -> HashSet<u64> {
     let (mut facts, mut shared) = (HashMap::new(), HashSet::new());
     for Said { uid, facts: said, .. } in headers.iter().map(|header| header.said) {
@@ -118,7 +123,8 @@ fn shared(headers: &[Header]) -> HashSet<u64> {
         };
         if let Some(position) = first.position {
             let place = position.map(f64::to_bits);
-            let time = (first.times.order.map(f32::to_bits), first.instance.to_bits());
+            let clocks = first.times.clocks.map(|clock| if header.said.named { clock.to_bits() } else { 0 });
+            let time = (first.times.order.map(f32::to_bits), clocks, first.instance.to_bits());
             let folder = header.said.folder;
             if *places.entry((uid, first.kind, place, time)).or_insert(folder) != folder {
                 shared.insert(uid);

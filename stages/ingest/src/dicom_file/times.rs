@@ -7,6 +7,8 @@ use super::values::{DataSet, count, number, numbers, text};
 
 /// Frames of these kinds of objects are pictures of a camera or a probe that runs (PS3.3 C.7.3.1.1.1).
 const CINE: [&str; 5] = ["US", "IVUS", "XA", "RF", "ES"];
+/// Of these, those whose enhanced objects have no place for each frame: an enhanced ultrasound is a volume.
+const RUNS: [&str; 2] = ["XA", "RF"];
 
 /// When a frame was taken, as far as it is said; a time that is not said is infinite.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -72,7 +74,7 @@ pub(super) fn of_frames(object: &DataSet, frames: u32) -> Vec<[Option<f32>; 2]> 
     };
     let (phases, slices) = (vector(tags::PHASE_VECTOR), vector(tags::TIME_SLICE_VECTOR));
     let slots = vector(tags::TIME_SLOT_VECTOR);
-    let in_order = phases.is_empty() && slices.is_empty() && slots.is_empty() && is_cine(object);
+    let in_order = phases.is_empty() && slices.is_empty() && slots.is_empty() && is_cine(object, &CINE);
     let at = |values: &[f64], frame: usize| values.get(frame).map(|&value| value as f32);
     let times = (0..frames as usize).map(|frame| {
         let index = match (at(&phases, frame), at(&slices, frame)) {
@@ -85,9 +87,14 @@ pub(super) fn of_frames(object: &DataSet, frames: u32) -> Vec<[Option<f32>; 2]> 
     times.collect()
 }
 
+/// True where the frames of an enhanced object follow each other in time, unless they have places of their own.
+pub(super) fn is_run(object: &DataSet) -> bool {
+    is_cine(object, &RUNS)
+}
+
 /// True where the order of the frames in the file is their time: FrameIncrementPointer (0028,0009) says so or, where it
-/// is silent, FrameTime (0018,1063), FrameTimeVector (0018,1065) or the kind of device.
-fn is_cine(object: &DataSet) -> bool {
+/// is silent, FrameTime (0018,1063), FrameTimeVector (0018,1065) or that the kind of device is one of `devices`.
+fn is_cine(object: &DataSet, devices: &[&str]) -> bool {
     let times = [tags::FRAME_TIME, tags::FRAME_TIME_VECTOR];
     let pointed = object.get(tags::FRAME_INCREMENT_POINTER).and_then(|element| element.value().primitive());
     match pointed {
@@ -96,7 +103,7 @@ fn is_cine(object: &DataSet) -> bool {
         }
         _ => {
             times.iter().any(|&tag| object.get(tag).is_some())
-                || text(object, tags::MODALITY).is_some_and(|modality| CINE.contains(&modality.as_str()))
+                || text(object, tags::MODALITY).is_some_and(|modality| devices.contains(&modality.as_str()))
         }
     }
 }
@@ -152,15 +159,15 @@ mod tests {
 
     #[test]
     fn the_pointer_goes_before_the_kind_of_device() {
-        assert!(is_cine(&object(&[(tags::MODALITY, VR::CS, "US")])));
-        assert!(is_cine(&object(&[(tags::FRAME_TIME, VR::DS, "33")])));
-        assert!(!is_cine(&object(&[(tags::MODALITY, VR::CS, "MR")])));
+        assert!(is_cine(&object(&[(tags::MODALITY, VR::CS, "US")]), &CINE));
+        assert!(is_cine(&object(&[(tags::FRAME_TIME, VR::DS, "33")]), &[]));
+        assert!(!is_cine(&object(&[(tags::MODALITY, VR::CS, "MR")]), &CINE));
         let mut slices = object(&[(tags::MODALITY, VR::CS, "US"), (tags::FRAME_TIME, VR::DS, "33")]);
         slices.put(DataElement::new(
             tags::FRAME_INCREMENT_POINTER,
             VR::AT,
             PrimitiveValue::Tags([tags::SLICE_VECTOR].into_iter().collect()),
         ));
-        assert!(!is_cine(&slices));
+        assert!(!is_cine(&slices, &CINE));
     }
 }

@@ -105,6 +105,11 @@ fn another_place_kind_orientation_or_series_is_another_image() {
 fn slices_of_a_microscope_are_not_one() {
     let stack = |step: f64| first((0..40).map(|input| still(input, f64::from(input) * step)).collect()).len();
     assert_eq!([0.01, 0.005, 0.0005].map(stack), [40; 3]);
+    // Slices that are far apart may have positions rounded to hundredths.
+    assert_eq!(
+        images(|frame, input| frame.position = Some([0.0, 0.0, f64::from(input / 4) + f64::from(input % 4) * 2e-3])),
+        3
+    );
     // Compared with the first of a slot, jitter does not chain slots together.
     let drift: Vec<Frame> = (0..8).map(|input| frame(input, f64::from(input) * 0.008, input as f32)).collect();
     assert_eq!(first(drift).len(), 4);
