@@ -102,7 +102,7 @@ pub fn tables(run: &Path) -> BTreeMap<PathBuf, String> {
     let kept =
         ["dataset", "pixels", "baseline", "features", "assignments", "clusters", "samples", "metrics", "checkpoints"];
     let mut hashes = BTreeMap::new();
-    for table in kept {
+    for table in kept.into_iter().filter(|table| run.join(table).exists()) {
         for entry in walkdir::WalkDir::new(run.join(table)).into_iter().map(Result::unwrap) {
             if entry.file_type().is_file() {
                 let path = entry.path().strip_prefix(run).unwrap().to_owned();
