@@ -76,7 +76,7 @@ pub(super) fn of_vectors(object: &DataSet, frames: u32) -> Vec<Vec<Option<String
 }
 
 fn thousandths(object: &DataSet, tag: Tag) -> Option<String> {
-    number(object, tag).map(|number| format!("{:.3}", number))
+    number(object, tag).map(|number| format!("{number:.3}"))
 }
 
 /// The b-value where no standard attribute has it: Siemens, GE (with other numbers added to it), Philips, United
@@ -102,5 +102,51 @@ fn private(object: &DataSet, tag: Tag, creator: &str) -> Vec<f64> {
     match text(object, block) {
         Some(said) if said.eq_ignore_ascii_case(creator) => numbers(object, tag),
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dicom_core::{DataElement, PrimitiveValue, VR};
+
+    use super::*;
+
+    /// The kind of a file with an echo time and one attribute more.
+    fn kind(tag: Tag, vr: VR, value: &str) -> u64 {
+        let texts = [
+            (tags::ECHO_TIME, VR::DS, "2.072"),
+            (Tag(0x0019, 0x0010), VR::LO, "SIEMENS MR HEADER"),
+            (Tag(0x0043, 0x0010), VR::LO, "GEMS_PARM_01"),
+            (tag, vr, value),
+        ];
+        let element = |(tag, vr, value)| DataElement::new(tag, vr, PrimitiveValue::from(value));
+        of_file(&DataSet::from_element_iter(texts.map(element)))
+    }
+
+    #[test]
+    fn what_differs_other_than_in_time_is_another_kind() {
+        for (tag, vr, a, b) in [
+            (tags::ECHO_TIME, VR::DS, "2.1", "4.2"),
+            (tags::INVERSION_TIME, VR::DS, "100", "200"),
+            (tags::FLIP_ANGLE, VR::DS, "5", "10"),
+            (tags::IMAGE_TYPE, VR::CS, "ORIGINAL\\PRIMARY\\M", "ORIGINAL\\PRIMARY\\P"),
+            (tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "RGB", "YBR_FULL"),
+            (tags::SAMPLES_PER_PIXEL, VR::IS, "1", "3"),
+            (tags::DIFFUSION_B_VALUE, VR::DS, "0", "1000"),
+            (Tag(0x0019, 0x100C), VR::IS, "0", "1000"),
+            (Tag(0x0043, 0x1039), VR::IS, "1000000050\\8\\0\\0", "1000000800\\8\\0\\0"),
+            (Tag(0x0043, 0x102F), VR::IS, "0", "1"),
+            (tags::SEQUENCE_NAME, VR::SH, "*ep_b0", "*ep_b1000#3"),
+        ] {
+            assert_ne!(kind(tag, vr, a), kind(tag, vr, b), "{tag}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_the_same_however_it_is_written_and_a_direction_is_no_b_value() {
+        assert_eq!(kind(tags::ECHO_TIME, VR::DS, "2.0720"), kind(tags::ECHO_TIME, VR::DS, "+2.072"));
+        assert_eq!(kind(tags::SEQUENCE_NAME, VR::SH, "*ep_b700#1"), kind(tags::SEQUENCE_NAME, VR::SH, "*ep_b700#12"));
+        // An attribute of that number in another maker's block.
+        assert_eq!(kind(Tag(0x2001, 0x1003), VR::DS, "1"), kind(Tag(0x2001, 0x1003), VR::DS, "2"));
     }
 }

@@ -142,7 +142,7 @@ mod tests {
         let time = |text| {
             clock(
                 &object(&[(tags::ACQUISITION_TIME, VR::TM, text)]),
-                None.or(Some(tags::ACQUISITION_DATE)),
+                Some(tags::ACQUISITION_DATE),
                 tags::ACQUISITION_TIME,
             )
         };

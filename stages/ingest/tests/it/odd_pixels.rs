@@ -52,7 +52,8 @@ fn check(prefixes: &[&str]) -> Dataset {
         };
         assert_eq!((rows.len(), dataset.reason(&case.name)), (images, reason), "{}", case.name);
         for row in rows {
-            let number = dataset.sources.frame[row] + dataset.sources.slice[row];
+            // A mosaic has its slices in one frame; each frame without a place is a slice.
+            let number = dataset.sources.frame[row].max(dataset.sources.slice[row]);
             let end = if images > 1 { format!("@{number}") } else { String::new() };
             let picture = Truth::read(&folder.path().join(format!("{}{end}.npz", case.name)));
             picture.check(&dataset, row, case.levels);

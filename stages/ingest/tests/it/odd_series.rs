@@ -76,7 +76,7 @@ fn odd(name: &str) -> Option<Dataset> {
 #[test]
 fn frames_of_an_old_multi_frame_object_are_what_its_vectors_say() {
     let Some(d08) = odd("D08") else { return };
-    let images = |name: &str| d08.sources.source.iter().filter(|source| source.starts_with(name)).count();
+    let images = |name: &str| d08.image_sources().iter().filter(|source| source.starts_with(name)).count();
     assert_eq!(["rtdose", "nm_recon", "nm_whole", "us_loop"].map(images), [6, 5, 4, 1]);
     let mut planes: Vec<u32> = (0..16)
         .filter(|&row| d08.sources.source[row].starts_with("rtdose"))
@@ -100,7 +100,7 @@ fn patients_under_one_uid_are_not_times_or_copies_of_each_other() {
 fn a_place_that_comes_again_is_a_time_whatever_the_vr_of_its_geometry() {
     let Some(d26) = odd("D26") else { return };
     assert_eq!((d26.summary.images, d26.summary.rejects["not_t0"]), (Some(3), 9));
-    assert_eq!(d26.sources.source, ["s0_t0.dcm", "s1_t0.dcm", "s2_t0.dcm"]);
+    assert_eq!(d26.image_sources(), ["s0_t0.dcm", "s1_t0.dcm", "s2_t0.dcm"]);
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn pages_are_images_and_loops_are_times() {
         &[(tags::MODALITY, VR::CS, "XA"), (tags::FRAME_TIME_VECTOR, VR::DS, "0\\33\\33")],
     );
     let dataset = run(&input, &out, &settings());
-    let images = |name: &str| dataset.sources.source.iter().filter(|source| *source == name).count();
+    let images = |name: &str| dataset.image_sources().iter().filter(|source| **source == name).count();
     assert_eq!((images("pages.dcm"), images("loop.dcm")), (3, 1));
 }
 
@@ -175,7 +175,7 @@ fn a_copy_has_the_same_pixels() {
     placed(&input.join("b/copy.dcm"), 1, 0, 1, &object);
     placed(&input.join("b/other.dcm"), 2, 0, 1, &object);
     let dataset = run(&input, &out, &settings());
-    assert_eq!(dataset.sources.source, ["a/original.dcm", "b/other.dcm"]);
+    assert_eq!(dataset.image_sources(), ["a/original.dcm", "b/other.dcm"]);
     assert_eq!(dataset.reason("b/copy.dcm"), Some("duplicate"));
 }
 
@@ -189,7 +189,7 @@ fn a_copy_of_a_damaged_file_gives_its_first_time_alone() {
     let whole = fs_err::read(input.join("a.dcm")).unwrap();
     fs_err::write(input.join("a.dcm"), &whole[..whole.len() - 9]).unwrap();
     let dataset = run(&input, &out, &settings());
-    assert_eq!((&dataset.sources.source, &dataset.sources.frame), (&vec!["b.dcm".to_owned()], &vec![0]));
+    assert_eq!((dataset.image_sources(), dataset.sources.frame[0]), (vec!["b.dcm"], 0));
     let reasons = ["a.dcm", "b.dcm", "c.dcm"].map(|name| dataset.reason(name).unwrap());
     assert_eq!(reasons, ["truncated", "not_t0", "duplicate"]);
     // With every time wanted, the copy gives all of them.

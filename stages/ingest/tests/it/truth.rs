@@ -76,14 +76,16 @@ fn level_of(value: f64, low: f64, high: f64) -> f64 {
 /// Compares each image of a case with its truth in `folder`: `NAME.npz`, or `NAME@FRAME.npz` where a file has several
 /// images, with `__` for `/`. Gives the number of images.
 pub fn check(dataset: &Dataset, folder: &Path, tolerance: f64) -> usize {
-    for row in 0..dataset.sources.source.len() {
+    // Images come first in the sources, in their order.
+    let images = dataset.manifest.image_id.len();
+    for row in 0..images {
         let member = dataset.sources.member[row].as_ref();
         let name = member.unwrap_or(&dataset.sources.source[row]).replace('/', "__");
         let frame = folder.join(format!("{name}@{}.npz", dataset.sources.frame[row]));
         let path = if frame.exists() { frame } else { folder.join(format!("{name}.npz")) };
         Truth::read(&path).check(dataset, row, tolerance);
     }
-    dataset.sources.source.len()
+    images
 }
 
 #[test]

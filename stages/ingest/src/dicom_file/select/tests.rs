@@ -94,7 +94,7 @@ fn another_place_kind_orientation_or_series_is_another_image() {
     // Stations side by side: the same depth.
     assert_eq!(images(|frame, input| frame.position = Some([f64::from(input % 4), 0.0, f64::from(input / 4)])), 12);
     let turned = |frame: &mut Frame, input: u32| {
-        if input % 2 == 0 {
+        if input % 4 < 2 {
             frame.orientation = Some([0.0, 1.0, 0.0, 0.0, 0.0, -1.0]);
         }
     };
