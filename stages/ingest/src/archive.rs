@@ -3,16 +3,19 @@
 //! A zip is bounded before a byte of it is inflated: in the number of its members, in what a member may inflate to, and
 //! in that no two members share bytes (which is how a small zip claims petabytes).
 
-use std::io::{self, Read};
+use std::collections::{HashMap, HashSet};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
 use fs_err::File;
+use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use crate::nifti_file;
 use crate::place::{Member, Place};
 use crate::reject::{Reason, Reject};
+use crate::sniff;
 use crate::walk::lossless;
 
 /// What a zip may be.
@@ -35,53 +38,132 @@ pub(crate) fn is_zip(head: &[u8]) -> bool {
     head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06")
 }
 
-/// Whether a file is a zip by its first bytes; false where it cannot be read, which is told later.
+/// Whether a file is a zip to look into, by its first bytes; false where it cannot be read, which is told later.
 pub(crate) fn is_zip_file(path: &Path) -> bool {
-    let mut head = [0; 4];
-    File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok() && is_zip(&head)
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(64).read_to_end(&mut head));
+    // An Office document is a zip too, but no archive of images.
+    read.is_ok() && is_zip(&head) && !sniff::is_office(&head)
 }
 
 /// The members of a zip that are files, in the order of their names.
 pub(crate) fn list(path: &Path, limits: ZipLimits) -> Result<Vec<Listed>, Reject> {
     let file = File::open(path).map_err(|error| Reject::from_io(&error, "cannot be opened"))?;
     let length = file.metadata().map_err(|error| Reject::from_io(&error, "cannot be opened"))?.len();
-    let damaged =
-        |error: &dyn std::error::Error| Reject::unreadable(format!("not readable as a zip: {}", short(error)));
-    let mut archive = ZipArchive::new(io::BufReader::new(file)).map_err(|error| damaged(&error))?;
+    let mut archive = ZipArchive::new(io::BufReader::new(file)).map_err(|error| {
+        let whole = has_end(path, length).unwrap_or(true);
+        let cut = || Reject::new(Reason::Truncated, "a zip that ends before its directory does: copy it again");
+        if whole { damaged(&error) } else { cut() }
+    })?;
     if archive.len() > limits.members {
         let message = format!("a zip of {} members, more than the {} of --max-members", archive.len(), limits.members);
         return Err(Reject::new(Reason::TooLarge, message));
     }
-    if archive.has_duplicate_names() {
-        return Err(Reject::new(Reason::Unsafe, "a zip with two members of one name: which is meant cannot be told"));
-    }
+    let doubled = if archive.has_duplicate_names() { doubled_names(path, &archive)? } else { HashSet::new() };
     let zip: Arc<Path> = path.into();
     let (mut listed, mut packed) = (Vec::with_capacity(archive.len()), 0_u64);
     for number in 0..archive.len() {
         let member = archive.by_index_raw(number).map_err(|error| damaged(&error))?;
         packed = packed.saturating_add(member.compressed_size());
-        let name = lossless(member.name_raw());
-        if name.ends_with('/') || member.is_dir() {
+        let raw = member.name_raw();
+        if raw.ends_with(b"/") || raw.ends_with(b"\\") || member.is_dir() {
             continue;
         }
-        let place = place(&member, &name, &zip, limits);
-        listed.push((name, place));
+        let place = if doubled.contains(raw) { Err(is_doubled()) } else { place(&member, raw, &zip, limits) };
+        listed.push((name(raw), place));
     }
     if packed > length {
         return Err(Reject::new(Reason::Unsafe, "a zip whose members share bytes: a bomb"));
     }
     listed.sort_by(|a, b| a.0.cmp(&b.0));
+    // Names that differ in their separators alone are one name here.
+    for at in 1..listed.len() {
+        if listed[at - 1].0 == listed[at].0 {
+            listed[at - 1].1 = Err(is_doubled());
+            listed[at].1 = Err(is_doubled());
+        }
+    }
+    listed.dedup_by(|a, b| a.0 == b.0);
     pair(&mut listed);
     Ok(listed)
 }
 
+fn is_doubled() -> Reject {
+    Reject::new(Reason::Unsafe, "two members of the zip have this name: which is meant cannot be told")
+}
+
+/// A member's name as text, with `/` between its parts: programs on Windows write `\`.
+fn name(raw: &[u8]) -> String {
+    let parts: Vec<String> = raw.split(|byte| is_separator(*byte)).map(lossless).collect();
+    parts.join("/")
+}
+
+fn is_separator(byte: u8) -> bool {
+    byte == b'/' || byte == b'\\'
+}
+
+/// The names that more than one entry of the zip's directory has (APPNOTE.TXT 4.3.12), which the zip crate hides.
+fn doubled_names<R: Read + Seek>(path: &Path, archive: &ZipArchive<R>) -> Result<HashSet<Vec<u8>>, Reject> {
+    let read = || -> io::Result<HashSet<Vec<u8>>> {
+        let mut file = io::BufReader::new(File::open(path)?);
+        file.seek(SeekFrom::Start(archive.central_directory_start()))?;
+        let (mut seen, mut doubled) = (HashSet::new(), HashSet::new());
+        loop {
+            let mut entry = [0; 46];
+            if file.read_exact(&mut entry).is_err() || !entry.starts_with(b"PK\x01\x02") {
+                return Ok(doubled);
+            }
+            let short = |at: usize| usize::from(u16::from_le_bytes([entry[at], entry[at + 1]]));
+            let mut name = vec![0; short(28)];
+            file.read_exact(&mut name)?;
+            file.seek_relative((short(30) + short(32)) as i64)?; // extra field, comment
+            if !seen.insert(name.clone()) {
+                doubled.insert(name);
+            }
+        }
+    };
+    read().map_err(|error| Reject::from_io(&error, "the zip's directory cannot be read"))
+}
+
+/// Whether a zip has the record that ends it (APPNOTE.TXT 4.3.16), which one that was cut has not.
+fn has_end(path: &Path, length: u64) -> io::Result<bool> {
+    const RECORD: usize = 22;
+    let mut file = File::open(path)?;
+    // A comment of 16 bits' length may follow it.
+    file.seek(SeekFrom::Start(length.saturating_sub(RECORD as u64 + u64::from(u16::MAX))))?;
+    let mut tail = Vec::new();
+    file.take(1 << 17).read_to_end(&mut tail)?;
+    Ok(tail.windows(RECORD).any(|record| record.starts_with(b"PK\x05\x06")))
+}
+
+/// Why a zip cannot be opened.
+fn damaged(error: &ZipError) -> Reject {
+    match error {
+        ZipError::Io(error) => Reject::from_io(error, "the zip cannot be read"),
+        ZipError::UnsupportedArchive(_) => Reject::unsupported("a zip of a kind that is not read: unpack it first"),
+        _ => Reject::unreadable("a zip whose directory is damaged"),
+    }
+}
+
 /// Tells the two files of a NIfTI pair of each other; `listed` is sorted by name.
 fn pair(listed: &mut [Listed]) {
-    let member = |name: &String| {
-        let index = listed.binary_search_by(|(listed, _)| listed.cmp(name)).ok()?;
+    let exact = |name: &str| listed.binary_search_by(|(listed, _)| listed.as_str().cmp(name)).ok();
+    let mut spelled: HashMap<String, Vec<usize>> = HashMap::new();
+    for (index, (name, _)) in listed.iter().enumerate().filter(|(_, (name, _))| !nifti_file::partners(name).is_empty())
+    {
+        spelled.entry(name.to_ascii_lowercase()).or_default().push(index);
+    }
+    let any_case = |name: &str| {
+        let of = |other: String| spelled.get(&other.to_ascii_lowercase());
+        let alike: Vec<usize> = nifti_file::partners(name).into_iter().filter_map(of).flatten().copied().collect();
+        let found = nifti_file::partner_among(name, alike.iter().map(|&index| listed[index].0.as_str()))?;
+        exact(found)
+    };
+    let member = |name: &str| {
+        let index = nifti_file::partners(name).iter().find_map(|name| exact(name)).or_else(|| any_case(name))?;
         if let Ok(Place::Member(member)) = &listed[index].1 { Some(Arc::new(member.clone())) } else { None }
     };
-    let partners: Vec<_> = listed.iter().map(|(name, _)| nifti_file::partners(name).iter().find_map(member)).collect();
+    let partners: Vec<_> = listed.iter().map(|(name, _)| member(name)).collect();
     for ((_, place), partner) in listed.iter_mut().zip(partners) {
         if let Ok(Place::Member(member)) = place {
             member.partner = partner;
@@ -91,14 +173,14 @@ fn pair(listed: &mut [Listed]) {
 
 fn place<R: Read>(
     member: &zip::read::ZipFile<'_, R>,
-    name: &str,
+    raw: &[u8],
     zip: &Arc<Path>,
     limits: ZipLimits,
 ) -> Result<Place, Reject> {
-    if name.starts_with(['/', '\\'])
-        || name.split(['/', '\\']).any(|part| part == "..")
-        || name.get(1..3) == Some(":\\")
-    {
+    let drive =
+        matches!(raw, [letter, b':', separator, ..] if letter.is_ascii_alphabetic() && is_separator(*separator));
+    let climbs = raw.split(|byte| is_separator(*byte)).any(|part| part == b"..");
+    if drive || climbs || raw.first().is_some_and(|byte| is_separator(*byte)) {
         return Err(Reject::new(Reason::Unsafe, "a member whose name leads out of the zip"));
     }
     if member.is_symlink() {
@@ -110,7 +192,12 @@ fn place<R: Read>(
     let deflated = match member.compression() {
         CompressionMethod::Stored => false,
         CompressionMethod::Deflated => true,
-        other => return Err(Reject::unsupported(format!("a member packed by {other}"))),
+        other => {
+            let how = method(other);
+            return Err(Reject::unsupported(format!(
+                "a member packed by {how}: unpack the zip, or pack it by deflate"
+            )));
+        }
     };
     let (size, packed) = (member.size(), member.compressed_size());
     if size > FREE && size / packed.max(1) > limits.ratio {
@@ -131,8 +218,22 @@ fn place<R: Read>(
     }))
 }
 
-fn short(error: &dyn std::error::Error) -> String {
-    error.to_string().lines().next().unwrap_or_default().chars().take(160).collect()
+/// What a method of compression is called (APPNOTE.TXT 4.4.5).
+fn method(method: CompressionMethod) -> String {
+    const NAMES: [(u16, &str); 8] = [
+        (1, "shrink"),
+        (6, "implode"),
+        (9, "Deflate64"),
+        (12, "bzip2"),
+        (14, "LZMA"),
+        (93, "zstd"),
+        (95, "xz"),
+        (98, "PPMd"),
+    ];
+    #[allow(deprecated)] // the crate has no other way to a number that it does not know
+    let number = method.to_u16();
+    let known = NAMES.iter().find(|(known, _)| *known == number);
+    known.map_or_else(|| format!("method {number}"), |(_, name)| (*name).to_owned())
 }
 
 #[cfg(test)]
@@ -228,6 +329,41 @@ mod tests {
     }
 
     #[test]
+    fn one_doubled_name_keeps_nothing_else_out() {
+        let members = [stored("a/1", b"one"), stored("b", b"two"), stored("b", b"six"), stored("c\\2", b"ten")];
+        let list = listed(&zip(&members, false)).unwrap();
+        let names: Vec<(&str, bool)> = list.iter().map(|(name, place)| (name.as_str(), place.is_ok())).collect();
+        assert_eq!(names, [("a/1", true), ("b", false), ("c/2", true)]);
+        // Two names that are one once `\` is a separator.
+        let members = [stored("c/2", b"one"), stored("c\\2", b"two"), stored("d", b"two")];
+        let list = listed(&zip(&members, false)).unwrap();
+        let names: Vec<(&str, bool)> = list.iter().map(|(name, place)| (name.as_str(), place.is_ok())).collect();
+        assert_eq!(names, [("c/2", false), ("d", true)]);
+    }
+
+    #[test]
+    fn names_that_are_no_text_are_read_and_stay_apart() {
+        let mut bytes = zip(&[stored("?bersicht", b"one"), stored("!x9abersicht", b"two")], false);
+        for byte in &mut bytes {
+            if *byte == b'?' {
+                *byte = 0x9a;
+            }
+        }
+        let list = listed(&bytes).unwrap();
+        assert!(list.iter().all(|(_, place)| place.is_ok()));
+        assert_eq!(list[1].0, "\\x9abersicht");
+    }
+
+    #[test]
+    fn a_pair_finds_itself_whatever_the_case_of_its_names() {
+        let members = ["P.HDR", "P.IMG", "q.Hdr", "q.iMg", "r.img", "R.hdr"].map(|name| stored(name, b"abc"));
+        for (name, place) in listed(&zip(&members, false)).unwrap() {
+            let Ok(Place::Member(member)) = place else { panic!("{name}") };
+            assert!(member.partner.is_some(), "{name}");
+        }
+    }
+
+    #[test]
     fn what_means_harm_is_refused() {
         for name in ["../a", "/etc/a", "b/../../a", "..\\a", "C:\\a"] {
             assert_eq!(reason(&[stored(name, b"abc")], false), Reason::Unsafe, "{name}");
@@ -235,6 +371,8 @@ mod tests {
         assert_eq!(reason(&[Raw { mode: 0o120_777, ..stored("link", b"abc") }], false), Reason::Unsafe);
         assert_eq!(reason(&[Raw { flags: 1, ..stored("secret", b"abc") }], false), Reason::Unsupported);
         assert_eq!(reason(&[Raw { method: 14, ..stored("lzma", b"abc") }], false), Reason::Unsupported);
+        let list = listed(&zip(&[Raw { method: 9, ..stored("large", b"abc") }], false)).unwrap();
+        assert!(list[0].1.as_ref().unwrap_err().message.contains("Deflate64"));
         let bomb = Raw { method: 8, size: 1 << 30, ..stored("bomb", b"abc") };
         assert_eq!(reason(&[bomb], false), Reason::TooLarge);
         assert_eq!(reason(&[stored("a", b"abc"), stored("a", b"abd")], false), Reason::Unsafe);
@@ -247,7 +385,7 @@ mod tests {
     #[test]
     fn damage_is_told() {
         let whole = zip(&[stored("a.dcm", b"one")], false);
-        assert_eq!(listed(&whole[..whole.len() - 9]).unwrap_err().reason, Reason::Unreadable);
+        assert_eq!(listed(&whole[..whole.len() - 9]).unwrap_err().reason, Reason::Truncated);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.zip");
         // A flipped bit in the member's bytes, and a size that is not true.

@@ -141,7 +141,7 @@ fn write(input: &Input, number: u32, slice: Slice, settings: &Settings, writer: 
         window: (grey.low, grey.high),
         ..Row::default()
     };
-    row.flags = flags::of(&row, &grey.levels);
+    row.flags = flags::of(&row, grey.blank);
     let path = writer.path(&row)?;
     png_out::write(&path, size, settings.bits, &samples, row.spacing)
         .map_err(|error| Error::io(&path, "written", error))?;

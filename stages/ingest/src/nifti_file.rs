@@ -8,12 +8,13 @@ mod orient;
 mod voxels;
 
 use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
 
 use deepmcat_common::Frames;
 use deepmcat_schemas::FileStat;
 use flate2::read::MultiGzDecoder;
 
-pub(crate) use header::is_header;
+pub(crate) use header::{is_analyze, is_cut, is_header};
 
 use crate::place::Place;
 use crate::raster::{Raster, Scale};
@@ -34,8 +35,9 @@ pub(crate) fn read(
     let mut stream = Stream::open(place)?;
     let header = read_header(&mut stream.reader)?;
     if header.pair {
-        let voxels =
-            partner(place).ok_or_else(|| Reject::unreadable("a NIfTI header without its .img file beside it"))?;
+        let voxels = partner(place).ok_or_else(|| {
+            Reject::unreadable("a NIfTI header without its .img file beside it: put the two into one folder")
+        })?;
         stream = Stream::open(&voxels)?;
     }
     let frame_bytes = header.frame_bytes()?;
@@ -153,30 +155,60 @@ const ENDINGS: [(&str, [&str; 2]); 4] = [
     (".img.gz", [".hdr.gz", ".hdr"]),
 ];
 
-/// The names that the other file of a pair may have.
+/// A name without its ending, and the endings that the other file of the pair may have; letters count the same in
+/// either case, as on the systems that write `X.HDR`.
+fn stem(name: &str) -> Option<(&str, &'static [&'static str; 2])> {
+    let lower = name.to_ascii_lowercase();
+    let (ending, others) = ENDINGS.iter().find(|(ending, _)| lower.ends_with(ending))?;
+    Some((&name[..name.len() - ending.len()], others))
+}
+
+/// The names that the other file of a pair usually has.
 pub(crate) fn partners(name: &str) -> Vec<String> {
-    let found = ENDINGS.iter().find_map(|(ending, others)| Some((name.strip_suffix(ending)?, others)));
-    found.map(|(stem, others)| others.iter().map(|other| format!("{stem}{other}")).collect()).unwrap_or_default()
+    let spelled = |stem: &str, other: &str| [format!("{stem}{other}"), format!("{stem}{}", other.to_ascii_uppercase())];
+    let found = stem(name);
+    found.map(|(stem, others)| others.iter().flat_map(|other| spelled(stem, other)).collect()).unwrap_or_default()
+}
+
+/// Of `names` the other file of a pair, however it is spelled: the likelier ending first, then the most letters alike.
+pub(crate) fn partner_among<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let (stem, others) = stem(name)?;
+    let place = |other: &str| others.iter().position(|end| format!("{stem}{end}").eq_ignore_ascii_case(other));
+    let alike = |other: &str| name.bytes().zip(other.bytes()).filter(|(a, b)| a == b).count();
+    let found = names.filter_map(|other| Some((place(other)?, std::cmp::Reverse(alike(other)), other)));
+    found.min().map(|(.., other)| other)
 }
 
 /// The other file of a pair, beside a file or in the same zip.
 fn partner(place: &Place) -> Option<Place> {
     match place {
         Place::File(path) => {
-            let names = partners(path.file_name()?.to_str()?);
-            names.iter().map(|name| path.with_file_name(name)).find(|path| path.is_file()).map(Place::File)
+            let name = path.file_name()?.to_str()?;
+            let usual = partners(name).into_iter().map(|name| path.with_file_name(name)).find(|path| path.is_file());
+            usual.or_else(|| listed_beside(path, name)).map(Place::File)
         }
         Place::Member(member) => member.partner.as_deref().cloned().map(Place::Member),
     }
 }
 
+/// The other file of a pair by a list of its folder.
+fn listed_beside(path: &Path, name: &str) -> Option<PathBuf> {
+    stem(name)?;
+    let entries = fs_err::read_dir(path.parent()?).ok()?.filter_map(Result::ok);
+    let names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let found = path.with_file_name(partner_among(name, names.iter().map(String::as_str))?);
+    found.is_file().then_some(found)
+}
+
 /// True for `x.img` beside `x.hdr`.
 pub(crate) fn is_voxels_of_pair(name: &str, place: &Place) -> bool {
+    let name = name.to_ascii_lowercase();
     (name.ends_with(".img") || name.ends_with(".img.gz")) && partner(place).is_some()
 }
 
 /// What tells changed voxels of a pair from unchanged ones, where `name` is its header.
 pub(crate) fn voxels_stat(name: &str, place: &Place) -> Option<FileStat> {
+    let name = name.to_ascii_lowercase();
     if !(name.ends_with(".hdr") || name.ends_with(".hdr.gz")) {
         return None;
     }

@@ -1,30 +1,27 @@
 //! PNG and JPEG pictures. Eight bits are kept exactly; colours become their brightness.
 
-use std::io::{Cursor, Read};
+mod jpeg;
+mod segments;
 
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
+use std::io::{self, Cursor, Read};
 
 use crate::place::Place;
 use crate::raster::{Raster, Scale, luminance, luminance_wide};
-use crate::reject::Reject;
+use crate::reject::{Reason, Reject};
 
 /// Reads a PNG of any colour type and depth.
 pub(crate) fn read_png(place: &Place, limit: u64) -> Result<Raster, Reject> {
-    let bytes = whole(place, limit)?;
+    let bytes = ended(whole(place, limit)?)?;
     let limits = png::Limits { bytes: usize::try_from(limit).unwrap_or(usize::MAX) };
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
     // Palettes and 1, 2 and 4 bits become 8 bits; 16 bits stay.
     decoder.set_transformations(png::Transformations::EXPAND);
-    let damaged = |error: png::DecodingError| Reject::unreadable(format!("PNG: {}", short(&error)));
     let header = decoder.read_header_info().map_err(damaged)?;
     let (width, height) = (header.width, header.height);
     // Decoded bytes (at most 8 a pixel) and the f32 values.
     Reject::if_larger(u64::from(width) * u64::from(height) * 12, limit, "the picture")?;
     let mut reader = decoder.read_info().map_err(damaged)?;
-    let size = reader.output_buffer_size().ok_or_else(|| Reject::unreadable("PNG: no size"))?;
+    let size = reader.output_buffer_size().ok_or_else(|| Reject::unreadable("the PNG is damaged: it has no size"))?;
     let mut bytes = vec![0; size];
     let info = reader.next_frame(&mut bytes).map_err(damaged)?;
     bytes.truncate(info.buffer_size());
@@ -45,32 +42,33 @@ pub(crate) fn read_png(place: &Place, limit: u64) -> Result<Raster, Reject> {
     Ok(Raster { width, height, values, scale: Scale::default(), exact: !wide, window: None })
 }
 
-/// Reads a JPEG; of a coloured one its brightness channel.
-pub(crate) fn read_jpeg(place: &Place, limit: u64) -> Result<Raster, Reject> {
-    let bytes = whole(place, limit)?;
-    let options = DecoderOptions::default()
-        .set_strict_mode(true)
-        .set_max_width(usize::from(u16::MAX))
-        .set_max_height(usize::from(u16::MAX))
-        .jpeg_set_out_colorspace(ColorSpace::Luma);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    let damaged = |error| Reject::unreadable(format!("JPEG: {}", short(&error)));
-    decoder.decode_headers().map_err(damaged)?;
-    let Some(info) = decoder.info() else { return Err(Reject::unreadable("JPEG: no header")) };
-    let pixels = u64::from(info.width) * u64::from(info.height);
-    Reject::if_larger(pixels * 8, limit, "the picture")?;
-    let decoded = decoder.decode().map_err(damaged)?;
-    if decoded.len() as u64 != pixels {
-        return Err(Reject::unsupported(format!("JPEG colours {:?}", decoder.input_colorspace())));
+/// The bytes of a PNG up to its end (PNG specification, 5.3): put there where the file has none, though its picture is
+/// whole. What follows the end is left out.
+fn ended(mut bytes: Vec<u8>) -> Result<Vec<u8>, Reject> {
+    const END: &[u8; 12] = b"\0\0\0\0IEND\xae\x42\x60\x82";
+    let (mut at, mut data) = (8_usize, false);
+    while let Some([a, b, c, d, name @ ..]) = bytes.get(at..at.saturating_add(8)) {
+        let next = at as u64 + 12 + u64::from(u32::from_be_bytes([*a, *b, *c, *d]));
+        let within = next <= bytes.len() as u64;
+        match name {
+            b"IEND" => break,
+            b"IDAT" if !within => return Err(truncated()),
+            _ if !within => break,
+            _ => data |= name == b"IDAT",
+        }
+        at = next as usize; // at most the number of bytes
     }
-    Ok(Raster {
-        width: u32::from(info.width),
-        height: u32::from(info.height),
-        values: decoded.into_iter().map(f32::from).collect(),
-        scale: Scale::default(),
-        exact: true,
-        window: None,
-    })
+    if !data {
+        return Err(truncated());
+    }
+    bytes.truncate(at);
+    bytes.extend_from_slice(END);
+    Ok(bytes)
+}
+
+/// Reads a JPEG.
+pub(crate) fn read_jpeg(place: &Place, limit: u64) -> Result<Raster, Reject> {
+    jpeg::read(&whole(place, limit)?, limit)
 }
 
 /// All bytes of a picture as it is packed.
@@ -82,16 +80,26 @@ fn whole(place: &Place, limit: u64) -> Result<Vec<u8>, Reject> {
     Ok(bytes)
 }
 
-/// The first line of a decoder's message.
-fn short(error: &dyn std::fmt::Debug) -> String {
-    format!("{error:?}").lines().next().unwrap_or_default().chars().take(160).collect()
+/// Why a PNG cannot be decoded.
+fn damaged(error: png::DecodingError) -> Reject {
+    // Compressed data that break off, though chunks follow them. The crate gives this error no name.
+    let short = |error: &png::DecodingError| error.to_string().contains("not have enough data");
+    match &error {
+        png::DecodingError::IoError(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => truncated(),
+        png::DecodingError::Format(_) if short(&error) => truncated(),
+        png::DecodingError::LimitsExceeded => Reject::new(Reason::TooLarge, "the PNG asks for more than --max-memory"),
+        _ => Reject::unreadable("the PNG is damaged: its data cannot be decoded"),
+    }
+}
+
+fn truncated() -> Reject {
+    Reject::new(Reason::Truncated, "the PNG ends before its picture does")
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::reject::Reason;
 
     fn png(color: png::ColorType, depth: png::BitDepth, size: (u32, u32), bytes: &[u8]) -> Result<Raster, Reject> {
         let folder = tempfile::tempdir().unwrap();

@@ -86,7 +86,7 @@ mod tests {
     fn sixteen_bits_come_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.png");
-        let grey = Grey { levels: vec![0, 258, 65_535, 7], low: 0.0, high: 1.0 };
+        let grey = Grey { levels: vec![0, 258, 65_535, 7], low: 0.0, high: 1.0, blank: false };
         write(&path, (2, 2), 16, &samples(&grey, 16), None).unwrap();
         let mut reader = png::Decoder::new(io::BufReader::new(File::open(&path).unwrap())).read_info().unwrap();
         let mut bytes = vec![0; reader.output_buffer_size().unwrap()];

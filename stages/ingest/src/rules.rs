@@ -1,7 +1,8 @@
 //! Class rules: which class an image has, as data. Classes are used to measure, never to train.
 //!
 //! A rule is a pattern on one field: the file's path, name or folder, or any DICOM attribute by its keyword. The
-//! first rule that matches counts; what matches none is kept, without a class.
+//! first rule that matches counts; what matches none is kept, without a class, whatever its format. `folders` gives every
+//! file the name of its folder, `none` gives no class to anything.
 
 mod parse;
 
@@ -29,7 +30,7 @@ pub enum Field {
 /// What a rule does with the images it matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Gives them a class; `$1` is the first group of the pattern.
+    /// Gives them a class; `$1` or `${1}` is the first group of the pattern, `$name` a named one.
     Class(String),
     /// Keeps them out.
     Exclude,

@@ -1,6 +1,9 @@
 //! What a file is, by its first bytes; names only help to say what was expected.
 
-use std::io::Read;
+mod companion;
+mod foreign;
+
+use std::io::{ErrorKind, Read};
 
 use flate2::read::MultiGzDecoder;
 
@@ -8,6 +11,8 @@ use crate::place::Place;
 use crate::reject::{Reason, Reject};
 use crate::walk::Input;
 use crate::{archive, dicom_file, nifti_file};
+
+pub(crate) use foreign::is_office;
 
 /// A kind of file that may hold images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,33 +34,47 @@ const HEAD: usize = 540;
 
 /// Tells the kind of a file, or why it is none.
 pub(crate) fn sniff(input: &Input) -> Result<Kind, Reject> {
+    let name = input.name();
+    if let Some(reject) = companion::thumbnail(&name) {
+        return Err(reject);
+    }
     let mut head = Vec::with_capacity(HEAD);
     let bytes = input.place.open().map_err(|error| Reject::from_io(&error, "cannot be opened"))?;
     bytes.take(HEAD as u64).read_to_end(&mut head).map_err(|error| Reject::from_io(&error, "cannot be read"))?;
-    if head.starts_with(&[0x1f, 0x8b]) {
-        head = inflated_head(&input.place)?;
+    let zipped = head.starts_with(&[0x1f, 0x8b]);
+    let mut broken = None;
+    if zipped {
+        (head, broken) = inflated_head(&input.place)?;
+    }
+    if let Some(reject) = companion::apple_double(&head) {
+        return Err(reject);
     }
     if let Some(kind) = kind(&head) {
         return Ok(kind);
     }
-    if nifti_file::is_voxels_of_pair(&input.name(), &input.place) {
+    if nifti_file::is_voxels_of_pair(&name, &input.place) {
         return Ok(Kind::NiftiVoxels);
+    }
+    if let Some(reject) = companion::by_name(&name).or_else(|| foreign::reject(&name, &head, zipped)) {
+        return Err(reject);
     }
     if archive::is_zip(&head) {
         return Err(Reject::unsupported("a zip in a zip: unpack the outer one"));
     }
-    Err(no_image(&input.name(), head.is_empty()))
+    match broken {
+        Some(ErrorKind::UnexpectedEof) => Err(Reject::new(Reason::Truncated, "a gzip stream that ends early")),
+        Some(_) => Err(Reject::unreadable("not a sound gzip stream")),
+        None => Err(no_image(&name, &head)),
+    }
 }
 
-fn inflated_head(place: &Place) -> Result<Vec<u8>, Reject> {
+/// The first bytes that a gzip stream holds; with them why there are no more, where it breaks off.
+fn inflated_head(place: &Place) -> Result<(Vec<u8>, Option<ErrorKind>), Reject> {
     let mut head = Vec::with_capacity(HEAD);
     let bytes = place.open().map_err(|error| Reject::from_io(&error, "cannot be opened"))?;
     let inflated = MultiGzDecoder::new(bytes).take(HEAD as u64).read_to_end(&mut head);
     // A stream that breaks off after its first bytes is judged by these.
-    if inflated.is_err() && head.is_empty() {
-        return Err(Reject::unreadable("not a sound gzip stream"));
-    }
-    Ok(head)
+    Ok((head, inflated.err().map(|error| error.kind())))
 }
 
 fn kind(head: &[u8]) -> Option<Kind> {
@@ -72,8 +91,16 @@ fn kind(head: &[u8]) -> Option<Kind> {
     }
 }
 
+/// Whether these first bytes of a file are all there is of a sound one's.
+fn is_cut(head: &[u8]) -> bool {
+    let starts = [b"\x89PNG\r\n\x1a\n".as_slice(), b"\xff\xd8\xff"];
+    let begun = starts.iter().any(|start| head.len() > 1 && start.starts_with(head));
+    begun || nifti_file::is_cut(head)
+}
+
 /// A reject that tells a damaged image from a file that never was one.
-fn no_image(name: &str, empty: bool) -> Reject {
+fn no_image(name: &str, head: &[u8]) -> Reject {
+    let empty = head.is_empty();
     let name = name.to_ascii_lowercase();
     let expected = [
         (".nii", "NIfTI"),
@@ -86,6 +113,10 @@ fn no_image(name: &str, empty: bool) -> Reject {
     ]
     .into_iter()
     .find(|(ending, _)| name.ends_with(ending));
+    let preamble = head.len() <= 132 && head.iter().take(128).all(|&byte| byte == 0);
+    if is_cut(head) || (expected.is_some_and(|(_, format)| format == "DICOM") && !empty && preamble) {
+        return Reject::new(Reason::Truncated, "ends within its header");
+    }
     match (expected, empty) {
         (Some((ending, _)), true) => Reject::unreadable(format!("empty, though named {ending}")),
         (Some((ending, format)), false) => {

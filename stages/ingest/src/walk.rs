@@ -1,5 +1,9 @@
 //! Finds every file below the inputs, members of zips too, in an order that depends on names alone.
+//!
+//! Symbolic links are followed, out of the inputs too, for people build archives of links; but no file is read twice: a
+//! link to what is read already is a row of the rejects.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use deepmcat_schemas::FileStat;
@@ -17,7 +21,7 @@ pub struct Input {
     /// Where its bytes are now.
     pub place: Place,
     /// Its path below INPUT with `/`; with several inputs, the input's name comes first. Bytes that are not UTF-8
-    /// are written `\xNN`, so that two names never become one.
+    /// are written `\xNN`, and `\` is written `\\`, so that two names never become one.
     pub source: String,
     /// Its name in the zip that `source` is, with `/`.
     pub member: Option<String>,
@@ -75,9 +79,10 @@ pub fn walk(inputs: &[PathBuf], out: &Path, limits: ZipLimits) -> Result<Found, 
     }
     let names = names(&roots);
     let mut found = Found::default();
+    let mut links = Links { roots: &roots, followed: HashSet::new() };
     for (root, name) in roots.iter().zip(&names) {
         let before = found.files.len() + found.rejects.len();
-        walk_one(root, name, &mut found);
+        walk_one(root, name, &mut links, &mut found);
         if !name.is_empty() && root.is_dir() && found.files.len() + found.rejects.len() == before {
             found.empty.push((root.clone(), name.clone()));
         }
@@ -168,30 +173,75 @@ fn names(roots: &[PathBuf]) -> Vec<String> {
     roots.iter().map(|root| of(root).unwrap_or_default()).collect()
 }
 
-fn walk_one(root: &Path, prefix: &str, found: &mut Found) {
+/// Links that lead out of the inputs and are followed: what they lead to.
+struct Links<'a> {
+    roots: &'a [PathBuf],
+    followed: HashSet<PathBuf>,
+}
+
+impl Links<'_> {
+    /// Why a link is not followed; none where it is.
+    fn refuse(&mut self, link: &Path) -> Option<Reject> {
+        let already = |what| Some(Reject::new(Reason::Duplicate, what));
+        let Ok(target) = fs_err::canonicalize(link) else {
+            return Some(Reject::unreadable("a link to what is not there"));
+        };
+        if self.roots.iter().any(|root| root.starts_with(&target)) {
+            return already("a link to a folder that the archive lies in");
+        }
+        // What git keeps is not walked, so that the links to it (git-annex, DataLad) are the way to it.
+        let is_kept = |root: &PathBuf| target.strip_prefix(root).is_ok_and(|below| !is_in_git(below));
+        let read = target.ancestors().any(|folder| self.followed.contains(folder));
+        if read || self.roots.iter().any(is_kept) {
+            return already("a link to what is read already");
+        }
+        self.followed.insert(target);
+        None
+    }
+}
+
+/// True for what lies in a folder in which git keeps what it knows.
+fn is_in_git(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str() == ".git")
+}
+
+fn walk_one(root: &Path, prefix: &str, links: &mut Links<'_>, found: &mut Found) {
     let source = |path: &Path| format!("{prefix}{}", text(path.strip_prefix(base(root)).unwrap_or(path)));
     let of = |path: &Path| Origin { source: source(path), member: None };
-    for entry in WalkDir::new(root).follow_links(true) {
-        match entry {
-            Ok(entry) if entry.file_type().is_dir() => {}
-            Ok(entry) if entry.file_type().is_file() => {
-                let source = source(entry.path());
-                let stat = FileStat::of(entry.path()).unwrap_or_default();
-                let place = Place::File(entry.into_path());
-                found.files.push(Input { place, source, member: None, start: prefix.len(), stat });
-            }
-            Ok(entry) => {
-                let reject = Reject::new(Reason::NotAnImage, "not a regular file");
-                found.rejects.push((of(entry.path()), reject));
-            }
+    let mut entries = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
+    while let Some(entry) = entries.next() {
+        let entry = match entry {
+            Ok(entry) => entry,
             Err(error) => {
                 let path = error.path().unwrap_or(root).to_owned();
                 let message = match error.loop_ancestor() {
                     Some(_) => "a link to a folder that it lies in".to_owned(),
+                    None if path.is_symlink() => "a link to what is not there".to_owned(),
                     None => error.io_error().map_or_else(|| "cannot be listed".to_owned(), |e| e.kind().to_string()),
                 };
                 found.rejects.push((of(&path), Reject::unreadable(message)));
+                continue;
             }
+        };
+        let is_folder = entry.file_type().is_dir();
+        let git = is_folder && entry.depth() > 0 && entry.file_name() == ".git";
+        let reject = match entry.path_is_symlink() && entry.depth() > 0 {
+            true => links.refuse(entry.path()),
+            false if git => Some(Reject::new(Reason::Companion, "what git keeps; links into it are followed")),
+            false => None,
+        };
+        if let Some(reject) = reject {
+            if is_folder {
+                entries.skip_current_dir();
+            }
+            found.rejects.push((of(entry.path()), reject));
+        } else if entry.file_type().is_file() {
+            let source = source(entry.path());
+            let stat = FileStat::of(entry.path()).unwrap_or_default();
+            let place = Place::File(entry.into_path());
+            found.files.push(Input { place, source, member: None, start: prefix.len(), stat });
+        } else if !is_folder {
+            found.rejects.push((of(entry.path()), Reject::new(Reason::NotAnImage, "not a regular file")));
         }
     }
 }
@@ -208,11 +258,11 @@ fn text(path: &Path) -> String {
     whole
 }
 
-/// A name as text: bytes that are not UTF-8 become `\xNN`.
+/// A name as text: bytes that are not UTF-8 become `\xNN` and `\` becomes `\\`, so that two names never become one.
 pub(crate) fn lossless(name: &[u8]) -> String {
     let mut whole = String::new();
     for chunk in name.utf8_chunks() {
-        whole.push_str(chunk.valid());
+        whole.push_str(&chunk.valid().replace('\\', "\\\\"));
         chunk.invalid().iter().for_each(|byte| whole.push_str(&format!("\\x{byte:02x}")));
     }
     whole
@@ -257,13 +307,49 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let input = folder.path().join("in");
         fs_err::create_dir_all(&input).unwrap();
-        for name in [b"x\xff".as_slice(), b"x\xfe"] {
+        for name in [b"x\xff".as_slice(), b"x\xfe", b"x\\xff"] {
             fs_err::write(input.join(std::ffi::OsStr::from_bytes(name)), "x").unwrap();
         }
         std::os::unix::fs::symlink(&input, input.join("loop")).unwrap();
         let found = walk(&[input], &folder.path().join("out"), LIMITS).unwrap();
-        assert_eq!(sources(&found), ["x\\xfe", "x\\xff"]);
+        assert_eq!(sources(&found), ["x\\\\xff", "x\\xfe", "x\\xff"]);
         assert_eq!(found.rejects.len(), 1);
         assert_eq!(found.rejects[0].0.source, "loop");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_and_nothing_is_read_twice() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let (input, other) = (folder.path().join("in"), folder.path().join("other"));
+        for path in [input.join("a.png"), input.join("sub/b.png"), other.join("c.png"), input.join(".git/annex/d")] {
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, "x").unwrap();
+        }
+        for (target, link) in [
+            (other.clone(), "outside"),
+            (other.join("c.png"), "outside_again.png"),
+            (input.join("a.png"), "inside.png"),
+            (input.join("sub"), "inside"),
+            (folder.path().to_owned(), "around"),
+            (folder.path().join("none"), "nothing"),
+            (input.join(".git/annex/d"), "kept.png"),
+        ] {
+            symlink(target, input.join(link)).unwrap();
+        }
+        let found = walk(&[input], &folder.path().join("out"), LIMITS).unwrap();
+        assert_eq!(sources(&found), ["a.png", "kept.png", "outside/c.png", "sub/b.png"]);
+        let rejects: Vec<_> = found.rejects.iter().map(|(of, reject)| (of.source.as_str(), reject.reason)).collect();
+        let (duplicate, companion) = (Reason::Duplicate, Reason::Companion);
+        let expected = [
+            (".git", companion),
+            ("around", duplicate),
+            ("inside", duplicate),
+            ("inside.png", duplicate),
+            ("nothing", Reason::Unreadable),
+            ("outside_again.png", duplicate),
+        ];
+        assert_eq!(rejects, expected);
     }
 }

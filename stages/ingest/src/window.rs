@@ -4,6 +4,15 @@
 //! numpy.percentile), `grey = floor(white * clamp((raw - lo) / (hi - lo), 0, 1) + 0.5)`. Rescaling is linear, so the
 //! window is found on raw values and only its bounds are rescaled; where it darkens (MONOCHROME1, a negative
 //! slope), `grey` becomes `white - grey` and the bounds change places.
+//!
+//! NaN is no intensity: a missing voxel, or padding (DICOM Pixel Padding Value). It counts for no percentile and is
+//! black, in inverted images too.
+//!
+//! Percentiles alone would hide what covers fewer pixels than they cut off: a mask, vessels, a lesion's label. Two
+//! rules keep it visible, and no other image is touched by them:
+//! - lo = hi, though the values differ: the window spans this value and the same percentiles of all other values.
+//! - A bound is the value of a large area ([`AREA`]), so that what lies beyond it takes that area's level: where most
+//!   of it lies far beyond ([`FAR`]), the bound moves there, by one width of the window at most.
 
 use crate::raster::Raster;
 
@@ -16,44 +25,126 @@ pub struct Grey {
     pub low: f32,
     /// Intensity that is white.
     pub high: f32,
+    /// True where the raw values, NaN apart, are all the same.
+    pub blank: bool,
 }
+
+/// The share of pixels that makes a value a large area. Noise spreads an organ or the air over many values.
+const AREA: f64 = 0.05;
+/// In widths of the window: ringing of a resampled image lies nearer to the window, another label farther away.
+const FAR: f32 = 0.25;
 
 /// Applies the window: `percentiles` within 0 ..= 100, `white` the level of white.
 #[must_use]
 pub fn apply(raster: &Raster, percentiles: [f64; 2], white: u16) -> Grey {
-    let whole = Histogram::of(&raster.values);
-    let (low, high) = match (&whole, raster.window) {
+    let mut values = Values::of(&raster.values);
+    let (low, high) = match raster.window {
         _ if raster.exact => (0.0, 255.0),
-        (_, Some((low, high))) => raster.scale.raw_bounds(low, high),
-        (Some(histogram), None) => (histogram.percentile(percentiles[0]), histogram.percentile(percentiles[1])),
-        (None, None) => bounds(&raster.values, percentiles),
+        Some((low, high)) => raster.scale.raw_bounds(low, high),
+        None => values.window(percentiles),
     };
     let darkens = raster.scale.darkens();
     let range = f64::from(high) - f64::from(low);
     let top = f64::from(white);
     let level = |raw: f32| {
-        // NaN is black; an image of one value is black too.
         let share = (f64::from(raw) - f64::from(low)) / range;
         let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { f64::from(u8::from(share == f64::INFINITY)) };
         let level = (share * top + 0.5) as u16; // never negative, so this rounds down
         if darkens && !raw.is_nan() { white - level } else { level }
     };
-    let levels = match &whole {
+    let levels = match &values {
         _ if range <= 0.0 => vec![0; raster.values.len()],
-        Some(histogram) => histogram.map(&raster.values, level),
-        None => raster.values.iter().map(|&raw| level(raw)).collect(),
+        Values::Counted(histogram) => histogram.map(&raster.values, level),
+        Values::Listed(_) => raster.values.iter().map(|&raw| level(raw)).collect(),
     };
     let (low, high) = if darkens { (high, low) } else { (low, high) };
     let intensity = |raw: f32| raster.scale.intensity(f64::from(raw)) as f32;
-    Grey { levels, low: intensity(low), high: intensity(high) }
+    Grey { levels, low: intensity(low), high: intensity(high), blank: is_blank(&raster.values) }
+}
+
+/// True where no two values differ, NaN apart.
+fn is_blank(values: &[f32]) -> bool {
+    let mut real = values.iter().filter(|value| !value.is_nan());
+    let first = real.next();
+    real.all(|value| Some(value) == first)
+}
+
+/// The finite values of an image, as percentiles need them.
+enum Values {
+    Counted(Histogram),
+    Listed(Vec<f32>),
+}
+
+impl Values {
+    fn of(values: &[f32]) -> Self {
+        let listed = || Self::Listed(values.iter().copied().filter(|value| value.is_finite()).collect());
+        Histogram::of(values).map_or_else(listed, Self::Counted)
+    }
+
+    /// Those for which `keep` holds.
+    fn only(&self, keep: impl Fn(f32) -> bool) -> Self {
+        match self {
+            Self::Counted(histogram) => Self::Counted(histogram.only(keep)),
+            Self::Listed(values) => Self::Listed(values.iter().copied().filter(|&value| keep(value)).collect()),
+        }
+    }
+
+    /// The p-th percentile; none of no values.
+    fn percentile(&mut self, p: f64) -> Option<f32> {
+        match self {
+            Self::Counted(histogram) => (histogram.total > 0).then(|| histogram.percentile(p)),
+            Self::Listed(values) => (!values.is_empty()).then(|| percentile(values, p)),
+        }
+    }
+
+    /// Whether at least [`AREA`] of the values are `value`.
+    fn is_area(&self, value: f32) -> bool {
+        let (same, all) = match self {
+            Self::Counted(histogram) => (histogram.count(value), histogram.total),
+            Self::Listed(values) => (values.iter().filter(|&&other| other == value).count(), values.len()),
+        };
+        same as f64 >= AREA * all as f64
+    }
+
+    /// The window of two percentiles, wide enough for what would be hidden; (0, 0) where there are no values.
+    fn window(&mut self, percentiles: [f64; 2]) -> (f32, f32) {
+        let [Some(low), Some(high)] = percentiles.map(|p| self.percentile(p)) else { return (0.0, 0.0) };
+        if low >= high {
+            let mut rest = self.only(|value| value != low);
+            let [Some(least), Some(most)] = percentiles.map(|p| rest.percentile(p)) else { return (low, high) };
+            return (low.min(least), high.max(most));
+        }
+        let width = high - low;
+        // How far values beyond a bound carry it outwards.
+        let reach = |mut beyond: Self, bound: f32, p: f64| {
+            let middle = beyond.percentile(50.0)?;
+            if (middle - bound).abs() < FAR * width { None } else { beyond.percentile(p) }
+        };
+        let (mut wide_low, mut wide_high) = (low, high);
+        if self.is_area(low)
+            && let Some(least) = reach(self.only(|value| value < low), low, percentiles[0])
+        {
+            wide_low = least.max(low - width);
+        }
+        if self.is_area(high)
+            && let Some(most) = reach(self.only(|value| value > high), high, percentiles[1])
+        {
+            wide_high = most.min(high + width);
+        }
+        (wide_low, wide_high)
+    }
 }
 
 /// Counts of whole numbers that lie close together, as most scanners write: a level is then found once for each value,
 /// not for each pixel.
+#[derive(Clone)]
 struct Histogram {
     first: f32,
     counts: Vec<u32>,
+    /// How many values; NaN does not count.
     total: usize,
+    /// Whether there is a NaN among the values.
+    gaps: bool,
 }
 
 /// The widest range that is counted: 16 bits.
@@ -63,24 +154,46 @@ const WIDEST: f32 = 65_536.0;
 const SHIFT: f32 = 8_388_608.0;
 
 impl Histogram {
-    /// The counts of `values`; none where one is no whole number, or where they lie far apart.
+    /// The counts of `values` without NaN; none where one is no whole number, or where they lie far apart.
     fn of(values: &[f32]) -> Option<Self> {
-        let (mut least, mut most, mut whole) = (f32::INFINITY, f32::NEG_INFINITY, true);
+        let (mut least, mut most, mut whole, mut gaps) = (f32::INFINITY, f32::NEG_INFINITY, true, false);
         for &value in values {
-            // Rounded by the sum; unequal for what is no whole number, for NaN and beyond the widest range.
+            // Rounded by the sum; unequal for what is no whole number and beyond the widest range.
             let shifted = value + 1.5 * SHIFT;
-            whole &= shifted - 1.5 * SHIFT == value;
+            whole &= (shifted - 1.5 * SHIFT == value) | value.is_nan();
+            gaps |= value.is_nan();
             least = if value < least { value } else { least };
             most = if value > most { value } else { most };
         }
-        if !whole || values.is_empty() || most - least >= WIDEST || least.abs().max(most.abs()) > WIDEST {
+        if !whole || least > most || most - least >= WIDEST || least.abs().max(most.abs()) > WIDEST {
             return None;
         }
         let mut counts = vec![0; (most - least) as usize + 1];
         for &value in values {
-            counts[place(value, least)] += 1;
+            if !gaps || !value.is_nan() {
+                counts[place(value, least)] += 1;
+            }
         }
-        Some(Self { first: least, counts, total: values.len() })
+        let total = if gaps { counts.iter().map(|&count| count as usize).sum() } else { values.len() };
+        Some(Self { first: least, counts, total, gaps })
+    }
+
+    /// How often `value` occurs.
+    fn count(&self, value: f32) -> usize {
+        // A percentile may lie between two values, which then do not count.
+        let step = value - self.first;
+        let whole = step >= 0.0 && step.fract() == 0.0;
+        self.counts.get(step as usize).filter(|_| whole).map_or(0, |&count| count as usize)
+    }
+
+    /// The counts of the values for which `keep` holds.
+    fn only(&self, keep: impl Fn(f32) -> bool) -> Self {
+        let mut only = self.clone();
+        for (step, count) in only.counts.iter_mut().enumerate() {
+            *count = if keep(self.first + step as f32) { *count } else { 0 };
+        }
+        only.total = only.counts.iter().map(|&count| count as usize).sum();
+        only
     }
 
     /// The p-th percentile, interpolated as [`percentile`] does.
@@ -105,6 +218,10 @@ impl Histogram {
     /// `level` of each value.
     fn map(&self, values: &[f32], level: impl Fn(f32) -> u16) -> Vec<u16> {
         let table: Vec<u16> = (0..self.counts.len()).map(|step| level(self.first + step as f32)).collect();
+        if self.gaps {
+            let of = |value: f32| if value.is_nan() { 0 } else { table[place(value, self.first)] };
+            return values.iter().map(|&value| of(value)).collect();
+        }
         values.iter().map(|&value| table[place(value, self.first)]).collect()
     }
 }
@@ -112,15 +229,6 @@ impl Histogram {
 /// `value - first`, a whole number from 0 to below 65536.
 fn place(value: f32, first: f32) -> usize {
     ((value - first + SHIFT).to_bits() & 0xffff) as usize
-}
-
-/// The two percentiles of the finite values; (0, 0) where there are none.
-fn bounds(values: &[f32], percentiles: [f64; 2]) -> (f32, f32) {
-    let mut finite: Vec<f32> = values.iter().copied().filter(|value| value.is_finite()).collect();
-    if finite.is_empty() {
-        return (0.0, 0.0);
-    }
-    (percentile(&mut finite, percentiles[0]), percentile(&mut finite, percentiles[1]))
 }
 
 /// The p-th percentile by linear interpolation, without sorting the whole.
@@ -167,6 +275,7 @@ mod tests {
             }
         }
         assert!(Histogram::of(&[0.0, 0.5]).is_none() && Histogram::of(&[f32::NAN]).is_none());
+        assert!(Histogram::of(&[f32::NAN, 0.0, f32::INFINITY]).is_none());
         assert!(Histogram::of(&[-60_000.0, 60_000.0]).is_none() && Histogram::of(&[]).is_none());
     }
 
@@ -174,7 +283,7 @@ mod tests {
     fn the_window_spans_black_to_white_and_is_recorded_as_intensities() {
         let scale = Scale::new(2.0, 10.0);
         let grey = apply(&raster(vec![0.0, 50.0, 100.0], scale, false), [0.0, 100.0], 255);
-        assert_eq!(grey, Grey { levels: vec![0, 128, 255], low: 10.0, high: 210.0 });
+        assert_eq!(grey, Grey { levels: vec![0, 128, 255], low: 10.0, high: 210.0, blank: false });
         let grey = apply(&raster(vec![0.0, 50.0, 100.0], scale, false), [0.0, 100.0], 65_535);
         assert_eq!(grey.levels, [0, 32_768, 65_535]);
     }
@@ -183,7 +292,7 @@ mod tests {
     fn inverted_images_swap_black_and_white() {
         let scale = Scale { inverted: true, ..Scale::default() };
         let grey = apply(&raster(vec![0.0, 100.0], scale, false), [0.0, 100.0], 255);
-        assert_eq!(grey, Grey { levels: vec![255, 0], low: 100.0, high: 0.0 });
+        assert_eq!(grey, Grey { levels: vec![255, 0], low: 100.0, high: 0.0, blank: false });
         let both = Scale { inverted: true, ..Scale::new(-1.0, 0.0) };
         assert_eq!(apply(&raster(vec![0.0, 100.0], both, false), [0.0, 100.0], 255).levels, [0, 255]);
     }
@@ -191,7 +300,7 @@ mod tests {
     #[test]
     fn pictures_of_eight_bits_are_kept() {
         let grey = apply(&raster(vec![3.0, 100.0, 200.0], Scale::default(), true), [0.5, 99.5], 255);
-        assert_eq!(grey, Grey { levels: vec![3, 100, 200], low: 0.0, high: 255.0 });
+        assert_eq!(grey, Grey { levels: vec![3, 100, 200], low: 0.0, high: 255.0, blank: false });
         assert_eq!(apply(&raster(vec![3.0], Scale::default(), true), [0.5, 99.5], 65_535).levels, [3 * 257]);
     }
 
@@ -202,5 +311,74 @@ mod tests {
         let flat = apply(&raster(vec![7.0; 4], Scale::default(), false), [0.5, 99.5], 255);
         assert_eq!((flat.levels, flat.low, flat.high), (vec![0; 4], 7.0, 7.0));
         assert_eq!(apply(&raster(vec![f32::NAN; 2], Scale::default(), false), [0.5, 99.5], 255).levels, [0, 0]);
+    }
+
+    /// `count` of each value, spread over the image.
+    fn areas(areas: &[(f32, usize)]) -> Vec<f32> {
+        areas.iter().flat_map(|&(value, count)| std::iter::repeat_n(value, count)).collect()
+    }
+
+    /// The level of each value, and the window, as counted and as listed values give them.
+    fn seen(values: &[(f32, usize)]) -> (Vec<u16>, (f32, f32), bool) {
+        let of = |shift: f32| {
+            let moved: Vec<_> = values.iter().map(|&(value, count)| (value + shift, count)).collect();
+            let grey = apply(&raster(areas(&moved), Scale::default(), false), [0.5, 99.5], 255);
+            let mut levels = grey.levels;
+            levels.dedup();
+            (levels, (grey.low - shift, grey.high - shift), grey.blank)
+        };
+        assert!(Histogram::of(&areas(&[(0.5, 1)])).is_none());
+        assert_eq!(of(0.0), of(0.5));
+        of(0.0)
+    }
+
+    #[test]
+    fn what_covers_less_than_the_percentiles_cut_off_stays_visible() {
+        let levels = |values: &[(f32, usize)]| seen(values).0;
+        // A mask, a dark spot, vessels, both at once.
+        assert_eq!(seen(&[(0.0, 4084), (1.0, 12)]), (vec![0, 255], (0.0, 1.0), false));
+        assert_eq!(seen(&[(1000.0, 4084), (10.0, 12)]), (vec![255, 0], (10.0, 1000.0), false));
+        assert_eq!(levels(&[(0.0, 4084), (100.0, 3), (200.0, 3), (400.0, 6)]), [0, 64, 128, 255]);
+        assert_eq!(levels(&[(50.0, 4084), (0.0, 6), (100.0, 6)]), [128, 0, 255]);
+        // One hot pixel does not hide a mask.
+        assert_eq!(levels(&[(0.0, 100_000), (4.0, 300), (60_000.0, 1)]), [0, 255]);
+        // A small label beside large ones; the large ones keep half of the range.
+        assert_eq!(levels(&[(0.0, 6000), (1.0, 3980), (2.0, 20)]), [0, 128, 255]);
+        assert_eq!(levels(&[(0.0, 6000), (1.0, 3980), (900.0, 20)]), [0, 128, 255]);
+        assert_eq!(levels(&[(0.0, 20), (1.0, 3980), (2.0, 6000)]), [0, 128, 255]);
+        assert_eq!(seen(&[(7.0, 100)]), (vec![0], (7.0, 7.0), true));
+    }
+
+    #[test]
+    fn the_window_of_other_images_is_that_of_the_percentiles() {
+        let ramp: Vec<(f32, usize)> = (0..1000).map(|value| (value as f32, 1)).collect();
+        let of = |more: &[(f32, usize)]| {
+            let values = areas(&[&ramp, more].concat());
+            let mut sorted = values.clone();
+            let grey = apply(&raster(values, Scale::default(), false), [0.5, 99.5], 255);
+            let expected = [percentile(&mut sorted, 0.5), percentile(&mut sorted, 99.5)];
+            ([grey.low, grey.high], expected)
+        };
+        // Few bright pixels; air with a little ringing below it; a saturated area.
+        for more in [&[(5000.0, 3)][..], &[(0.0, 500), (-20.0, 3)], &[(999.0, 500), (1050.0, 4)]] {
+            let (window, expected) = of(more);
+            assert_eq!(window, expected, "{more:?}");
+        }
+    }
+
+    #[test]
+    fn nan_is_black_and_counts_for_no_percentile() {
+        let values = [vec![f32::NAN; 60], areas(&[(100.0, 20), (200.0, 20)])].concat();
+        for scale in [Scale::default(), Scale { inverted: true, ..Scale::default() }] {
+            let grey = apply(&raster(values.clone(), scale, false), [0.5, 99.5], 255);
+            assert_eq!((grey.low.min(grey.high), grey.low.max(grey.high)), (100.0, 200.0));
+            assert_eq!(grey.levels[..60], [0; 60]);
+            assert_eq!(grey.levels[60..].iter().filter(|&&level| level == 255).count(), 20);
+        }
+        // Any NaN, whatever its bits.
+        let odd = [f32::from_bits(0x7fc1_2345), f32::from_bits(0xffff_ffff), 3.0, 4.0];
+        assert_eq!(apply(&raster(odd.to_vec(), Scale::default(), false), [0.0, 100.0], 255).levels, [0, 0, 0, 255]);
+        let padded = apply(&raster(vec![f32::NAN, 9.0, 9.0], Scale::default(), false), [0.5, 99.5], 255);
+        assert!(padded.blank && padded.levels == [0; 3]);
     }
 }

@@ -44,6 +44,31 @@ pub(crate) fn is_header(head: &[u8]) -> bool {
     matches!(at(344), Some(b"n+1\0" | b"ni1\0")) || matches!(at(4), Some(b"n+2\0" | b"ni2\0"))
 }
 
+/// True for the first bytes of a header of a kind that came before NIfTI: 348 bytes, sizes that can be, no magic.
+pub(crate) fn is_analyze(head: &[u8]) -> bool {
+    let short = |place: usize, big: bool| {
+        let two = head.get(place..place + 2).and_then(|two| two.try_into().ok()).unwrap_or_default();
+        if big { i16::from_be_bytes(two) } else { i16::from_le_bytes(two) }
+    };
+    let is = |big| (1..=7).contains(&short(40, big)) && (0..4).all(|axis| short(42 + 2 * axis, big) >= 0);
+    head.len() >= SIZE_1 && starts(head).is_some_and(|(size, big)| size == SIZE_1 && is(big))
+}
+
+/// True for the first bytes of a header that ends before its magic.
+pub(crate) fn is_cut(head: &[u8]) -> bool {
+    // NIfTI-2 has its magic at the start.
+    starts(head).is_some_and(|(size, _)| head.len() < size && size == SIZE_1)
+}
+
+/// The size that a header says it has, and whether in big endian.
+fn starts(head: &[u8]) -> Option<(usize, bool)> {
+    let four: [u8; 4] = head.get(..4)?.try_into().ok()?;
+    let sizes = [(SIZE_1, false), (SIZE_1, true), (SIZE_2, false), (SIZE_2, true)];
+    let bytes =
+        |(size, big): (usize, bool)| if big { (size as u32).to_be_bytes() } else { (size as u32).to_le_bytes() };
+    sizes.into_iter().find(|&said| bytes(said) == four)
+}
+
 /// Reads a header and checks what can be checked without the voxels.
 pub(super) fn read_header(reader: &mut dyn Read) -> Result<Header, Reject> {
     let mut head = vec![0; SIZE_1];
@@ -63,7 +88,7 @@ fn read_exact(reader: &mut dyn Read, into: &mut [u8]) -> Result<(), Reject> {
 }
 
 fn nifti_1(head: &[u8]) -> Result<Header, Reject> {
-    let h = NiftiHeader::from_reader(head).map_err(|error| Reject::unreadable(format!("NIfTI header: {error}")))?;
+    let h = NiftiHeader::from_reader(head).map_err(|_| Reject::unreadable("the NIfTI header is damaged"))?;
     // Signed 16-bit numbers in the file: a negative one becomes too large here and is refused.
     let dims = h.dim.map(|dim| if dim > i16::MAX as u16 { -1 } else { i64::from(dim) });
     let pixdim = h.pixdim.map(f64::from);

@@ -64,24 +64,55 @@ fn rule(table: &Table, line: usize) -> Result<Rule, Fault> {
     })?;
     Ok(Rule {
         field: parse_field(field).map_err(|message| (Some("field"), message))?,
+        action: action(table, &regex)?,
         pattern: regex,
-        action: action(table)?,
         name: format!("line {line}, {field} {pattern}"),
     })
 }
 
-fn action(table: &Table) -> Result<Action, Fault> {
+fn action(table: &Table, pattern: &Regex) -> Result<Action, Fault> {
     let exclude = match table.get("exclude") {
         None => false,
         Some(item) => item.as_bool().ok_or((Some("exclude"), "`exclude` must be true or false".to_owned()))?,
     };
     match (string(table, "class")?, exclude) {
         (Some(""), false) => Err((Some("class"), "`class` is empty".to_owned())),
-        (Some(class), false) => Ok(Action::Class(class.to_owned())),
+        (Some(class), false) => {
+            check_groups(class, pattern).map_err(|message| (Some("class"), message))?;
+            Ok(Action::Class(class.to_owned()))
+        }
         (None, true) => Ok(Action::Exclude),
         (Some(_), true) => Err((Some("exclude"), "a rule has either `class` or `exclude`, not both".to_owned())),
         (None, false) => Err((None, "the rule has neither `class` nor `exclude = true`".to_owned())),
     }
+}
+
+/// Refuses a class that asks for a group which the pattern does not have: it would be empty for every file.
+fn check_groups(class: &str, pattern: &Regex) -> Result<(), String> {
+    let groups =
+        Regex::new(r"\$\$|\$\{(?<braces>[^}]*)\}|\$(?<bare>[_0-9A-Za-z]+)").map_err(|error| error.to_string())?;
+    for group in groups.captures_iter(class) {
+        let Some(name) = group.name("braces").or_else(|| group.name("bare")) else { continue }; // `$$` is a dollar
+        let name = name.as_str();
+        let is = match name.parse::<usize>() {
+            Ok(number) => number < pattern.captures_len(),
+            Err(_) => pattern.capture_names().flatten().any(|known| known == name),
+        };
+        if is {
+            continue;
+        }
+        let digits = name.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(name.len());
+        let (number, rest) = name.split_at(digits);
+        let has =
+            format!("`class` names the group `${name}`, and the pattern has {} groups", pattern.captures_len() - 1);
+        return Err(match group.name("bare") {
+            Some(_) if digits > 0 && !rest.is_empty() => {
+                format!("{has}; for group {number} write `${{{number}}}{rest}`")
+            }
+            _ => has,
+        });
+    }
+    Ok(())
 }
 
 fn string<'a>(table: &'a Table, key: &'static str) -> Result<Option<&'a str>, Fault> {
@@ -131,6 +162,14 @@ mod tests {
         let (line, message) = with("field = \"path\"\npattern = \"x\"\nclass = \"Y\"\n");
         assert!(line == 8 && message.contains("line 1, path x"), "{line} {message}");
         assert_eq!(fault("[[rule]]\nfield = \n").0, 2);
+        let class = |class: &str| format!("field = \"path\"\npattern = '(?<who>y)_(z)'\nclass = '{class}'\n");
+        let (line, message) = with(&class("phase_$1_x"));
+        assert!(line == 9 && message.contains("write `${1}_x`"), "{line} {message}");
+        assert!(with(&class("$3")).1.contains("has 2 groups"));
+        assert!(with(&class("${whose}")).1.contains("`$whose`"));
+        for sound in ["phase_${1}_x", "$who-$2", "$$5", "$0"] {
+            assert!(parse("my.toml", &format!("[[rule]]\n{}", class(sound))).is_ok(), "{sound}");
+        }
         assert!(fault("repeats = \"newest\"\n").1.contains("latest"));
         assert!(parse("my.toml", &format!("repeats = \"latest\"\n{good}")).unwrap().latest());
         assert!(fault("[rule]\nfield = \"path\"\n").1.contains("double brackets"));

@@ -137,7 +137,7 @@ fn pixels(dataset: &Dataset) -> String {
 /// nibabel's. Each file is ingested by itself, as there.
 fn check_against(table: &str, archive: &str) -> Option<usize> {
     let archive = shared(archive)?;
-    let mut equal = 0;
+    let (mut equal, mut other) = (0, Vec::new());
     for line in table.lines().skip(1) {
         let cells: Vec<&str> = line.split(',').collect();
         let [file, syntax, _, ours, verdict, expected, _, windowed] = cells[..] else { panic!("{line}") };
@@ -146,7 +146,9 @@ fn check_against(table: &str, archive: &str) -> Option<usize> {
         let jpeg_ls = cfg!(feature = "jpeg-ls") || !syntax.starts_with("JPEG-LS");
         match dataset {
             Ok(dataset) => {
-                assert_eq!(pixels(&dataset), expected, "{file}");
+                if pixels(&dataset) != expected {
+                    other.push(file.to_owned());
+                }
                 if !windowed.is_empty() {
                     let own = Settings { own_window: true, ..settings() };
                     let dataset = run(&archive.join(file), &folder.path().join("windowed"), &own);
@@ -154,13 +156,16 @@ fn check_against(table: &str, archive: &str) -> Option<usize> {
                 }
             }
             Err(Error::NoImages { inputs: 1, reasons }) if jpeg_ls => {
-                assert_eq!(reasons, format!("1 {ours}"), "{file}")
+                if reasons != format!("1 {ours}") {
+                    other.push(format!("{file}: {reasons}"));
+                }
             }
             Err(Error::NoImages { inputs: 1, reasons }) => assert_eq!(reasons, "1 unsupported", "{file}"),
             Err(other) => panic!("{file}: {other}"),
         }
         equal += usize::from(verdict == "equal");
     }
+    assert!(other.is_empty(), "{other:#?}");
     Some(equal)
 }
 

@@ -50,7 +50,7 @@ fn pictures_are_kept_and_have_the_class_that_the_rules_give() {
     assert_ne!(dataset.manifest.subject[0], dataset.manifest.subject[1]);
     assert_eq!(dataset.manifest.subject[3], None);
     assert_eq!(dataset.reason("a/notes.txt"), Some("not_an_image"));
-    assert_eq!(dataset.reason("a/torn.png"), Some("unreadable"));
+    assert_eq!(dataset.reason("a/torn.png"), Some("truncated"));
 }
 
 #[test]

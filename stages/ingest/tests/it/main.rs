@@ -4,6 +4,7 @@
 mod archives;
 mod dataset;
 mod fuzzed;
+mod odd_pictures;
 mod odd_pixels;
 mod odd_series;
 mod odd_structure;
