@@ -5,11 +5,11 @@ use dicom_dictionary_std::tags;
 use super::layout::Layout;
 use super::values::{DataSet, number};
 
-/// The stored values that pad an image.
+/// The stored values that pad an image, as exact as values are kept.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Padding {
-    low: f64,
-    high: f64,
+    low: f32,
+    high: f32,
     /// The values do not fit into BitsStored: a padded pixel shows in all of its bits.
     whole: bool,
 }
@@ -23,7 +23,7 @@ impl Padding {
         let all = [value, limit].map(|number| wrapped(number as i64, layout.allocated, layout.signed));
         let stored = all.map(|number| wrapped(number, layout.stored, layout.signed));
         let whole = stored != all;
-        Some(Self::between(all.map(|number| number as f64), whole))
+        Some(Self::between(all.map(|number| number as f32), whole))
     }
 
     /// The padding of float pixels: (0028,0122) to (0028,0125).
@@ -35,12 +35,11 @@ impl Padding {
         pairs.into_iter().find_map(|(value, limit)| {
             let value = number(object, value)?;
             let limit = number(object, limit).unwrap_or(value);
-            // Values are kept as f32.
-            Some(Self::between([value, limit].map(|number| f64::from(number as f32)), false))
+            Some(Self::between([value, limit].map(|number| number as f32), false))
         })
     }
 
-    fn between([one, other]: [f64; 2], whole: bool) -> Self {
+    fn between([one, other]: [f32; 2], whole: bool) -> Self {
         Self { low: one.min(other), high: one.max(other), whole }
     }
 
@@ -50,15 +49,15 @@ impl Padding {
         if let Some(bytes) = words.filter(|_| self.whole) {
             let padded = |pixel: usize| {
                 let word = i64::from(layout.word(bytes, pixel));
-                self.holds(wrapped(word, layout.allocated, layout.signed) as f64)
+                self.holds(wrapped(word, layout.allocated, layout.signed) as f32)
             };
             mark(values, |pixel, _| padded(pixel));
         } else {
-            mark(values, |_, value| self.holds(f64::from(value)));
+            mark(values, |_, value| self.holds(value));
         }
     }
 
-    fn holds(&self, value: f64) -> bool {
+    fn holds(&self, value: f32) -> bool {
         (self.low..=self.high).contains(&value)
     }
 }
@@ -70,9 +69,7 @@ fn mark(values: &mut [f32], padded: impl Fn(usize, f32) -> bool) {
         return;
     }
     for (pixel, value) in values.iter_mut().enumerate() {
-        if padded(pixel, *value) {
-            *value = f32::NAN;
-        }
+        *value = if padded(pixel, *value) { f32::NAN } else { *value };
     }
 }
 
@@ -100,7 +97,7 @@ mod tests {
         let padding = Padding::between([0.0, 0.0], false);
         let marked = |values: &[f32]| {
             let mut values = values.to_vec();
-            mark(&mut values, |_, value| padding.holds(f64::from(value)));
+            mark(&mut values, |_, value| padding.holds(value));
             values.iter().filter(|value| value.is_nan()).count()
         };
         assert_eq!(marked(&[0.0, 0.0, 1.0, 2.0]), 2);
