@@ -40,6 +40,7 @@ use dataset::Content;
 use deepmcat_common::{Config, Progress};
 use deepmcat_schemas::{FileStat, Stamp};
 use known::Known;
+use rayon::prelude::*;
 use recipe::Recipe;
 
 pub use archive::ZipLimits;
@@ -165,9 +166,18 @@ pub fn ingest(
     let Some((mut writer, known)) = prepared else {
         let left = scan.jobs.iter().flat_map(|job| job.left.iter().map(|reject| (of(job.input), reject.clone())));
         rejects.extend(left);
-        let labels = scan.jobs.iter().map(|job| job.label.as_deref());
+        let count = |job: &scan::Job| scan::count(job, &found.files[job.input as usize], settings.frames);
+        let counts: Vec<(u64, u64)> = pool.install(|| scan.jobs.par_iter().map(count).collect());
         let files = scan.jobs.len() as u64;
-        return Ok(Summary { inputs: total, files, ..Summary::new(labels, &rejects, &rules, &scan) });
+        let other = scan.jobs.iter().filter(|job| !matches!(job.work, scan::Work::Dicom(_))).count() as u64;
+        let labels = scan.jobs.iter().zip(&counts);
+        let labels = labels.flat_map(|(job, &(images, _))| (0..images).map(|_| job.label.as_deref()));
+        let images = Some(counts.iter().map(|(images, _)| images).sum());
+        let series = scan.series + other;
+        let mut summary =
+            Summary { inputs: total, files, images, series, ..Summary::new(labels, &rejects, &rules, &scan) };
+        summary.later(counts.iter().map(|(_, later)| later).sum());
+        return Ok(summary);
     };
     let mut rows = Vec::new();
     let mut jobs = std::mem::take(&mut scan.jobs);

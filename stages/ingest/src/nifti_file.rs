@@ -68,6 +68,14 @@ pub(crate) fn read(
     Ok((rest > 0).then_some(FrameRange { first, count: rest }))
 }
 
+/// How many slices of a file become images, and how many frames do not; only the header is read.
+pub(crate) fn count(place: &Place, frames: Frames) -> Result<(u64, u64), Reject> {
+    let header = read_header(&mut Stream::open(place)?.reader)?;
+    let all = header.frames()?;
+    let wanted = if frames == Frames::All { all } else { 1 };
+    Ok((wanted.saturating_mul(View::of(&header).slices.length as u64), all.saturating_sub(wanted)))
+}
+
 /// One slice of a frame, turned for display; with its `own` window or none.
 fn raster(header: &Header, view: &View, bytes: &[u8], slice: usize, own: bool) -> Raster {
     let mut values = Vec::with_capacity(view.columns.length * view.rows.length);

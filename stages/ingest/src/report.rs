@@ -16,6 +16,9 @@ pub(crate) fn log(summary: &Summary, dry_run: bool) {
         (None, _) => format!("{} files would be read", summary.files),
     };
     tracing::info!("{} inputs: {images}; {}", summary.inputs, summary.reasons());
+    for (reason, frames) in &summary.frames {
+        tracing::info!("{frames:>9} frames of these files are left out: {reason}");
+    }
     if !dry_run && summary.taken_over > 0 {
         let read = summary.files.saturating_sub(summary.taken_over);
         tracing::info!("{} files were taken over from an earlier ingest, {read} were decoded", summary.taken_over);

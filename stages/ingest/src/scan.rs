@@ -1,6 +1,6 @@
 //! The first pass: what each file is, its class, and which of its frames become images. No pixel is read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use deepmcat_common::{Frames, Progress};
 use deepmcat_schemas::FileStat;
@@ -55,6 +55,17 @@ impl Job {
     }
 }
 
+/// How many images a job gives by its header, and how many frames of it become none besides those that it names. A mosaic
+/// counts as one image: it is split when it is decoded.
+pub(crate) fn count(job: &Job, input: &Input, frames: Frames) -> (u64, u64) {
+    match &job.work {
+        Work::Dicom(chosen) => (chosen.len() as u64, 0),
+        // One that cannot be counted cannot be read.
+        Work::Nifti { .. } => nifti_file::count(&input.place, frames).unwrap_or_default(),
+        Work::Png | Work::Jpeg => (1, 0),
+    }
+}
+
 /// How a file is read.
 #[derive(Debug)]
 pub(crate) enum Work {
@@ -79,6 +90,8 @@ pub(crate) struct Scan {
     pub matched: Vec<u64>,
     /// Files that none matched, by SeriesDescription or folder.
     pub unmatched: BTreeMap<String, u64>,
+    /// DICOM series of which a file is read.
+    pub series: u64,
     /// Files compared with the lists beside them.
     pub compared: Compared,
     /// DICOM files whose SeriesInstanceUID does not tell their series.
@@ -218,12 +231,14 @@ impl Scan {
         let mut frames: Vec<Frame> = Vec::new();
         let mut files = Vec::with_capacity(headers.len());
         for header in headers {
+            let series = header.frames.first().map(|frame| frame.series);
             frames.extend(header.frames);
-            files.push((header.input, header.group, self.label(header.verdict)));
+            files.push((header.input, series, header.group, self.label(header.verdict)));
         }
         let (chosen, left) = dicom_file::select(frames, which);
         let (mut chosen, mut left) = (chosen.into_iter().peekable(), left.into_iter().peekable());
-        for (input, series, label) in files {
+        let mut read = HashSet::new();
+        for (input, own_series, series, label) in files {
             let own: Vec<Chosen> = std::iter::from_fn(|| chosen.next_if(|frame| frame.input == input)).collect();
             let own_left: Vec<Left> = std::iter::from_fn(|| left.next_if(|frame| frame.input == input)).collect();
             if own.is_empty() {
@@ -232,8 +247,10 @@ impl Scan {
                 let runs = FrameRange::runs(own_left.iter().map(|left| left.frame));
                 let left = runs.into_iter().map(|run| Reject::not_t0(Some(run))).collect();
                 self.jobs.push(Job { input, work: Work::Dicom(own), label, series, left });
+                read.extend(own_series);
             }
         }
+        self.series = read.len() as u64;
     }
 
     /// Counts a file that no class rule matched, under what a rule could look at.

@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use crate::dataset::Row;
 use crate::listing::Compared;
-use crate::reject::Reject;
+use crate::reject::{Reason, Reject};
 use crate::rules::Rules;
 use crate::scan::Scan;
 use crate::walk::Origin;
 
-/// Counts of one ingest. `inputs = files + the sum of rejects`, always.
+/// Counts of one ingest; of a dry run, what it would make. `inputs = files + the sum of rejects`, always.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// Files found below the inputs.
@@ -24,7 +24,7 @@ pub struct Summary {
     pub images: Option<u64>,
     /// Series that the images are from.
     pub series: u64,
-    /// Images (in a dry run: files) by class.
+    /// Images by class.
     pub labels: BTreeMap<String, u64>,
     /// Rejected files by reason code.
     pub rejects: BTreeMap<&'static str, u64>,
@@ -67,6 +67,13 @@ impl Summary {
         match reject.frames {
             None => *self.rejects.entry(reject.reason.code()).or_default() += 1,
             Some(frames) => *self.frames.entry(reject.reason.code()).or_default() += u64::from(frames.count),
+        }
+    }
+
+    /// Counts frames of volumes that are later than the first.
+    pub(crate) fn later(&mut self, frames: u64) {
+        if frames > 0 {
+            *self.frames.entry(Reason::NotT0.code()).or_default() += frames;
         }
     }
 

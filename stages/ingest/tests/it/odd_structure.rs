@@ -11,7 +11,7 @@ fn all_right(case: &str, images: usize) -> Option<Dataset> {
     let folder = shared(&format!("odd-cases/{case}"))?;
     let out = tempfile::tempdir().unwrap();
     let dataset = run(&folder.join("in"), &out.path().join("dataset"), &settings());
-    assert!(dataset.rejects.source.is_empty(), "{case}: {:?}", dataset.rejects.message);
+    assert!(dataset.rejects.input.is_empty(), "{case}: {:?}", dataset.rejects.message);
     assert_eq!(truth::check(&dataset, &folder.join("truth"), 1.0), images);
     Some(dataset)
 }
