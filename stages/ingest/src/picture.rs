@@ -11,7 +11,9 @@ use crate::reject::{Reason, Reject};
 
 /// Reads a PNG of any colour type and depth.
 pub(crate) fn read_png(place: &Place, limit: u64) -> Result<Raster, Reject> {
-    let bytes = ended(whole(place, limit)?)?;
+    let (bytes, had_end) = ended(whole(place, limit)?)?;
+    // Without its end the file was cut, and a picture that is not whole is half a picture.
+    let damaged = |error: png::DecodingError| if had_end { damaged(&error) } else { truncated() };
     let limits = png::Limits { bytes: usize::try_from(limit).unwrap_or(usize::MAX) };
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
     // Palettes and 1, 2 and 4 bits become 8 bits; 16 bits stay.
@@ -43,15 +45,18 @@ pub(crate) fn read_png(place: &Place, limit: u64) -> Result<Raster, Reject> {
 }
 
 /// The bytes of a PNG up to its end (PNG specification, 5.3): put there where the file has none, though its picture is
-/// whole. What follows the end is left out.
-fn ended(mut bytes: Vec<u8>) -> Result<Vec<u8>, Reject> {
+/// whole. What follows the end is left out. True where the file had its end.
+fn ended(mut bytes: Vec<u8>) -> Result<(Vec<u8>, bool), Reject> {
     const END: &[u8; 12] = b"\0\0\0\0IEND\xae\x42\x60\x82";
-    let (mut at, mut data) = (8_usize, false);
+    let (mut at, mut data, mut had_end) = (8_usize, false, false);
     while let Some([a, b, c, d, name @ ..]) = bytes.get(at..at.saturating_add(8)) {
         let next = at as u64 + 12 + u64::from(u32::from_be_bytes([*a, *b, *c, *d]));
         let within = next <= bytes.len() as u64;
         match name {
-            b"IEND" => break,
+            b"IEND" => {
+                had_end = true;
+                break;
+            }
             b"IDAT" if !within => return Err(truncated()),
             _ if !within => break,
             _ => data |= name == b"IDAT",
@@ -63,7 +68,7 @@ fn ended(mut bytes: Vec<u8>) -> Result<Vec<u8>, Reject> {
     }
     bytes.truncate(at);
     bytes.extend_from_slice(END);
-    Ok(bytes)
+    Ok((bytes, had_end))
 }
 
 /// Reads a JPEG.
@@ -81,12 +86,12 @@ fn whole(place: &Place, limit: u64) -> Result<Vec<u8>, Reject> {
 }
 
 /// Why a PNG cannot be decoded.
-fn damaged(error: png::DecodingError) -> Reject {
+fn damaged(error: &png::DecodingError) -> Reject {
     // Compressed data that break off, though chunks follow them. The crate gives this error no name.
     let short = |error: &png::DecodingError| error.to_string().contains("not have enough data");
-    match &error {
+    match error {
         png::DecodingError::IoError(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => truncated(),
-        png::DecodingError::Format(_) if short(&error) => truncated(),
+        png::DecodingError::Format(_) if short(error) => truncated(),
         png::DecodingError::LimitsExceeded => Reject::new(Reason::TooLarge, "the PNG asks for more than --max-memory"),
         _ => Reject::unreadable("the PNG is damaged: its data cannot be decoded"),
     }

@@ -12,7 +12,8 @@ pub(super) fn thumbnail(name: &str) -> Option<Reject> {
     is.then(|| Reject::new(Reason::Companion, "in a folder of thumbnails that a NAS made"))
 }
 
-/// AppleDouble and AppleSingle (RFC 1740): what macOS knows of the file `x` goes into `._x` where the disk cannot hold it.
+/// AppleDouble and AppleSingle (RFC 1740): what macOS knows of the file `x` goes into `._x` where the disk cannot hold
+/// it.
 pub(super) fn apple_double(head: &[u8]) -> Option<Reject> {
     let is = head.starts_with(&[0, 5, 0x16, 7, 0, 2, 0, 0]) || head.starts_with(&[0, 5, 0x16, 0, 0, 2, 0, 0]);
     is.then(|| Reject::new(Reason::Companion, "what macOS keeps of the file beside it"))

@@ -53,8 +53,8 @@ fn pngs_and_jpegs_of_every_kind_are_as_pillow_reads_them() {
     assert_eq!((dataset.summary.images, dataset.rejected()), (Some(37), Vec::new()));
     for row in 0..37 {
         let name = &dataset.sources.source[row];
-        // A JPEG's brightness is its own channel here, Pillow's comes from rounded and clipped colours.
-        let tolerance = if name.ends_with(".jpg") { 5.0 } else { 0.51 };
+        // Inverse transforms and the upsampling of colours differ by a level or two.
+        let tolerance = if name.ends_with(".jpg") { 3.0 } else { 0.51 };
         Truth::read(&pictures.path().join(format!("truth/{name}.npz"))).check(&dataset, row, tolerance);
     }
 }
