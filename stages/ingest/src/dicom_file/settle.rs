@@ -36,6 +36,10 @@ pub(super) fn attributes(set: &mut DataSet) -> Result<(), Reject> {
         let single = values.first().filter(|_| values[1..].iter().all(|&more| more == 0.0));
         let value = single.copied().filter(|value| (0.0..=most).contains(value) && value.fract() == 0.0);
         let Some(value) = value else {
+            if tag == tags::NUMBER_OF_FRAMES {
+                // The pixels tell.
+                continue;
+            }
             // Without its value: that may be anything.
             return Err(Reject::unreadable(format!("{name} is no number that it can be")));
         };
