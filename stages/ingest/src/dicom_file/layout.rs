@@ -77,7 +77,8 @@ impl Layout {
             shared: samples == 3 && photometric.ends_with("_422"),
             photometric,
             planar: small(tags::PLANAR_CONFIGURATION, 0)? == 1,
-            frames: small(tags::NUMBER_OF_FRAMES, 1).ok().map(|frames| frames.max(1) as usize),
+            frames: text(object, tags::NUMBER_OF_FRAMES)
+                .map_or(Some(1), |frames| frames.parse::<u32>().ok().map(|frames| frames.max(1) as usize)),
         })
     }
 

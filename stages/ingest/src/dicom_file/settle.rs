@@ -32,6 +32,11 @@ pub(super) fn attributes(set: &mut DataSet) -> Result<(), Reject> {
             set.remove_element(tag);
             continue;
         }
+        let words = matches!(element.value().primitive(), Some(PrimitiveValue::Str(_) | PrimitiveValue::Strs(_)));
+        let digits = |text: &str| text.trim_matches([' ', '\0']).parse::<u32>().is_ok();
+        if tag == tags::NUMBER_OF_FRAMES && words && !element.value().to_str().is_ok_and(|text| digits(&text)) {
+            continue; // "1A": the length of the pixels tells
+        }
         let values = numbers(set, tag);
         let single = values.first().filter(|_| values[1..].iter().all(|&more| more == 0.0));
         let value = single.copied().filter(|value| (0.0..=most).contains(value) && value.fract() == 0.0);
