@@ -16,7 +16,7 @@ const DRAWS: u32 = 33;
 fn run_folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let image = |number: u32| {
-        let stripe = |i: u32| if number % 2 == 0 { i % 48 } else { i / 48 };
+        let stripe = |i: u32| if number.is_multiple_of(2) { i % 48 } else { i / 48 };
         ([48, 48], (0..48 * 48).map(|i| if stripe(i) / 6 % 2 == 0 { 30 } else { 220 }).collect())
     };
     deepmcat_testing::dataset(&folder.path().join("dataset"), (0..IMAGES).map(image));

@@ -78,8 +78,8 @@ impl Context {
             // A kind of text, and the bytes of a number.
             vr = known;
         }
-        if bytes.len() % size(vr) != 0 {
-            vr = known.filter(|&known| bytes.len() % size(known) == 0).unwrap_or(VR::UN);
+        if !bytes.len().is_multiple_of(size(vr)) {
+            vr = known.filter(|&known| bytes.len().is_multiple_of(size(known))).unwrap_or(VR::UN);
             if size(vr) == 1 {
                 // A number that is shorter or longer than its kind.
                 vr = match bytes.len() {

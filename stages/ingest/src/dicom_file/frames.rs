@@ -11,6 +11,8 @@ use crate::reject::{Reason, Reject};
 
 /// More frames in one file are a damaged header: whole studies have some ten thousand.
 const MOST_FRAMES: u64 = 1 << 20;
+/// Frames that a file of any length may have.
+const FEW_FRAMES: u64 = 16;
 
 /// One frame of a DICOM file: small, since an archive has millions.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,9 +49,9 @@ impl Frame {
 /// of a multi-frame object tell.
 pub(super) fn frames(object: &DataSet, input: u32, bytes: u64) -> Result<Vec<Frame>, Reject> {
     let number_of_frames = count(object, tags::NUMBER_OF_FRAMES).unwrap_or(1).max(1);
-    // A frame takes a byte at least where the file lies, gzip'd or not: before memory is taken for each. So all frames
-    // take memory in proportion to the archive, whatever files claim.
-    if u64::from(number_of_frames) > bytes.min(MOST_FRAMES) {
+    // Before memory is taken for each: a frame of 4 x 4 pixels takes 16 bytes where the file lies, gzip'd or not. So the
+    // frames of all files take memory in proportion to the archive, whatever files claim.
+    if u64::from(number_of_frames) > (FEW_FRAMES + bytes / 16).min(MOST_FRAMES) {
         let message = format!("NumberOfFrames is {number_of_frames}, more than the file's {bytes} bytes can hold");
         return Err(Reject::new(Reason::Truncated, message));
     }

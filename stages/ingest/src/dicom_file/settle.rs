@@ -35,7 +35,8 @@ pub(super) fn attributes(set: &mut DataSet) -> Result<(), Reject> {
         let words = matches!(element.value().primitive(), Some(PrimitiveValue::Str(_) | PrimitiveValue::Strs(_)));
         let digits = |text: &str| text.trim_matches([' ', '\0']).parse::<u32>().is_ok();
         if tag == tags::NUMBER_OF_FRAMES && words && !element.value().to_str().is_ok_and(|text| digits(&text)) {
-            continue; // "1A": the length of the pixels tells
+            // `1A` begins with a number and is none: the length of the pixels tells.
+            continue;
         }
         let values = numbers(set, tag);
         let single = values.first().filter(|_| values[1..].iter().all(|&more| more == 0.0));

@@ -181,7 +181,7 @@ fn all_equal(files: &[(&str, Vec<u8>)]) {
 
 #[test]
 fn what_follows_the_pixels_is_not_read() {
-    let junk: Vec<u8> = (0..3000_u32).map(|number| (number * number >> 3) as u8).collect();
+    let junk: Vec<u8> = (0..3000_u32).map(|number| ((number * number) >> 3) as u8).collect();
     let mut files = Vec::new();
     for (what, form) in [("explicit", EXPLICIT), ("implicit", IMPLICIT), ("big", BIG)] {
         for after in [b"\0".as_slice(), b"\r\n", &[0; 700], &junk, &junk[..7], ITEM_END, b"\xfe\xff\x00\xe0\xff\xff"] {
