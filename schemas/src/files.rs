@@ -44,16 +44,19 @@ pub fn write_atomic_by_way_of(
 ) -> Result<(), SchemaError> {
     let io = |source| SchemaError::Io { context: format!("{}: cannot be written", path.display()), source };
     let folder = path.parent().unwrap_or(Path::new(""));
-    fs_err::create_dir_all(folder).map_err(io)?;
-    let mut file = make_in(temporary, || temporary_file(temporary)).map_err(io)?;
-    write(file.as_file_mut()).map_err(io)?;
-    file.as_file_mut().flush().map_err(io)?;
-    file.as_file().sync_all().map_err(io)?;
-    file.persist(path).map_err(|error| io(error.error))?;
-    sync_folder(folder).map_err(io)?;
-    // Gone when it was the last one; otherwise another writer still needs it.
+    let written = || {
+        fs_err::create_dir_all(folder)?;
+        let mut file = make_in(temporary, || temporary_file(temporary))?;
+        write(file.as_file_mut())?;
+        file.as_file_mut().flush()?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        sync_folder(folder)
+    };
+    let written = written().map_err(io);
+    // Gone when it was the last one, on a full disk too; otherwise another writer still needs it.
     drop(std::fs::remove_dir(temporary));
-    Ok(())
+    written
 }
 
 /// Writes a small file that only its owner can read, atomically.

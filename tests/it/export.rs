@@ -89,7 +89,9 @@ fn both_exports_run_on_a_real_slurm() {
     let together = has_mpi();
     if together {
         let mut words = vec!["init", "archive", "--run", "together", "--preset", "ci", "--set", "compute.threads=1"];
-        words.extend(["--set", "run.epochs=1"]);
+        // The key of the other runs.
+        let key = format!("ingest.key_file={}", world.path("key").display());
+        words.extend(["--set", "run.epochs=1", "--set", &key]);
         words.extend(TWO);
         world.deepmcat(&words);
         change(&world, "batch", "\nranks = 1", "\nranks = 2");

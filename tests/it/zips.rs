@@ -72,6 +72,6 @@ fn a_dry_run_says_what_each_rule_matched_and_what_none_did() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success() && !world.path("none").exists(), "{said}");
     // Five subjects, and the one of them whose view was acquired twice.
-    assert!(said.contains("6 files by the rule of line 43, SeriesDescription ^CINE_segmented_LAX_2Ch$"), "{said}");
+    assert!(said.contains("6 files by the rule of line 44, SeriesDescription ^CINE_segmented_LAX_2Ch$"), "{said}");
     assert!(said.contains("3 files by no rule: SeriesDescription CINE_segmented_LAX"), "{said}");
 }

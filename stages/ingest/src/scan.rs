@@ -170,6 +170,9 @@ fn plan(inputs: &[Input], scanned: Vec<Result<Scanned, Reject>>, rules: &Rules, 
                 if header.verdict == Verdict::Unmatched {
                     scan.note_unmatched(header.unmatched.as_deref(), &inputs[number]);
                 }
+                if let Verdict::Class(_, rule) = &header.verdict {
+                    scan.count(Some(*rule));
+                }
                 described.insert(listing::place_of(&inputs[number].name()), header.description);
                 headers.push(header);
             }
@@ -177,7 +180,10 @@ fn plan(inputs: &[Input], scanned: Vec<Result<Scanned, Reject>>, rules: &Rules, 
                 if verdict == Verdict::Unmatched {
                     scan.note_unmatched(None, &inputs[number]);
                 }
-                let label = scan.label(verdict);
+                if let Verdict::Class(_, rule) = &verdict {
+                    scan.count(Some(*rule));
+                }
+                let label = class(verdict);
                 scan.jobs.push(Job { input, work, label, series: None, left: Vec::new() });
             }
         }
@@ -233,7 +239,7 @@ impl Scan {
         for header in headers {
             let series = header.frames.first().map(|frame| frame.series);
             frames.extend(header.frames);
-            files.push((header.input, series, header.group, self.label(header.verdict)));
+            files.push((header.input, series, header.group, class(header.verdict)));
         }
         let (chosen, left) = dicom_file::select(frames, which);
         let (mut chosen, mut left) = (chosen.into_iter().peekable(), left.into_iter().peekable());
@@ -267,14 +273,9 @@ impl Scan {
             *count += 1;
         }
     }
+}
 
-    fn label(&mut self, verdict: Verdict) -> Option<String> {
-        match verdict {
-            Verdict::Class(class, rule) => {
-                self.count(Some(rule));
-                Some(class)
-            }
-            Verdict::Exclude(_) | Verdict::Unmatched => None,
-        }
-    }
+/// The class that a verdict gives.
+fn class(verdict: Verdict) -> Option<String> {
+    if let Verdict::Class(class, _) = verdict { Some(class) } else { None }
 }

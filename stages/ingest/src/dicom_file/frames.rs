@@ -103,6 +103,7 @@ fn by_groups(whole: &Frame, frame: u32, own: Option<&DataSet>, shared: Option<&D
         tags::TEMPORAL_POSITION_SEQUENCE,
         tags::CARDIAC_SYNCHRONIZATION_SEQUENCE,
         tags::RESPIRATORY_SYNCHRONIZATION_SEQUENCE,
+        tags::MR_MODIFIER_SEQUENCE,
     ];
     timed.into_iter().filter_map(group).for_each(|said| one.times.refine(said));
     if run && one.position.is_none() && one.location.is_none() && one.times.order[1].is_infinite() {

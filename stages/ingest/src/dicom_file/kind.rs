@@ -7,8 +7,7 @@ use super::hash::hash;
 use super::values::{DataSet, number, numbers, text};
 
 /// Numbers that an acquisition is made with: to the thousandth, so that they may be written in several ways.
-const SETTINGS: [Tag; 5] =
-    [tags::ECHO_TIME, tags::INVERSION_TIME, tags::FLIP_ANGLE, tags::KVP, tags::DIFFUSION_B_VALUE];
+const SETTINGS: [Tag; 4] = [tags::ECHO_TIME, tags::FLIP_ANGLE, tags::KVP, tags::DIFFUSION_B_VALUE];
 
 /// The kind of a file: its sort of pixels and of image, and how it was acquired.
 pub(super) fn of_file(object: &DataSet) -> u64 {
@@ -30,7 +29,7 @@ pub(super) fn of_file(object: &DataSet) -> u64 {
 }
 
 /// What the functional groups of a frame add (PS3.3 C.7.6.16.2, C.8.13.5); `group` finds the frame's group of a name.
-pub(super) fn of_groups<'a>(group: impl Fn(Tag) -> Option<&'a DataSet>) -> [Option<String>; 12] {
+pub(super) fn of_groups<'a>(group: impl Fn(Tag) -> Option<&'a DataSet>) -> [Option<String>; 11] {
     let text_in = |sequence, tag| group(sequence).and_then(|item| text(item, tag));
     let number_in = |sequence, tag| group(sequence).and_then(|item| thousandths(item, tag));
     [
@@ -41,7 +40,6 @@ pub(super) fn of_groups<'a>(group: impl Fn(Tag) -> Option<&'a DataSet>) -> [Opti
         number_in(tags::MR_DIFFUSION_SEQUENCE, tags::DIFFUSION_B_VALUE),
         text_in(tags::MR_DIFFUSION_SEQUENCE, tags::DIFFUSION_DIRECTIONALITY),
         number_in(tags::MR_TIMING_AND_RELATED_PARAMETERS_SEQUENCE, tags::FLIP_ANGLE),
-        text_in(tags::MR_MODIFIER_SEQUENCE, tags::INVERSION_TIMES),
         group(tags::MR_VELOCITY_ENCODING_SEQUENCE)
             .map(|velocity| format!("{:?}", numbers(velocity, tags::VELOCITY_ENCODING_DIRECTION))),
         number_in(tags::CTX_RAY_DETAILS_SEQUENCE, tags::KVP),
@@ -127,7 +125,6 @@ mod tests {
     fn what_differs_other_than_in_time_is_another_kind() {
         for (tag, vr, a, b) in [
             (tags::ECHO_TIME, VR::DS, "2.1", "4.2"),
-            (tags::INVERSION_TIME, VR::DS, "100", "200"),
             (tags::FLIP_ANGLE, VR::DS, "5", "10"),
             (tags::IMAGE_TYPE, VR::CS, "ORIGINAL\\PRIMARY\\M", "ORIGINAL\\PRIMARY\\P"),
             (tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "RGB", "YBR_FULL"),

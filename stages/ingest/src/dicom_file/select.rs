@@ -49,7 +49,9 @@ pub(crate) fn select(mut frames: Vec<Frame>, which: Frames) -> (Vec<Chosen>, Vec
         for stack in by_orientation(group) {
             let slots = slots(stack);
             let again = slots.iter().filter(|slot| slot.len() > 1).count();
-            let comes_again = again > 1 && 2 * again > slots.len();
+            // Most places of a stack, or the only one several times.
+            let alone = slots.len() == 1 && slots[0].len() > 2;
+            let comes_again = alone || (again > 1 && 2 * again > slots.len());
             for (slice, slot) in slots.into_iter().enumerate() {
                 choose(slot, slice as u32, comes_again, which, &mut chosen, &mut left);
             }

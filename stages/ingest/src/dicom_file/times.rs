@@ -13,9 +13,10 @@ const RUNS: [&str; 2] = ["XA", "RF"];
 /// When a frame was taken, as far as it is said; a time that is not said is infinite.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Times {
-    /// TriggerTime (0018,1060) in ms, temporal position, share of the heart's or the breath's cycle, and
-    /// FrameReferenceTime (0054,1300) in ms: what tells times of one place apart, the first one first.
-    pub order: [f32; 4],
+    /// TriggerTime (0018,1060) in ms, temporal position, share of the heart's or the breath's cycle, FrameReferenceTime
+    /// (0054,1300) and InversionTime (0018,0082) in ms: what tells times of one place apart, the first one first. The
+    /// images of an inversion recovery are one picture at several times.
+    pub order: [f32; 5],
     /// When it was acquired, and when its content was made, in seconds.
     pub clocks: [f64; 2],
     /// How many times the header says one place has; 0 where it does not.
@@ -36,6 +37,7 @@ impl Times {
                 first(&[tags::TEMPORAL_POSITION_IDENTIFIER, tags::TEMPORAL_POSITION_INDEX]),
                 first(&[tags::NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE, tags::NOMINAL_PERCENTAGE_OF_RESPIRATORY_PHASE]),
                 first(&[tags::FRAME_REFERENCE_TIME]),
+                first(&[tags::INVERSION_TIME]),
             ],
             clocks: [acquired, content].map(|clock| clock.unwrap_or(f64::INFINITY)),
             said: counts.iter().filter_map(|&tag| count(object, tag)).max().unwrap_or(0),
@@ -54,6 +56,7 @@ impl Times {
             first(&[tags::TEMPORAL_POSITION_INDEX, tags::TEMPORAL_POSITION_TIME_OFFSET]),
             first(&[tags::NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE, tags::NOMINAL_PERCENTAGE_OF_RESPIRATORY_PHASE]),
             None,
+            first(&[tags::INVERSION_TIMES]),
         ];
         for (time, said) in self.order.iter_mut().zip(said) {
             *time = said.unwrap_or(*time);

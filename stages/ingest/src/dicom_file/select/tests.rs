@@ -4,7 +4,7 @@ use super::*;
 use crate::dicom_file::times::Times;
 
 const AXIAL: [f32; 6] = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0];
-const NO_TIMES: Times = Times { order: [f32::INFINITY; 4], clocks: [f64::INFINITY; 2], said: 0 };
+const NO_TIMES: Times = Times { order: [f32::INFINITY; 5], clocks: [f64::INFINITY; 2], said: 0 };
 
 /// A frame at a height with a TriggerTime; the later its file, the smaller its InstanceNumber.
 fn frame(input: u32, z: f64, trigger: f32) -> Frame {
