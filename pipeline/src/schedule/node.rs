@@ -82,7 +82,7 @@ impl Around<'_> {
 
     /// Starts the stage, or all its shards, and waits: how the first to fail ended, if one did.
     fn attempt(&self, node: &Node, attempt: u32, processes: usize, fresh: bool) -> Result<Option<ExitStatus>, Error> {
-        // Before a stage that waits is told to begin.
+        // Before a waiting stage gets its signal to begin.
         self.clear(node)?;
         let waiting = self.early.take(node.id);
         let log = match &waiting {

@@ -112,7 +112,7 @@ fn retention_removes_what_nobody_reads_any_more() {
     };
     assert_eq!((there("features"), there("checkpoints")), ("epoch=2".into(), "epoch=1 initial".into()));
     assert_eq!(bench.planned(&[]), "");
-    // What a node needs is made again, back to what is there, and removed again.
+    // Removed tables that a node needs are computed again, and then removed again.
     bench.calls();
     assert_eq!(bench.planned(&["--force", "sample@0"]).split(' ').next(), Some("sample@0"));
     fs_err::remove_dir_all(bench.path("run/assignments/epoch=1")).unwrap();

@@ -38,7 +38,7 @@ pub(crate) fn is_zip(head: &[u8]) -> bool {
     head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06")
 }
 
-/// Whether a file is a zip to look into, by its first bytes; false where it cannot be read, which is told later.
+/// Whether the first bytes of a file are those of a zip. False where it cannot be read: `sniff` reports that.
 pub(crate) fn is_zip_file(path: &Path) -> bool {
     let mut head = Vec::new();
     let read = File::open(path).and_then(|file| file.take(64).read_to_end(&mut head));

@@ -262,7 +262,7 @@ impl Writer {
         fs_err::remove_dir_all(&self.partial).map_err(|error| Error::io(&self.partial, "removed", error))
     }
 
-    /// Leaves the data set and what a killed ingest left as they are.
+    /// Ends without changing the data set or the batches of a killed ingest.
     pub fn abandon(self) -> Result<(), Error> {
         if self.batches.is_empty() { self.leave() } else { Ok(()) }
     }

@@ -152,7 +152,7 @@ impl Config {
         }
     }
 
-    /// With the kind of device and the arithmetic as they are on this machine, and without the place of a rules file,
+    /// With the device and precision resolved for this machine, and without the place of a rules file,
     /// whose content counts.
     fn as_on_this_machine(&self) -> Self {
         let mut config = self.clone();

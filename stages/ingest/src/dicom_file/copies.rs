@@ -1,8 +1,8 @@
 //! Files that are copies of others: the same object by its header, and the same pixels.
 //!
 //! Anonymisers give one SOPInstanceUID (0008,0018) to different images, so that the UID alone says nothing. Only the
-//! files that agree in the whole header are read: their pixels are compared as they are stored and, where these differ,
-//! as they are shown, since a copy may be compressed in another way.
+//! files that agree in the whole header are read. Their stored pixels are compared and, where these differ, the decoded
+//! ones, since a copy may be compressed in another way.
 
 use std::collections::BTreeMap;
 
