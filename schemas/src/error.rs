@@ -14,6 +14,9 @@ pub enum SchemaError {
         #[source]
         source: std::io::Error,
     },
+    /// A file or folder that has to be there is not; the source names it.
+    #[error("a table or image file is missing\nhint: check the path, or run the stage that writes it first")]
+    Missing(#[source] std::io::Error),
     /// The file is there but is not a table of the wanted container format.
     #[error("{}: not a readable {format} file\nhint: it is damaged or was not written by deepmcat; delete it and run the stage again", path.display())]
     Unreadable {
@@ -100,7 +103,7 @@ impl SchemaError {
         Self::Unreadable { path: path.to_owned(), format, source: source.into() }
     }
 
-    /// True for what rerunning cannot mend: a table that does not fit its schema.
+    /// True for what rerunning cannot mend: a table that is missing or does not fit its schema.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         !matches!(self, Self::Io { .. })
@@ -109,6 +112,9 @@ impl SchemaError {
 
 impl From<std::io::Error> for SchemaError {
     fn from(source: std::io::Error) -> Self {
+        if source.kind() == std::io::ErrorKind::NotFound {
+            return Self::Missing(source);
+        }
         // fs_err has already put the action and the path into the message.
         Self::Io { context: "a table or image file could not be read or written".to_owned(), source }
     }

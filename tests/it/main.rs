@@ -5,6 +5,7 @@ mod chain;
 mod cli;
 mod export;
 mod history;
+mod privacy;
 mod python;
 mod ranks;
 mod real_scans;

@@ -9,6 +9,7 @@ mod args;
 mod convert;
 mod dataset;
 mod dicom_file;
+mod durable;
 mod error;
 mod flags;
 mod guard;
@@ -186,6 +187,7 @@ pub fn ingest(
     }
     let mut work: Vec<u64> = vec![0; found.files.len()];
     let progress = Progress::new(jobs.len() as u64, "files converted");
+    let write_back = durable::WriteBack::start(writer.folder());
     for chunk in jobs.chunks(settings.batch) {
         let outcomes = pool.install(|| convert::convert(&found.files, chunk, settings, &writer, &known, &progress))?;
         let (from, rejected) = (rows.len(), rejects.len());
@@ -207,6 +209,7 @@ pub fn ingest(
             writer.batch(&batch, stamp)?;
         }
     }
+    drop(write_back);
     progress.finish();
     if let Some(shard) = settings.shard {
         tracing::info!("part {shard} is done: {} images; once all are, run ingest without --shard", rows.len());

@@ -165,7 +165,8 @@ impl Failure for Error {
     fn is_usage(&self) -> bool {
         match self {
             Self::Schema(error) => error.is_usage(),
-            Self::Io(_) | Self::Torch(_) | Self::NonFinite { .. } | Self::Producer => false,
+            Self::Io(error) => error.kind() == std::io::ErrorKind::NotFound,
+            Self::Torch(_) | Self::NonFinite { .. } | Self::Producer => false,
             _ => true,
         }
     }
