@@ -268,6 +268,6 @@ mod tests {
         }
         fs_err::remove_file(&path).unwrap();
         let error = read_model(folder.path(), &network(0.0625), Compute::cpu()).unwrap_err();
-        assert!(matches!(error, Error::Io(_)) && !error.is_usage(), "{error}");
+        assert!(matches!(error, Error::Io(_)) && error.is_usage(), "a missing input: {error}");
     }
 }

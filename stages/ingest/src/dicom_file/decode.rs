@@ -19,9 +19,14 @@ pub(super) struct Context {
     signed: bool,
 }
 
+/// What the dictionary says of a tag. To ask it takes longer than to read most values: once an element is enough.
+pub(super) fn known(tag: Tag) -> Option<VirtualVr> {
+    StandardDataDictionary.by_tag(tag).map(|entry| entry.vr())
+}
+
 /// The kind of an element: the one that is written, or the dictionary's where that is none or bytes only.
-pub(super) fn kind(tag: Tag, written: Option<VR>) -> VR {
-    let known = StandardDataDictionary.by_tag(tag).map(|entry| entry.vr().relaxed());
+pub(super) fn kind(known: Option<VirtualVr>, written: Option<VR>) -> VR {
+    let known = known.map(VirtualVr::relaxed);
     match written {
         Some(vr) if !matches!(vr, VR::UN | VR::OB | VR::OW) => vr,
         Some(bytes @ (VR::OB | VR::OW)) => known.filter(|known| *known != VR::SQ && !is_bytes(*known)).unwrap_or(bytes),
@@ -63,10 +68,15 @@ pub(super) fn pixels(bytes: Vec<u8>, written: Option<VR>, big: bool) -> Primitiv
 }
 
 impl Context {
-    /// The value of an element whose bytes are little endian, and its kind.
-    pub fn value(&mut self, tag: Tag, written: Option<VR>, bytes: Vec<u8>) -> (VR, PrimitiveValue) {
-        let entry = StandardDataDictionary.by_tag(tag).map(|entry| entry.vr());
-        let mut vr = kind(tag, written);
+    /// The value of an element whose bytes are little endian, and its kind; `entry` is what is [`known`] of the tag.
+    pub fn value(
+        &mut self,
+        tag: Tag,
+        entry: Option<VirtualVr>,
+        written: Option<VR>,
+        bytes: Vec<u8>,
+    ) -> (VR, PrimitiveValue) {
+        let mut vr = kind(entry, written);
         if self.signed && entry == Some(VirtualVr::Xs) {
             vr = VR::SS;
         }
@@ -126,6 +136,12 @@ impl Context {
 
     /// A text in its character set; byte by byte where the kind has none, or where it does not hold.
     fn text(&self, vr: VR, bytes: &[u8]) -> String {
+        // The same in every character set, but for escapes to another and the tilde of Japanese ones.
+        if let Ok(text) = std::str::from_utf8(bytes)
+            && bytes.iter().all(|byte| byte.is_ascii() && !matches!(byte, 0x1b | b'~'))
+        {
+            return text.to_owned();
+        }
         let has_charset = !matches!(vr, VR::AE | VR::AS | VR::CS | VR::UI | VR::UR | VR::DS | VR::IS);
         let decoded = if has_charset { self.charset.decode(bytes).ok() } else { None };
         decoded.unwrap_or_else(|| bytes.iter().copied().map(char::from).collect())
@@ -146,8 +162,12 @@ fn is_number(bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    fn value(context: &mut Context, tag: Tag, written: Option<VR>, bytes: Vec<u8>) -> (VR, PrimitiveValue) {
+        context.value(tag, known(tag), written, bytes)
+    }
+
     fn number(tag: Tag, written: Option<VR>, bytes: &[u8]) -> Option<f64> {
-        Context::default().value(tag, written, bytes.to_vec()).1.to_float64().ok()
+        value(&mut Context::default(), tag, written, bytes.to_vec()).1.to_float64().ok()
     }
 
     #[test]
@@ -157,7 +177,7 @@ mod tests {
         }
         assert_eq!(number(tags::ROWS, Some(VR::UL), &[0x2c, 1, 0, 0]), Some(300.0));
         assert_eq!(number(tags::ROWS, Some(VR::IS), b"300 "), Some(300.0));
-        assert_eq!(Context::default().value(tags::ROWS, Some(VR::US), b"abc".to_vec()).0, VR::UN);
+        assert_eq!(value(&mut Context::default(), tags::ROWS, Some(VR::US), b"abc".to_vec()).0, VR::UN);
         assert_eq!(number(tags::SLICE_LOCATION, Some(VR::UN), b"-2.50"), Some(-2.5));
         assert_eq!(number(tags::SLICE_LOCATION, Some(VR::FD), &2.5_f64.to_le_bytes()), Some(2.5));
     }
@@ -165,16 +185,24 @@ mod tests {
     #[test]
     fn signed_pixels_make_numbers_of_either_kind_signed() {
         let mut context = Context::default();
-        context.value(tags::PIXEL_REPRESENTATION, Some(VR::UN), vec![1, 0]);
-        let (vr, value) = context.value(tags::PIXEL_PADDING_VALUE, None, vec![0x30, 0xf8]);
-        assert_eq!((vr, value.to_int::<i32>().ok()), (VR::SS, Some(-2000)));
+        value(&mut context, tags::PIXEL_REPRESENTATION, Some(VR::UN), vec![1, 0]);
+        let (vr, padding) = value(&mut context, tags::PIXEL_PADDING_VALUE, None, vec![0x30, 0xf8]);
+        assert_eq!((vr, padding.to_int::<i32>().ok()), (VR::SS, Some(-2000)));
     }
 
     #[test]
     fn texts_are_in_their_character_set() {
         let mut context = Context::default();
-        context.value(tags::SPECIFIC_CHARACTER_SET, Some(VR::CS), b"ISO_IR 192".to_vec());
-        let value = context.value(tags::SERIES_DESCRIPTION, Some(VR::UN), "Längs ".into()).1;
-        assert_eq!(value.to_str(), "Längs");
+        value(&mut context, tags::SPECIFIC_CHARACTER_SET, Some(VR::CS), b"ISO_IR 192".to_vec());
+        let text = |context: &mut Context, bytes: &[u8]| {
+            value(context, tags::SERIES_DESCRIPTION, Some(VR::UN), bytes.to_vec()).1.to_str().into_owned()
+        };
+        assert_eq!(
+            (text(&mut context, "Längs ".as_bytes()), text(&mut context, b"cine")),
+            ("Längs".into(), "cine".into())
+        );
+        // Seven-bit bytes that are no ASCII (PS3.3 C.12.1.1.2): an escape to Kanji.
+        value(&mut context, tags::SPECIFIC_CHARACTER_SET, Some(VR::CS), b"ISO 2022 IR 87".to_vec());
+        assert_eq!(text(&mut context, b"\x1b$B;3ED\x1b(B"), "山田");
     }
 }

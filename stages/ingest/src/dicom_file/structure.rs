@@ -168,7 +168,8 @@ impl Walk {
             set.put(DataElement::new(tag, VR::OB, value));
             return Ok(());
         }
-        let kind = decode::kind(tag, vr);
+        let known = decode::known(tag);
+        let kind = decode::kind(known, vr);
         if length == UNDEFINED {
             // What has items is a sequence; under UN it is written in implicit VR (CP-246), which `header` will see.
             let items = self.items(None, *form, depth + 1)?;
@@ -194,7 +195,7 @@ impl Walk {
                 if form.big && vr != Some(VR::UN) {
                     decode::swap(&mut value, kind);
                 }
-                self.context.value(tag, vr, value)
+                self.context.value(tag, known, vr, value)
             };
             set.put(DataElement::new(tag, vr, value));
         }
