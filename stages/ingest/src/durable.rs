@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Between two turns: what one brings to the disk is what was written meanwhile.
-const EVERY: Duration = Duration::from_millis(100);
+const EVERY: Duration = Duration::from_millis(30);
 
 /// A thread that writes back what the page cache holds, until it is dropped.
 #[derive(Debug)]
