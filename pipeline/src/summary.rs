@@ -4,33 +4,33 @@ use std::path::{Path, PathBuf};
 
 use deepmcat_schemas::layout::partition;
 use deepmcat_schemas::{Epoch, Metrics, SchemaError, Table, Training, read_folder};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::json;
 
 use crate::dag::{Node, NodeId, Pass, Stage};
 use crate::plan::{Plan, State};
 use crate::{Error, RunFolder};
 
 /// The figures of one pass.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-#[allow(missing_docs)] // named as in the metrics table, which says what they are
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Row {
     /// `raw`, an epoch, or `final`.
     pub pass: String,
-    pub clusters: u32,
-    pub clusters_used: u32,
-    pub largest_share: f64,
-    pub spread: f64,
-    pub purity: Option<f64>,
-    pub balanced_purity: Option<f64>,
-    pub nmi_labels: Option<f64>,
-    pub ari: Option<f64>,
-    pub ami: Option<f64>,
-    pub nmi_previous: Option<f64>,
-    pub changed_share: Option<f64>,
+    /// The one row of its table.
+    pub metrics: Metrics,
     /// Mean training loss of the epoch.
     pub loss: Option<f64>,
     /// Wall-clock seconds of the pass's nodes, `evaluate` left out since it runs beside.
     pub seconds: Option<f64>,
+}
+
+impl Serialize for Row {
+    /// One object: `pass`, `loss`, `seconds` and every column of the metrics.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let own = [("pass", json!(self.pass)), ("loss", json!(self.loss)), ("seconds", json!(self.seconds))];
+        serializer
+            .collect_map(own.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(self.metrics.json(0)))
+    }
 }
 
 impl Row {
@@ -67,37 +67,23 @@ impl Row {
             Pass::Epoch(epoch) if trains => mean_loss(run, epoch)?,
             _ => None,
         };
-        Ok(Some(Self {
-            pass: name,
-            clusters: metrics.clusters[0],
-            clusters_used: metrics.clusters_used[0],
-            largest_share: metrics.largest_share[0],
-            spread: metrics.spread[0],
-            purity: metrics.purity[0],
-            balanced_purity: metrics.balanced_purity[0],
-            nmi_labels: metrics.nmi_labels[0],
-            ari: metrics.ari[0],
-            ami: metrics.ami[0],
-            nmi_previous: metrics.nmi_previous[0],
-            changed_share: metrics.changed_share[0],
-            loss,
-            seconds: (seconds > 0.0).then_some(seconds),
-        }))
+        Ok(Some(Self { pass: name, metrics, loss, seconds: (seconds > 0.0).then_some(seconds) }))
     }
 
     /// The figures in one line.
     #[must_use]
     pub fn line(&self) -> String {
+        let metrics = &self.metrics;
         let parts = [
-            ("purity", self.purity),
-            ("balanced", self.balanced_purity),
-            ("NMI labels", self.nmi_labels),
-            ("NMI t/t-1", self.nmi_previous),
-            ("changed", self.changed_share),
+            ("purity", metrics.purity[0]),
+            ("balanced", metrics.balanced_purity[0]),
+            ("NMI labels", metrics.nmi_labels[0]),
+            ("NMI t/t-1", metrics.nmi_previous[0]),
+            ("changed", metrics.changed_share[0]),
         ];
         let texts: Vec<String> =
             parts.iter().filter_map(|(name, value)| value.map(|value| format!("{name} {value:.3}"))).collect();
-        if texts.is_empty() { format!("{} clusters used", self.clusters_used) } else { texts.join(", ") }
+        if texts.is_empty() { format!("{} clusters used", metrics.clusters_used[0]) } else { texts.join(", ") }
     }
 }
 
@@ -157,15 +143,15 @@ pub fn table(rows: &[Row]) -> String {
     lines.extend(rows.iter().map(|row| {
         [
             row.pass.clone(),
-            figure(row.purity, 4),
-            figure(row.balanced_purity, 4),
-            figure(row.nmi_labels, 4),
-            figure(row.ari, 4),
-            figure(row.ami, 4),
-            figure(row.nmi_previous, 4),
-            figure(row.changed_share, 4),
+            figure(row.metrics.purity[0], 4),
+            figure(row.metrics.balanced_purity[0], 4),
+            figure(row.metrics.nmi_labels[0], 4),
+            figure(row.metrics.ari[0], 4),
+            figure(row.metrics.ami[0], 4),
+            figure(row.metrics.nmi_previous[0], 4),
+            figure(row.metrics.changed_share[0], 4),
             figure(row.loss, 3),
-            format!("{}/{}", row.clusters_used, row.clusters),
+            format!("{}/{}", row.metrics.clusters_used[0], row.metrics.clusters[0]),
             figure(row.seconds, 1),
         ]
     }));

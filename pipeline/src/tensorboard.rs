@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use deepmcat_schemas::layout::partition;
-use deepmcat_schemas::{Epoch, Training};
+use deepmcat_schemas::{Epoch, Table, Training};
 
 use crate::dag::{NodeId, Pass, Stage};
 use crate::summary::{Row, read};
@@ -62,18 +62,10 @@ impl TensorBoard {
             Pass::Epoch(epoch) => ("clusters", epoch.0),
             _ => ("raw_pixels", 0),
         };
-        let all = [
-            ("purity", row.purity),
-            ("balanced_purity", row.balanced_purity),
-            ("nmi_labels", row.nmi_labels),
-            ("ari", row.ari),
-            ("ami", row.ami),
-            ("nmi_previous", row.nmi_previous),
-            ("changed_share", row.changed_share),
-            ("used", Some(f64::from(row.clusters_used))),
-        ];
-        let named: Vec<(String, f32)> =
-            all.iter().filter_map(|(name, value)| Some((format!("{group}/{name}"), (*value)? as f32))).collect();
+        let figures = row.metrics.json(0);
+        let named =
+            figures.iter().filter_map(|(name, value)| Some((format!("{group}/{name}"), value.as_f64()? as f32)));
+        let named: Vec<(String, f32)> = named.collect();
         let named: Vec<(&str, f32)> = named.iter().map(|(name, value)| (name.as_str(), *value)).collect();
         self.scalars(step.into(), &named)
     }

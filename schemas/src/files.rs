@@ -28,9 +28,9 @@ pub fn temporary_folder(path: &Path) -> PathBuf {
 /// When a folder cannot be made, or writing, syncing or renaming fails; `path` is then as it was before.
 pub fn write_atomic(
     path: &Path,
-    write: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
+    content: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
 ) -> Result<(), SchemaError> {
-    write_atomic_by_way_of(&temporary_folder(path), path, write)
+    write_atomic_by_way_of(&temporary_folder(path), path, content)
 }
 
 /// As [`write_atomic`], with the folder for the temporary name: for what is in no table folder.
@@ -40,14 +40,32 @@ pub fn write_atomic(
 pub fn write_atomic_by_way_of(
     temporary: &Path,
     path: &Path,
-    write: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
+    content: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
+) -> Result<(), SchemaError> {
+    // The umask narrows it.
+    write(temporary, path, 0o666, content)
+}
+
+/// Writes a small file that only its owner can read, atomically.
+///
+/// # Errors
+/// As [`write_atomic`].
+pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), SchemaError> {
+    write(&path.parent().unwrap_or(Path::new("")).join(TEMPORARY), path, 0o600, |file| file.write_all(bytes))
+}
+
+fn write(
+    temporary: &Path,
+    path: &Path,
+    mode: u32,
+    content: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
 ) -> Result<(), SchemaError> {
     let io = |source| SchemaError::Io { context: format!("{}: cannot be written", path.display()), source };
     let folder = path.parent().unwrap_or(Path::new(""));
     let written = || {
         fs_err::create_dir_all(folder)?;
-        let mut file = make_in(temporary, || temporary_file(temporary))?;
-        write(file.as_file_mut())?;
+        let mut file = make_in(temporary, || temporary_file(temporary, mode))?;
+        content(file.as_file_mut())?;
         file.as_file_mut().flush()?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
@@ -59,30 +77,13 @@ pub fn write_atomic_by_way_of(
     written
 }
 
-/// Writes a small file that only its owner can read, atomically.
-///
-/// # Errors
-/// As [`write_atomic`].
-pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), SchemaError> {
-    let io = |source| SchemaError::Io { context: format!("{}: cannot be written", path.display()), source };
-    let folder = path.parent().unwrap_or(Path::new(""));
-    fs_err::create_dir_all(folder).map_err(io)?;
-    // A temporary file is private (0600).
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
-    file.write_all(bytes).map_err(io)?;
-    file.as_file().sync_all().map_err(io)?;
-    file.persist(path).map_err(|error| io(error.error))?;
-    sync_folder(folder).map_err(io)
-}
-
-/// A temporary file in `folder` that is as readable as anything else the user makes: the umask narrows 0666.
-fn temporary_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+/// A temporary file in `folder`, made with `mode`, so that it is never more readable than it will be.
+fn temporary_file(folder: &Path, mode: u32) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // At creation, so that the table is never more readable than the umask says.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
+        builder.permissions(std::fs::Permissions::from_mode(mode));
     }
     builder.tempfile_in(folder)
 }

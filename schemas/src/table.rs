@@ -11,6 +11,7 @@ use arrow_array::{
 };
 use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, Field, Schema};
+use serde_json::{Map, Value};
 
 use crate::{ClusterId, Epoch, ImageId, SchemaError};
 
@@ -52,12 +53,36 @@ pub trait Table: Default {
     /// When a column is missing, has another type, or holds nulls it may not hold.
     fn append_batch(&mut self, batch: &RecordBatch, path: &Path) -> Result<(), SchemaError>;
 
+    /// A row as one JSON object: each column under its name, null where the table has null or what is no number. Lists
+    /// are left out.
+    #[must_use]
+    fn json(&self, row: usize) -> Map<String, Value> {
+        let columns = Self::columns().into_iter().zip(self.to_arrays());
+        columns.filter_map(|(column, array)| Some((column.name.to_owned(), json(&array, row)?))).collect()
+    }
+
     /// The Arrow schema, without footer metadata.
     #[must_use]
     fn schema() -> Schema {
         let field = |column: Column| Field::new(column.name, column.data_type, column.nullable);
         Schema::new(Self::columns().into_iter().map(field).collect::<Vec<_>>())
     }
+}
+
+/// A cell as JSON; none for a list.
+fn json(array: &dyn Array, row: usize) -> Option<Value> {
+    if array.is_null(row) {
+        return Some(Value::Null);
+    }
+    Some(match array.data_type() {
+        DataType::UInt32 => array.as_primitive::<UInt32Type>().value(row).into(),
+        DataType::UInt64 => array.as_primitive::<UInt64Type>().value(row).into(),
+        DataType::Float32 => array.as_primitive::<Float32Type>().value(row).into(),
+        DataType::Float64 => array.as_primitive::<Float64Type>().value(row).into(),
+        DataType::Boolean => array.as_boolean().value(row).into(),
+        DataType::Utf8 => array.as_string::<i32>().value(row).into(),
+        _ => return None,
+    })
 }
 
 /// A Rust type that is the type of a column.

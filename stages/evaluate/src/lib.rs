@@ -4,7 +4,6 @@ mod args;
 mod contingency;
 mod count;
 mod error;
-mod json;
 mod metrics;
 
 pub use args::Args;
@@ -18,7 +17,7 @@ use std::path::Path;
 use deepmcat_common::Timings;
 use deepmcat_schemas::layout::{LABELS, MANIFEST};
 use deepmcat_schemas::{
-    Assignments, ClusterId, Clusters, Labels, Manifest, Metrics, PART_0, read_folder, read_table, write_table,
+    Assignments, ClusterId, Clusters, Labels, Manifest, Metrics, PART_0, Table, read_folder, read_table, write_table,
 };
 use polars::prelude::{LazyFrame, NamedFrom, PolarsResult, Series};
 
@@ -50,7 +49,8 @@ pub fn run(args: Args) -> Result<(), Error> {
     timings.lap("write");
     timings.log();
     if args.json {
-        deepmcat_common::print(&json::object(&metrics)).map_err(Error::Print)?;
+        let row = serde_json::Value::Object(metrics.json(0));
+        deepmcat_common::print(&row.to_string()).map_err(Error::Print)?;
     }
     Ok(())
 }

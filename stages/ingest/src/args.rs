@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use deepmcat_common::{CommonArgs, Frames, Shard};
+use deepmcat_common::{CommonArgs, Frames};
 
 use crate::settings::DEFAULT_ZIP;
 
@@ -53,13 +53,9 @@ pub struct Args {
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<u32>,
     /// Read every file again, also those that are unchanged since the last ingest into the same folder; replaces a data
-    /// set or parts of one that were made with other settings or another key
+    /// set that was made with another key
     #[arg(long)]
     pub fresh: bool,
-    /// Convert only this part of the files, counted from 0, and write no table; once all N have, an ingest without it
-    /// puts them together
-    #[arg(long, value_name = "I/N", conflicts_with_all = ["dry_run", "fresh"])]
-    pub shard: Option<Shard>,
     /// Only read the headers and say what would be made; writes nothing
     #[arg(long)]
     pub dry_run: bool,

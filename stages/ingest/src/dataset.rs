@@ -7,7 +7,6 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use deepmcat_common::Shard;
 use deepmcat_schemas::layout::{INGEST_TOML, INPUTS, LABELS, MANIFEST, REJECTS, SOURCES};
 use deepmcat_schemas::{FileStat, ImageId, Inputs, Labels, Manifest, Rejects, Sources, Stamp, read_table, write_table};
 
@@ -102,60 +101,43 @@ pub(crate) struct Writer {
     recipe: Recipe,
     /// Batches of images that are written, with their tables; those of a killed ingest too.
     pub batches: Vec<PathBuf>,
-    /// How many of them are this process's own.
-    own: usize,
     /// Held as long as the data set is written.
-    _locks: Vec<std::fs::File>,
+    _lock: std::fs::File,
 }
 
 impl Writer {
-    /// Makes sure that `out` may be replaced and that nobody else is replacing it, or writing the same part of it.
+    /// Makes sure that `out` may be replaced and that nobody else is replacing it.
     ///
-    /// `fresh` throws away what an earlier ingest with another key or other settings left; without it that is an error
-    /// where it would cost more than one process's work.
-    pub fn new(out: &Path, recipe: Recipe, shard: Option<Shard>, fresh: bool) -> Result<Self, Error> {
+    /// `fresh` throws away what an earlier ingest with another key left; without it that is an error.
+    pub fn new(out: &Path, recipe: Recipe, fresh: bool) -> Result<Self, Error> {
         check(out)?;
         let differs = |earlier: Recipe| recipe.of_images(&earlier).iter().any(|(name, ..)| name == KEY);
         if !fresh && Recipe::read(out).is_some_and(differs) {
             return Err(Error::OtherKey { out: out.to_owned() });
         }
-        let whole = out.join(PARTIAL);
-        let partial = shard.map_or_else(|| whole.clone(), |shard| whole.join(part_name(shard)));
+        let partial = out.join(PARTIAL);
         let open = || {
             fs_err::create_dir_all(partial.join(IMAGES))?;
-            let file =
-                |folder: &Path| Ok::<_, std::io::Error>(fs_err::File::create(folder.join("lock"))?.into_parts().0);
-            let (lock, own) = (file(&whole)?, file(&partial)?);
-            // Parts are written side by side, and put together alone.
-            let free = if shard.is_some() { lock.try_lock_shared() } else { lock.try_lock() }.is_ok();
-            if !free || (shard.is_some() && own.try_lock().is_err()) {
+            let lock = fs_err::File::create(partial.join("lock"))?.into_parts().0;
+            if lock.try_lock().is_err() {
                 return Ok(None);
             }
             // What an ingest that was killed at its very end was replacing.
             if partial.join(REPLACED).exists() {
                 fs_err::remove_dir_all(partial.join(REPLACED))?;
             }
-            Ok(Some(vec![lock, own]))
+            Ok(Some(lock))
         };
-        let Some(locks) = open().map_err(|error| Error::io(&partial, "made", error))? else {
+        let Some(lock) = open().map_err(|error| Error::io(&partial, "made", error))? else {
             return Err(Error::Busy { out: out.to_owned() });
         };
+        let batches: Vec<PathBuf> = (0..).map(|n| batch(&partial, n)).take_while(|batch| batch.exists()).collect();
         let other = |batch: &PathBuf| {
             let differences = Recipe::read(batch).map(|earlier| recipe.of_images(&earlier)).unwrap_or_default();
             (!differences.is_empty()).then(|| shown(&differences))
         };
-        let parts = parts_in(&whole).map_err(|error| Error::io(&whole, "read", error))?;
-        let of_parts: Vec<PathBuf> = parts.iter().flat_map(|part| batches_in(part)).collect();
-        if let Some(differences) = of_parts.iter().find_map(other).filter(|_| !fresh) {
-            return Err(Error::OtherParts { out: out.to_owned(), differences });
-        }
-        let mut batches = batches_in(&partial);
         let differences = batches.iter().find_map(other);
-        let own = batches.len();
-        if shard.is_none() {
-            batches.extend(of_parts);
-        }
-        let mut writer = Self { out: out.to_owned(), partial, recipe, batches, own, _locks: locks };
+        let mut writer = Self { out: out.to_owned(), partial, recipe, batches, _lock: lock };
         if fresh || differences.is_some() {
             if let Some(differences) = differences {
                 tracing::warn!("what a killed ingest left is not used: {differences}");
@@ -179,12 +161,9 @@ impl Writer {
 
     /// Removes what another ingest left.
     fn clear(&mut self) -> std::io::Result<()> {
-        for folder in self.batches.drain(..).chain(parts_in(&self.partial)?) {
-            if folder.exists() {
-                fs_err::remove_dir_all(folder)?;
-            }
+        for folder in self.batches.drain(..) {
+            fs_err::remove_dir_all(folder)?;
         }
-        self.own = 0;
         fs_err::remove_dir_all(self.partial.join(IMAGES))?;
         fs_err::create_dir_all(self.partial.join(IMAGES))
     }
@@ -223,7 +202,7 @@ impl Writer {
 
     /// Writes the tables of a batch, so that a killed ingest goes on after it. The table of inputs is its last.
     pub fn batch(&mut self, content: &Content<'_>, stamp: &Stamp) -> Result<(), Error> {
-        let folder = batch(&self.partial, self.own);
+        let folder = batch(&self.partial, self.batches.len());
         self.sync(content.rows)?;
         self.recipe.write(&folder)?;
         write_table(&folder.join(REJECTS), &content.rejects_table(), stamp)?;
@@ -231,7 +210,6 @@ impl Writer {
         write_table(&folder.join(MANIFEST), &content.manifest(), stamp)?;
         self.write_inputs(&folder, content, stamp)?;
         self.batches.push(folder);
-        self.own += 1;
         Ok(())
     }
 
@@ -306,29 +284,6 @@ pub(crate) fn seal(folder: &Path) -> String {
         hasher.update(&(bytes.len() as u64).to_le_bytes()).update(&bytes);
     }
     hasher.finalize().to_hex()[..16].to_owned()
-}
-
-/// The folder of a part's batches and images.
-fn part_name(shard: Shard) -> String {
-    format!("shard-{}", shard.to_string().replace('/', "-of-"))
-}
-
-/// The folders of parts that other processes wrote.
-fn parts_in(partial: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut parts = Vec::new();
-    for entry in fs_err::read_dir(partial)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with("shard-") {
-            parts.push(entry.path());
-        }
-    }
-    parts.sort();
-    Ok(parts)
-}
-
-/// The batches of a folder, in the order that they were written in.
-fn batches_in(folder: &Path) -> Vec<PathBuf> {
-    (0..).map(|number| batch(folder, number)).take_while(|batch| batch.exists()).collect()
 }
 
 /// The folder of a batch.

@@ -109,17 +109,6 @@ pub enum Error {
         /// `--out`.
         out: PathBuf,
     },
-    /// Parts that other processes made with other settings: a flag was forgotten.
-    #[error(
-        "{}: parts of a data set there were made with other settings ({differences}); nothing was changed\nhint: give the settings that the parts were made with, or --fresh to throw the parts away",
-        out.display()
-    )]
-    OtherParts {
-        /// `--out`.
-        out: PathBuf,
-        /// What differs.
-        differences: String,
-    },
     /// The archive gives no image any more: it is not mounted, or the rules exclude all. The data set stays.
     #[error(
         "no image in {inputs} input files ({reasons}), and the data set in {} has {images}; it was left unchanged\nhint: is the archive mounted? do the class rules exclude everything? To start over, remove the data set's folder",
@@ -194,7 +183,6 @@ impl Failure for Error {
             | Self::KeyFile { .. }
             | Self::Collision { .. }
             | Self::OtherKey { .. }
-            | Self::OtherParts { .. }
             | Self::NothingLeft { .. }
             | Self::EmptyNow { .. }
             | Self::NoImages { .. } => true,

@@ -73,7 +73,6 @@ pub fn run(args: Args) -> Result<(), Error> {
     settings.seconds = args.max_seconds.unwrap_or(settings.seconds);
     settings.threads = args.jobs.unwrap_or(settings.threads);
     settings.fresh = args.fresh;
-    settings.shard = args.shard;
     settings.zip = ZipLimits { members: args.max_members, ratio: args.max_ratio };
     let summary = ingest(&args.inputs, &args.out, &settings, &Stamps::of(&config), args.dry_run)?;
     report::log(&summary, args.dry_run);
@@ -140,7 +139,7 @@ pub fn ingest(
         None
     } else {
         let recipe = Recipe::of(settings, &rules, &stamp.stage_version);
-        let writer = dataset::Writer::new(out, recipe.clone(), settings.shard, settings.fresh)?;
+        let writer = dataset::Writer::new(out, recipe.clone(), settings.fresh)?;
         for (input, prefix) in &found.empty {
             if let files @ 1.. = writer.earlier_inputs(prefix) {
                 writer.abandon()?;
@@ -181,10 +180,7 @@ pub fn ingest(
         return Ok(summary);
     };
     let mut rows = Vec::new();
-    let mut jobs = std::mem::take(&mut scan.jobs);
-    if let Some(shard) = settings.shard {
-        jobs = jobs.drain(shard.rows(jobs.len(), 1)).collect();
-    }
+    let jobs = std::mem::take(&mut scan.jobs);
     let mut work: Vec<u64> = vec![0; found.files.len()];
     let progress = Progress::new(jobs.len() as u64, "files converted");
     let write_back = durable::WriteBack::start(writer.folder());
@@ -201,8 +197,8 @@ pub fn ingest(
             let input = &found.files[job.input as usize];
             told.push((input.origin(), input.stat, job.work()));
         }
-        // The last batch is followed by the whole, unless that is another process's.
-        if chunk.len() == settings.batch || settings.shard.is_some() {
+        // The last batch is followed by the whole.
+        if chunk.len() == settings.batch {
             let (rows, rejects) = (&rows[from..], &rejects[rejected..]);
             let (inputs, keys, bits) = (&found.files, &settings.keys, settings.bits);
             let batch = Content { inputs, keys, told, rows, rejects, bits };
@@ -211,13 +207,6 @@ pub fn ingest(
     }
     drop(write_back);
     progress.finish();
-    if let Some(shard) = settings.shard {
-        tracing::info!("part {shard} is done: {} images; once all are, run ingest without --shard", rows.len());
-        let labels = rows.iter().map(|row| row.label.as_deref());
-        let (files, images) = (count_files(&rows), Some(rows.len() as u64));
-        let inputs = work.iter().filter(|&&work| work != 0).count() as u64;
-        return Ok(Summary { inputs, files, images, ..Summary::new(labels, &[], &rules, &scan) });
-    }
     rejects.sort_by(|a, b| (&a.0, a.1.frames).cmp(&(&b.0, b.1.frames)));
     known.order(&mut rows);
     flags::mark_duplicates(&mut rows);

@@ -30,7 +30,6 @@ impl Recipe {
             rules: _,
             threads: _,
             batch: _,
-            shard: _,
             fresh: _,
             frames,
             bits,

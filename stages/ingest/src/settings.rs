@@ -1,6 +1,6 @@
 //! What the job needs to know, as typed values.
 
-use deepmcat_common::{Config, Frames, Shard};
+use deepmcat_common::{Config, Frames};
 
 use crate::archive::ZipLimits;
 use crate::keys::Keys;
@@ -30,8 +30,6 @@ pub struct Settings {
     pub threads: u32,
     /// Files converted between two batches: what a killed ingest has to convert again at most.
     pub batch: usize,
-    /// Convert only this part of the files, for an ingest without it to put together.
-    pub shard: Option<Shard>,
     /// Read everything anew, whatever an earlier ingest into the same folder knows.
     pub fresh: bool,
 }
@@ -56,7 +54,6 @@ impl Settings {
             seconds: config.ingest.max_seconds,
             zip: DEFAULT_ZIP,
             batch: DEFAULT_BATCH,
-            shard: None,
             fresh: false,
             threads: config.compute.threads,
         }

@@ -95,24 +95,8 @@ fn unknown(document: &DocumentMut, origin: &str, key: &str) -> ConfigError {
         keys.map(move |(key, _)| format!("{section}.{key}"))
     });
     let suggestion =
-        names.map(|name| (distance(&name, key), name)).min().filter(|(d, _)| *d <= 4).map(|(_, name)| name);
+        names.map(|name| (strsim::levenshtein(&name, key), name)).min().filter(|(d, _)| *d <= 4).map(|(_, name)| name);
     ConfigError::UnknownKey { origin: origin.to_owned(), key: key.to_owned(), suggestion }
-}
-
-/// Edit distance of two names.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
-        for (j, &y) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use deepmcat_ingest::{Error, Keys, Settings, ingest};
+use deepmcat_ingest::{Error, Keys, Settings};
 
-use crate::support::{run, settings, stamps, try_run};
+use crate::support::{run, settings, try_run};
 
 /// An 8-bit grey PNG of 4 x 4.
 fn png(path: &Path, level: u8) {
@@ -343,32 +343,4 @@ fn pairs_are_read_together_in_folders_and_in_zips() {
     // Other voxels under the same header are seen.
     file("a.img", &[0, 50, 255, 100]);
     assert_ne!(run(&input, &out, &settings()).manifest.pixels[0], pairs.manifest.pixels[0]);
-}
-
-#[test]
-fn parts_by_several_processes_give_the_same_bytes() {
-    let folder = tempfile::tempdir().unwrap();
-    let input = folder.path().join("in");
-    archive(&input);
-    let stamps = stamps();
-    run(&input, &folder.path().join("plain"), &settings());
-    for count in [1, 2, 3, 9] {
-        let out = folder.path().join(format!("parts-{count}"));
-        let mut images = 0;
-        for index in (0..count).rev() {
-            let shard = Some(format!("{index}/{count}").parse().unwrap());
-            let settings = Settings { shard, ..settings() };
-            images += ingest(std::slice::from_ref(&input), &out, &settings, &stamps, false).unwrap().images.unwrap();
-            assert!(!out.join("manifest.parquet").exists());
-        }
-        assert_eq!(images, 4);
-        // One forgotten flag throws nothing away.
-        let other = try_run(std::slice::from_ref(&input), &out, &Settings { bits: 16, ..settings() });
-        let error = other.err().unwrap().to_string();
-        assert!(error.contains("bits: 8 there, 16 now"), "{error}");
-        // Put together without reading a file again.
-        assert_eq!(run(&input, &out, &settings()).summary.taken_over, 4);
-        assert!(bytes(&out) == bytes(&folder.path().join("plain")), "{count}");
-        assert!(!out.join(".partial").exists());
-    }
 }

@@ -132,9 +132,12 @@ fn what_a_killed_ingest_leaves_names_nobody_either() {
     let folder = tempfile::tempdir().unwrap();
     let (input, out) = (folder.path().join("in"), folder.path().join("out"));
     archive(&input);
-    let shard = Some("0/1".parse().unwrap());
-    let settings = Settings { shard, ..settings() };
-    deepmcat_ingest::ingest(&[input], &out, &settings, &crate::support::stamps(), false).unwrap();
+    // A file where a batch's folder is to be: the ingest breaks off there.
+    let hurdle = out.join(".partial/batch-3");
+    fs_err::create_dir_all(hurdle.parent().unwrap()).unwrap();
+    fs_err::write(&hurdle, "in the way").unwrap();
+    let error = try_run(&[input], &out, &Settings { batch: 1, threads: 1, ..settings() }).err().unwrap();
+    assert!(!format!("{error} {error:?}").contains("DOE"), "{error}");
     let named = that_name_the_patient(&out);
     assert!(!named.is_empty() && named.iter().all(|name| name.ends_with("sources.parquet")), "{named:?}");
 }
