@@ -18,7 +18,7 @@ FEATURES ?= deepmcat-ingest/jpeg-ls
 CMAKE_WHEEL := target/cmake
 export CMAKE := $(CURDIR)/$(CMAKE_WHEEL)/cmake/data/bin/cmake
 # MPI=1: several processes train and cluster together (compute.ranks); needs mpicc and libclang.
-CARGO_FEATURES := $(if $(FEATURES),--features $(FEATURES)) $(if $(MPI),--features deepmcat-nn/mpi)
+CARGO_FEATURES := $(if $(FEATURES),--features $(FEATURES)) $(if $(MPI),--features deepmcat-machine/mpi)
 
 # Runs tests, shows what they print and counts at the end, skipped ones too.
 TEST_LOG := target/test.log

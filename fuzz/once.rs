@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use deepmcat_common::CommonArgs;
+use deepmcat_stage::CommonArgs;
 use deepmcat_ingest::{Error, Settings, Stamps, ingest};
 use tempfile::TempDir;
 

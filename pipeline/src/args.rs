@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use deepmcat_common::Verbosity;
+use deepmcat_stage::Verbosity;
 
 use crate::select::Selection;
 

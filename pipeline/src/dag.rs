@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::ValueEnum;
-use deepmcat_common::{Config, Start};
+use deepmcat_config::{Config, Start};
 use deepmcat_schemas::Epoch;
 use deepmcat_schemas::layout::{LABELS, MANIFEST};
 
@@ -341,7 +341,7 @@ mod tests {
     fn a_node_that_is_not_there_is_answered_by_those_that_are() {
         let answer = |node: &str, sets: &[&str]| {
             let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
-            let (config, _) = deepmcat_common::config::resolve(None, None, &sets).unwrap();
+            let (config, _) = deepmcat_config::resolve(None, None, &sets).unwrap();
             no_node(node.parse().unwrap(), &nodes(&config)).to_string()
         };
         let two = ["run.epochs=2"];
@@ -359,7 +359,7 @@ mod tests {
     #[test]
     fn networks_and_shards_take_the_cards_by_turns() {
         let sets = ["run.epochs=6", "run.networks=3", "pipeline.gpus=2", "compute.device=cuda"].map(str::to_owned);
-        let (config, _) = deepmcat_common::config::resolve(None, None, &sets).unwrap();
+        let (config, _) = deepmcat_config::resolve(None, None, &sets).unwrap();
         let nodes = nodes(&config);
         let card = |name: &str, shard| {
             let node = nodes.iter().find(|node| node.id.to_string() == name).unwrap();

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use deepmcat_common::{ConfigError, Failure, RULES};
+use deepmcat_config::{ConfigError, RULES};
 use deepmcat_schemas::{Epoch, SchemaError};
+use deepmcat_stage::Failure;
 
 use crate::dag::Stage;
 use crate::settings::RULES_SETTING;

@@ -2,16 +2,12 @@
 
 use std::fmt;
 
-use deepmcat_common::{Config, FeatureLayer};
+use deepmcat_config::Config;
 use deepmcat_schemas::layout::MANIFEST;
 use deepmcat_schemas::{Manifest, read_table};
 
 use crate::RunFolder;
 
-/// Channels of VGG-16's convolutions at full width (`deepmcat-nn`, architecture).
-const CHANNELS: [f64; 13] = [64., 64., 128., 128., 256., 256., 256., 512., 512., 512., 512., 512., 512.];
-/// The least channels of a convolution.
-const LEAST_CHANNELS: f64 = 8.0;
 /// Side of the raw-pixel baseline's images.
 const RAW: f64 = 32.0;
 /// Bytes an image in the Parquet tables of one epoch, as measured: ids and clusters pack, distances do not.
@@ -88,18 +84,9 @@ impl Estimate {
 /// Width of the features, and parameters of the network.
 fn network(config: &Config) -> (f64, f64) {
     let network = &config.network;
-    let channels = CHANNELS.map(|full| (full * network.width).round().max(LEAST_CHANNELS));
-    let inputs = std::iter::once(1.0).chain(channels);
-    // 3 x 3 weights, a bias, and four numbers of the batch norm.
-    let convolutions: f64 = channels.iter().zip(inputs).map(|(out, input)| out * (9.0 * input + 5.0)).sum();
-    let pooled = channels[12] * f64::from(network.pool).powi(2);
-    match network.features {
-        FeatureLayer::Pool => (pooled, convolutions),
-        FeatureLayer::Fc => {
-            let fc = f64::from(network.fc);
-            (fc, convolutions + fc * (pooled + 1.0) + fc * (fc + 1.0))
-        }
-    }
+    let entries = deepmcat_architecture::entries(network);
+    let parameters = entries.iter().map(|entry| entry.shape.iter().product::<i64>() as f64).sum();
+    (deepmcat_architecture::dimensions(network) as f64, parameters)
 }
 
 impl fmt::Display for Estimate {
@@ -126,7 +113,7 @@ mod tests {
     #[test]
     fn the_papers_large_run_with_half_precision_fits_in_100_gb() {
         let sets = ["embed.float16=true".to_owned()];
-        let config = deepmcat_common::config::resolve(Some("large"), None, &sets).unwrap().0;
+        let config = deepmcat_config::resolve(Some("large"), None, &sets).unwrap().0;
         let estimate = Estimate::new(&config, Some(192_272));
         // VGG-16 of one input channel without its last layer: 134.3 million, and running statistics.
         assert!((network(&config).1 / 134.3e6 - 1.0).abs() < 0.001, "{}", network(&config).1);

@@ -5,7 +5,7 @@ mod snakemake;
 
 use std::path::{Path, PathBuf};
 
-use deepmcat_common::{Config, LastLayer};
+use deepmcat_config::{Config, LastLayer};
 use deepmcat_schemas::layout::{RUN_TOML, epoch_of};
 use deepmcat_schemas::{FEATURES_PART_0, PART_0};
 

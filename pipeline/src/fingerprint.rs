@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use deepmcat_common::result_version;
+use deepmcat_config::result_version;
 
 use crate::dag::{Arg, Node, Stage};
 use crate::hashes::Hashes;

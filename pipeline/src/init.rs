@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use deepmcat_common::config;
 use deepmcat_schemas::files::write_secret;
 use deepmcat_schemas::layout::RUN_TOML;
 
@@ -29,7 +28,7 @@ pub fn init(inputs: &[PathBuf], run: &Path, preset: &str, sets: &[String]) -> Re
     if !keyed {
         all.push(format!("{KEY_SETTING}={KEY}"));
     }
-    let (_, document) = config::resolve(Some(preset), None, &all)?;
+    let (_, document) = deepmcat_config::resolve(Some(preset), None, &all)?;
     let head = format!(
         "# Made by `deepmcat init` from the preset `{preset}`. Change what you like, then: deepmcat run RUN
 "

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use deepmcat_common::Config;
+use deepmcat_config::Config;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

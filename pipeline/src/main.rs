@@ -3,5 +3,5 @@
 use deepmcat_pipeline::args::Args;
 
 fn main() -> std::process::ExitCode {
-    deepmcat_common::main_with(|args: &Args| args.verbosity, deepmcat_pipeline::commands::run)
+    deepmcat_stage::main_with(|args: &Args| args.verbosity, deepmcat_pipeline::commands::run)
 }

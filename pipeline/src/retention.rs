@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use deepmcat_common::{Config, Run};
+use deepmcat_config::{Config, Run};
 use deepmcat_schemas::Epoch;
 use deepmcat_schemas::files::make_in;
 use deepmcat_schemas::layout::{TEMPORARY, epoch_of, epochs, partition};
@@ -141,7 +141,7 @@ mod tests {
 
     fn kept(sets: &[&str], table: &str) -> Vec<u32> {
         let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
-        let config = deepmcat_common::config::resolve(None, None, &sets).unwrap().0;
+        let config = deepmcat_config::resolve(None, None, &sets).unwrap().0;
         let folder = |epoch: u32| partition(Path::new(""), table, Epoch(epoch));
         (0..=config.run.epochs).filter(|&epoch| Keeper::new(&config).keeps(&folder(epoch))).collect()
     }

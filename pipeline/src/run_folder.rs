@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use deepmcat_common::{Config, ConfigError, config};
+use deepmcat_config::{Config, ConfigError};
 use deepmcat_schemas::files::write_atomic_by_way_of;
 use deepmcat_schemas::layout::{RUN_TOML, TEMPORARY};
 
@@ -44,7 +44,7 @@ impl RunFolder {
         if !file.is_file() {
             return Err(ConfigError::NoRun { path: path.to_owned() }.into());
         }
-        let (mut config, document) = config::resolve(None, Some(&file), &settings::absolute(sets)?)?;
+        let (mut config, document) = deepmcat_config::resolve(None, Some(&file), &settings::absolute(sets)?)?;
         if config.input.paths.is_empty() {
             return Err(Error::EmptyInput { path: file });
         }
@@ -136,7 +136,7 @@ mod tests {
         let mut run = RunFolder::open_with(folder.path(), &["cluster.k=9".to_owned()]).unwrap();
         run.freeze().unwrap();
         let file = folder.path().join(&run.settings);
-        let (frozen, _) = config::resolve(None, Some(&file), &[]).unwrap();
+        let (frozen, _) = deepmcat_config::resolve(None, Some(&file), &[]).unwrap();
         for stage in ["ingest", "init", "embed", "cluster", "sample", "train"] {
             assert_eq!(frozen.settings_of(stage), run.config.settings_of(stage), "{stage}");
         }
@@ -144,7 +144,7 @@ mod tests {
         // A file by the same name that holds something else is no such file.
         fs_err::write(&file, "[cluster]\nk = 3\n").unwrap();
         run.freeze().unwrap();
-        assert_eq!(config::resolve(None, Some(&file), &[]).unwrap().0.cluster.k, 9);
+        assert_eq!(deepmcat_config::resolve(None, Some(&file), &[]).unwrap().0.cluster.k, 9);
         assert!(!folder.path().join(TEMPORARY).exists());
     }
 

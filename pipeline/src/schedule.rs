@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, unbounded};
-use deepmcat_common::Config;
+use deepmcat_config::Config;
 
 use crate::dag::{NodeId, Pass, Stage};
 use crate::events::Events;
@@ -232,7 +232,7 @@ impl<'a> Scheduler<'a> {
                         if self.first_failure.is_none() {
                             self.first_failure = Some(error);
                         } else {
-                            report.say(|| deepmcat_common::print_error(&error));
+                            report.say(|| deepmcat_stage::print_error(&error));
                         }
                     }
                 }

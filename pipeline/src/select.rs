@@ -96,7 +96,7 @@ mod tests {
 
     fn graph() -> Vec<Node> {
         let sets = ["run.epochs=1".to_owned(), "input.paths=[\"a\"]".to_owned()];
-        nodes(&deepmcat_common::config::resolve(None, None, &sets).unwrap().0)
+        nodes(&deepmcat_config::resolve(None, None, &sets).unwrap().0)
     }
 
     fn patterns(names: &[&str]) -> Vec<Pattern> {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use deepmcat_common::{Config, RULES};
+use deepmcat_config::{Config, RULES};
 use toml_edit::{Array, Value};
 
 use crate::Error;
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn relative_paths_in_run_toml_start_at_the_run_folder() {
         let sets = ["ingest.rules=myrules", "input.paths=[\"archive\", \"/a\"]"].map(str::to_owned);
-        let mut config = deepmcat_common::config::resolve(None, None, &sets).unwrap().0;
+        let mut config = deepmcat_config::resolve(None, None, &sets).unwrap().0;
         from_run_folder(Path::new("/runs/one"), &mut config).unwrap();
         assert_eq!(config.ingest.rules, "/runs/one/myrules");
         assert_eq!(config.input.paths, [Path::new("/runs/one/archive"), Path::new("/a")]);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use deepmcat_common::Progress;
+use deepmcat_stage::Progress;
 use fs_err as fs;
 use rayon::prelude::*;
 use serde::Serialize;

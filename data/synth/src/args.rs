@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use deepmcat_common::CommonArgs;
+use deepmcat_stage::CommonArgs;
 use serde::Serialize;
 
 use crate::class::Class;

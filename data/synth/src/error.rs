@@ -83,7 +83,7 @@ pub enum Error {
     Json(#[from] serde_json::Error),
 }
 
-impl deepmcat_common::Failure for Error {
+impl deepmcat_stage::Failure for Error {
     fn is_usage(&self) -> bool {
         matches!(self, Self::NotEmpty { .. } | Self::NotAFolder { .. } | Self::NoName { .. } | Self::FramesInPng { .. })
     }

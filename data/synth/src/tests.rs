@@ -172,7 +172,7 @@ fn trigger_time_follows_instance_number_and_not_the_file_name() {
 
 #[test]
 fn a_full_folder_is_refused_and_an_empty_one_taken() {
-    use deepmcat_common::Failure;
+    use deepmcat_stage::Failure;
     let folder = tempfile::tempdir().unwrap();
     let one = Plan { classes: vec![Class::Ao], ..plan(SMALL, 1, Format::Png) };
     generate(&one, folder.path()).unwrap();

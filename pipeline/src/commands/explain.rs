@@ -16,7 +16,7 @@ use crate::{Error, RunFolder, health, summary};
 
 /// Prints data to stdout.
 pub(super) fn print(text: &str) -> Result<(), Error> {
-    deepmcat_common::print(text).map_err(Error::Print)
+    deepmcat_stage::print(text).map_err(Error::Print)
 }
 
 pub(super) fn print_json(value: &impl serde::Serialize) -> Result<(), Error> {

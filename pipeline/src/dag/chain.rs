@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use deepmcat_common::{Config, Final, Run};
+use deepmcat_config::{Config, Final, Run};
 use deepmcat_schemas::Epoch;
 use deepmcat_schemas::layout::{LABELS, MANIFEST, REJECTS, SOURCES};
 
@@ -215,7 +215,7 @@ pub(super) mod tests {
     fn graph_with(more: &[&str]) -> Vec<Node> {
         let sets = ["run.epochs=2", "input.paths=[\"archive\"]"].iter().chain(more);
         let sets: Vec<String> = sets.map(|&set| set.to_owned()).collect();
-        nodes(&deepmcat_common::config::resolve(None, None, &sets).unwrap().0)
+        nodes(&deepmcat_config::resolve(None, None, &sets).unwrap().0)
     }
 
     /// The command line of a node.

@@ -64,10 +64,10 @@ impl Process {
         writeln!(&log, "$ {}", node.shown(run, shard))?;
         command
             .args(&line)
-            .env(deepmcat_common::PARENT_WATCH, if matches!(begin, Begin::WhenTold) { "wait" } else { "1" })
+            .env(deepmcat_stage::PARENT_WATCH, if matches!(begin, Begin::WhenTold) { "wait" } else { "1" })
             .envs(asleep());
         if node.uses_card(&run.config) {
-            command.env(deepmcat_common::CARD, node.card(&run.config, shard.0).to_string());
+            command.env(deepmcat_stage::CARD, node.card(&run.config, shard.0).to_string());
         }
         command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log.try_clone()?);
         // Ctrl-C on a terminal reaches the runner alone, which then tells the stages.

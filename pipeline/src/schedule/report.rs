@@ -164,7 +164,7 @@ fn what_runs(run: &RunFolder, running: &[(NodeId, f64)], left: Option<f64>) -> S
     running.iter().map(of).chain(whole).collect::<Vec<_>>().join("; ")
 }
 
-/// The last line of progress in a stage's log, as `deepmcat_common::Progress` writes it: `40/100 images, 9/s, 7 s left`.
+/// The last line of progress in a stage's log, as `deepmcat_stage::Progress` writes it: `40/100 images, 9/s, 7 s left`.
 fn last_progress(log: &Path) -> Option<String> {
     let mut file = fs_err::File::open(log).ok()?;
     let length = file.metadata().ok()?.len();

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use deepmcat_common::{CommonArgs, Start};
+use deepmcat_config::Start;
 use deepmcat_schemas::Epoch;
+use deepmcat_stage::CommonArgs;
 
 /// Groups features by exact k-means and numbers the clusters as the epoch before did.
 ///

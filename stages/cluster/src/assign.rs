@@ -7,7 +7,7 @@
 
 use std::marker::PhantomData;
 
-use deepmcat_nn::Ranks;
+use deepmcat_machine::Ranks;
 use deepmcat_schemas::features::Values;
 use rayon::prelude::*;
 use tch::{Device, Kind, TchError, Tensor};

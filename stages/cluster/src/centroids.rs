@@ -1,6 +1,6 @@
 //! Centroids `[k, d]` and how an iteration moves them: to the means of their images, and the empty ones elsewhere.
 
-use deepmcat_nn::Ranks;
+use deepmcat_machine::Ranks;
 use rayon::prelude::*;
 
 use crate::features::Features;

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use deepmcat_common::{ConfigError, Failure};
+use deepmcat_config::ConfigError;
 use deepmcat_schemas::{ImageId, SchemaError};
+use deepmcat_stage::Failure;
 
 /// An error of the cluster stage.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +17,7 @@ pub enum Error {
     Schema(#[from] SchemaError),
     /// The device that the configuration asks for is not there.
     #[error(transparent)]
-    Device(#[from] deepmcat_nn::Error),
+    Device(#[from] deepmcat_machine::Error),
     /// Fewer clusters than they are to be merged to.
     #[error(
         "--merge-from {from}: fewer than the {k} clusters to merge them to\nhint: give more than --k, or leave --merge-from out"
@@ -72,12 +73,7 @@ pub enum Error {
 
 impl From<tch::TchError> for Error {
     fn from(error: tch::TchError) -> Self {
-        let text = match error {
-            tch::TchError::Torch(text) => text,
-            other => other.to_string(),
-        };
-        // libtorch appends its C++ stack.
-        Self::Torch(text.lines().next().unwrap_or_default().trim().to_owned())
+        Self::Torch(deepmcat_machine::message(error))
     }
 }
 

@@ -14,9 +14,9 @@ mod parameters;
 mod search;
 mod start;
 
-use deepmcat_common::Timings;
-use deepmcat_nn::{Compute, Ranks};
+use deepmcat_machine::{Compute, Ranks};
 use deepmcat_schemas::{Assignments, ClusterId, Clusters, PART_0, read_folder, write_table};
+use deepmcat_stage::Timings;
 use tch::Device;
 
 pub use align::align;

@@ -1,7 +1,7 @@
 //! Lloyd's algorithm: assign every row to its nearest centroid, move every centroid to its rows' mean, repeat.
 
-use deepmcat_common::Progress;
 use deepmcat_schemas::Assignments;
+use deepmcat_stage::Progress;
 
 use crate::assign::Blocks;
 use crate::bounds::Moved;
@@ -114,8 +114,8 @@ pub(crate) fn descend(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use deepmcat_common::Start;
-    use deepmcat_nn::Ranks;
+    use deepmcat_config::Start;
+    use deepmcat_machine::Ranks;
     use deepmcat_schemas::Epoch;
     use proptest::prelude::*;
     use tch::Device;

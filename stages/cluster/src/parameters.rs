@@ -1,6 +1,6 @@
 //! What a fit depends on besides the features.
 
-use deepmcat_common::{Config, Start};
+use deepmcat_config::{Config, Start};
 use deepmcat_schemas::Epoch;
 
 /// Parameters of k-means.

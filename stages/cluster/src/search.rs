@@ -125,7 +125,7 @@ fn least_two(products: &[f32], squares: &[f32]) -> (u32, [f32; 2]) {
 mod tests {
     use super::*;
     use crate::assign::tests::centroids;
-    use deepmcat_nn::Ranks;
+    use deepmcat_machine::Ranks;
 
     #[test]
     fn rows_follow_when_centroids_move() {

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use deepmcat_common::Start;
-use deepmcat_common::random::{Purpose, repeated};
-use deepmcat_nn::Ranks;
+use deepmcat_config::Start;
+use deepmcat_machine::Ranks;
 use deepmcat_schemas::{Assignments, ImageId};
+use deepmcat_stage::random::{Purpose, repeated};
 use rand::RngExt;
 use rayon::prelude::*;
 

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use clap::Parser;
 use deepmcat_cluster::{Args, run};
-use deepmcat_common::Failure;
 use deepmcat_schemas::features::{self, Values};
 use deepmcat_schemas::{Assignments, Clusters, ImageId, PART_0, Stamp, read_folder};
+use deepmcat_stage::Failure;
 use half::f16;
 
 const IMAGES: usize = 90;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use deepmcat_common::{CommonArgs, Shard};
 use deepmcat_schemas::Epoch;
+use deepmcat_stage::{CommonArgs, Shard};
 
 /// Turns the images of a data set into l2-normalised features: one row an image, in the manifest's order.
 ///

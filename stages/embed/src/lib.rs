@@ -6,13 +6,15 @@ mod raw;
 
 use std::path::Path;
 
-use deepmcat_common::random::Purpose;
-use deepmcat_common::{Config, Shard, Timings};
-use deepmcat_nn::{Compute, View};
+use deepmcat_config::Config;
+use deepmcat_machine::Compute;
+use deepmcat_pixels::View;
 use deepmcat_schemas::{Epoch, ImageId, Manifest, Stamp, features, layout, read_table};
+use deepmcat_stage::random::Purpose;
+use deepmcat_stage::{Shard, Timings};
 
 pub use args::Args;
-pub use deepmcat_nn::Error;
+pub use deepmcat_network::Error;
 pub use network::{Job, embed};
 pub use raw::{RAW_SIDE, raw};
 

@@ -8,11 +8,14 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use deepmcat_common::{Config, Progress, Timings};
-use deepmcat_nn::architecture::dimensions;
-use deepmcat_nn::inference::normalise;
-use deepmcat_nn::{Batches, Compute, Embedder, Images, Item, View, checkpoint, vgg};
+use deepmcat_architecture::dimensions;
+use deepmcat_config::Config;
+use deepmcat_machine::Compute;
+use deepmcat_network::inference::normalise;
+use deepmcat_network::{Batches, Embedder, Item, checkpoint, vgg};
+use deepmcat_pixels::{Images, View};
 use deepmcat_schemas::ImageId;
+use deepmcat_stage::{Progress, ThreadsError, Timings};
 use tch::Tensor;
 
 use crate::{Error, Features};
@@ -126,7 +129,7 @@ impl Run<'_> {
             let count = self.compute.threads.min(job.ids.len().div_ceil(batch)).max(1);
             let start = |network| std::thread::Builder::new().spawn_scoped(scope, || work(network));
             let threads = (0..count).map(|_| start(network.share())).collect::<Result<Vec<_>, _>>();
-            let threads = threads.map_err(|error| Error::Threads { threads: count, reason: error.to_string() })?;
+            let threads = threads.map_err(|error| ThreadsError { threads: count, reason: error.to_string() })?;
             let results = threads.into_iter().map(|thread| thread.join().unwrap_or(Err(Error::Producer)));
             results.collect()
         })

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use deepmcat_common::Timings;
-use deepmcat_nn::Images;
-use deepmcat_nn::augment::z_score;
-use deepmcat_nn::inference::normalise;
+use deepmcat_network::inference::normalise;
+use deepmcat_pixels::Images;
+use deepmcat_pixels::augment::z_score;
 use deepmcat_schemas::ImageId;
+use deepmcat_stage::Timings;
 use rayon::prelude::*;
 
 use crate::{Error, Features};

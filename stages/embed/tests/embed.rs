@@ -4,11 +4,13 @@
 use std::path::Path;
 
 use clap::Parser;
-use deepmcat_common::{Config, Failure};
+use deepmcat_config::Config;
 use deepmcat_embed::{Args, Error, RAW_SIDE, run};
-use deepmcat_nn::{Compute, Vgg, checkpoint};
+use deepmcat_machine::Compute;
+use deepmcat_network::{Vgg, checkpoint};
 use deepmcat_schemas::Stamp;
 use deepmcat_schemas::features::{FeatureTable, Values};
+use deepmcat_stage::Failure;
 
 const IMAGES: u32 = 11;
 
@@ -28,7 +30,7 @@ fn run_folder() -> tempfile::TempDir {
 }
 
 fn config() -> Config {
-    deepmcat_common::CommonArgs { preset: Some("ci".to_owned()), ..Default::default() }.config().unwrap()
+    deepmcat_stage::CommonArgs { preset: Some("ci".to_owned()), ..Default::default() }.config().unwrap()
 }
 
 /// Runs the stage with paths below `folder` and gives the table's file.

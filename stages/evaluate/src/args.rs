@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use deepmcat_common::CommonArgs;
+use deepmcat_stage::CommonArgs;
 
 /// Measures the assignments of an epoch: NMI, purity, balanced purity, ARI, AMI, stability.
 ///

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use deepmcat_common::{ConfigError, Failure};
+use deepmcat_config::ConfigError;
 use deepmcat_schemas::SchemaError;
+use deepmcat_stage::Failure;
 
 /// An error of the stage.
 #[derive(Debug, thiserror::Error)]

@@ -14,11 +14,11 @@ pub use metrics::{ami, ari, balanced_purity, nmi, purity};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use deepmcat_common::Timings;
 use deepmcat_schemas::layout::{LABELS, MANIFEST};
 use deepmcat_schemas::{
     Assignments, ClusterId, Clusters, Labels, Manifest, Metrics, PART_0, Table, read_folder, read_table, write_table,
 };
+use deepmcat_stage::Timings;
 use polars::prelude::{LazyFrame, NamedFrom, PolarsResult, Series};
 
 /// Runs the stage.
@@ -50,7 +50,7 @@ pub fn run(args: Args) -> Result<(), Error> {
     timings.log();
     if args.json {
         let row = serde_json::Value::Object(metrics.json(0));
-        deepmcat_common::print(&row.to_string()).map_err(Error::Print)?;
+        deepmcat_stage::print(&row.to_string()).map_err(Error::Print)?;
     }
     Ok(())
 }

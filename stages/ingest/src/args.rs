@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use deepmcat_common::{CommonArgs, Frames};
+use deepmcat_config::Frames;
+use deepmcat_stage::CommonArgs;
 
 use crate::settings::DEFAULT_ZIP;
 

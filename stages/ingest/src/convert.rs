@@ -1,6 +1,6 @@
 //! The second pass: each chosen file is decoded and its slices are written as PNGs.
 
-use deepmcat_common::Progress;
+use deepmcat_stage::Progress;
 use rayon::prelude::*;
 
 use crate::dataset::{Row, Writer};

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use deepmcat_common::{ConfigError, Failure};
+use deepmcat_config::ConfigError;
 use deepmcat_schemas::SchemaError;
+use deepmcat_stage::Failure;
 
 /// An error of the ingest stage.
 #[derive(Debug, thiserror::Error)]

@@ -38,8 +38,9 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use dataset::Content;
-use deepmcat_common::{Config, Progress};
+use deepmcat_config::Config;
 use deepmcat_schemas::{FileStat, Stamp};
+use deepmcat_stage::Progress;
 use known::Known;
 use rayon::prelude::*;
 use recipe::Recipe;
@@ -77,7 +78,7 @@ pub fn run(args: Args) -> Result<(), Error> {
     let summary = ingest(&args.inputs, &args.out, &settings, &Stamps::of(&config), args.dry_run)?;
     report::log(&summary, args.dry_run);
     if args.json {
-        deepmcat_common::print(&serde_json::json!(summary).to_string()).map_err(Error::Print)?;
+        deepmcat_stage::print(&serde_json::json!(summary).to_string()).map_err(Error::Print)?;
     }
     Ok(())
 }

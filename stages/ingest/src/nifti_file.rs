@@ -10,7 +10,7 @@ mod voxels;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use deepmcat_common::Frames;
+use deepmcat_config::Frames;
 use deepmcat_schemas::FileStat;
 use flate2::read::MultiGzDecoder;
 

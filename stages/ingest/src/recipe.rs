@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_recipe_reads_back_and_names_what_differs() {
-        let settings = Settings::of(&deepmcat_common::CommonArgs::default().config().unwrap());
+        let settings = Settings::of(&deepmcat_stage::CommonArgs::default().config().unwrap());
         let rules = Rules::load("none").unwrap();
         let one = Recipe::of(&settings, &rules, "1");
         let folder = tempfile::tempdir().unwrap();

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use deepmcat_common::{Frames, Progress};
+use deepmcat_config::Frames;
 use deepmcat_schemas::FileStat;
+use deepmcat_stage::Progress;
 use rayon::prelude::*;
 
 use crate::dicom_file::{self, Chosen, Frame, Header, Left, Unsure};

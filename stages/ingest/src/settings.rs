@@ -1,6 +1,6 @@
 //! What the job needs to know, as typed values.
 
-use deepmcat_common::{Config, Frames};
+use deepmcat_config::{Config, Frames};
 
 use crate::archive::ZipLimits;
 use crate::keys::Keys;

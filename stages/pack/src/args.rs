@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use deepmcat_common::CommonArgs;
+use deepmcat_stage::CommonArgs;
 
 /// Decodes every image of a data set and resizes it to what network.input needs, once for all epochs.
 ///

@@ -2,13 +2,13 @@
 
 mod args;
 
-use deepmcat_common::Progress;
-use deepmcat_nn::{Images, images};
+use deepmcat_pixels::{Images, load_side};
 use deepmcat_schemas::pixels::{self, BATCH};
 use deepmcat_schemas::{FEATURES_PART_0, Manifest, layout, read_table};
+use deepmcat_stage::Progress;
 
 pub use args::Args;
-pub use deepmcat_nn::Error;
+pub use deepmcat_pixels::Error;
 
 /// Runs the stage as its command line says.
 ///
@@ -16,9 +16,9 @@ pub use deepmcat_nn::Error;
 /// When the configuration or the data set is wrong, an image cannot be read, or the table cannot be written.
 pub fn run(args: Args) -> Result<(), Error> {
     let config = args.common.config()?;
-    images::set_threads(config.compute.threads as usize)?;
+    deepmcat_stage::set_threads(config.compute.threads as usize)?;
     let manifest: Manifest = read_table(&args.dataset.join(layout::MANIFEST))?;
-    let side = images::load_side(config.network.input);
+    let side = load_side(config.network.input);
     let progress = Progress::new(manifest.path.len() as u64, "images packed");
     let batches = manifest.image_id.chunks(BATCH).zip(manifest.path.chunks(BATCH)).map(|(ids, paths)| {
         let pixels = Images::decode(&args.dataset, paths, side)?;

@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use clap::Parser;
-use deepmcat_common::Failure;
 use deepmcat_pack::{Args, Error, run};
 use deepmcat_schemas::pixels::PixelTable;
 use deepmcat_schemas::{FEATURES_PART_0, ImageId};
+use deepmcat_stage::Failure;
 use deepmcat_testing::dataset;
 
 fn pack(folder: &Path) -> Result<PixelTable, Error> {

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use deepmcat_common::CommonArgs;
 use deepmcat_schemas::Epoch;
+use deepmcat_stage::CommonArgs;
 
 /// Draws the images an epoch trains on, so that pseudo-labels are uniform.
 #[derive(Debug, clap::Parser)]

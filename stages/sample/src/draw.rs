@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use deepmcat_common::Sample;
-use deepmcat_common::random::{Purpose, generator, repeated};
+use deepmcat_config::Sample;
 use deepmcat_schemas::{Assignments, ClusterId, Epoch, Samples};
+use deepmcat_stage::random::{Purpose, generator, repeated};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 

@@ -8,8 +8,8 @@ pub use args::Args;
 pub use draw::draw;
 pub use error::Error;
 
-use deepmcat_common::Timings;
 use deepmcat_schemas::{Assignments, PART_0, read_folder, write_table};
+use deepmcat_stage::Timings;
 
 /// Runs the stage.
 ///

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use deepmcat_common::CommonArgs;
 use deepmcat_schemas::Epoch;
+use deepmcat_stage::CommonArgs;
 
 /// Trains the network for one epoch on pseudo-labels, in the order of the samples; or draws the initial weights.
 ///

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use deepmcat_common::random::Purpose;
-use deepmcat_common::{Config, Progress};
-use deepmcat_nn::architecture::dimensions;
-use deepmcat_nn::sgd::Rates;
-use deepmcat_nn::vgg::Dropout;
-use deepmcat_nn::{Batches, Error, Head, Images, Ranks, Sgd, Vgg, View};
+use deepmcat_architecture::dimensions;
+use deepmcat_config::Config;
+use deepmcat_machine::Ranks;
+use deepmcat_network::sgd::Rates;
+use deepmcat_network::vgg::Dropout;
+use deepmcat_network::{Batches, Error, Head, Sgd, Vgg};
+use deepmcat_pixels::{Images, View};
 use deepmcat_schemas::{Epoch, Training};
+use deepmcat_stage::Progress;
+use deepmcat_stage::random::Purpose;
 use tch::Tensor;
 
 use crate::Order;

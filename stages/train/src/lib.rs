@@ -8,13 +8,16 @@ mod rate;
 
 use std::path::Path;
 
-use deepmcat_common::{Config, LastLayer, Timings};
-use deepmcat_nn::architecture::dimensions;
-use deepmcat_nn::{Compute, Images, Ranks, Vgg, checkpoint};
+use deepmcat_architecture::dimensions;
+use deepmcat_config::{Config, LastLayer};
+use deepmcat_machine::{Compute, Ranks};
+use deepmcat_network::{Vgg, checkpoint};
+use deepmcat_pixels::Images;
 use deepmcat_schemas::{Epoch, Manifest, PART_0, Samples, features, layout, read_folder, read_table, write_table};
+use deepmcat_stage::Timings;
 
 pub use args::Args;
-pub use deepmcat_nn::Error;
+pub use deepmcat_network::Error;
 pub use epoch::{State, Trained, train};
 pub use order::Order;
 

@@ -7,8 +7,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use deepmcat_nn::inference::normalise;
-use deepmcat_nn::{Error, Item, Ranks};
+use deepmcat_machine::Ranks;
+use deepmcat_network::inference::normalise;
+use deepmcat_network::{Error, Item};
 use deepmcat_schemas::ImageId;
 use deepmcat_schemas::features::{FeatureTable, parts};
 use tch::Tensor;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use deepmcat_nn::{Error, Item};
+use deepmcat_network::{Error, Item};
 use deepmcat_schemas::{ImageId, Manifest, Samples};
 
 /// An epoch's draws, in the order of their position.

@@ -3,7 +3,7 @@
 
 use std::f64::consts::PI;
 
-use deepmcat_common::{Config, Schedule};
+use deepmcat_config::{Config, Schedule};
 
 /// The share of the learning rates that a step takes.
 #[derive(Debug, Clone, Copy)]
@@ -45,17 +45,17 @@ mod tests {
     #[test]
     fn a_cosine_falls_over_the_epochs_of_a_network_and_a_constant_does_not() {
         let sets = ["run.epochs=4", "train.schedule=cosine", "train.batch=10"].map(str::to_owned);
-        let config = deepmcat_common::config::resolve(None, None, &sets).unwrap().0;
+        let config = deepmcat_config::resolve(None, None, &sets).unwrap().0;
         let share = |epoch, step| Rate::new(&config, epoch, 95).share(step);
         assert_eq!(share(0, 0), 1.0);
         assert!((share(2, 0) - 0.5).abs() < 1e-12);
         assert!(share(3, 9) > 0.0 && share(3, 9) < 0.01);
         let sets = ["run.epochs=4", "run.networks=2", "train.schedule=cosine", "train.batch=10"].map(str::to_owned);
-        let config = deepmcat_common::config::resolve(None, None, &sets).unwrap().0;
+        let config = deepmcat_config::resolve(None, None, &sets).unwrap().0;
         let share = |epoch, step| Rate::new(&config, epoch, 95).share(step);
         assert_eq!((share(0, 0), share(2, 0)), (1.0, 1.0));
         assert!((share(3, 0) - 0.5).abs() < 1e-12);
-        let constant = deepmcat_common::config::resolve(None, None, &[]).unwrap().0;
+        let constant = deepmcat_config::resolve(None, None, &[]).unwrap().0;
         assert_eq!(Rate::new(&constant, 7, 95).share(3), 1.0);
     }
 }

@@ -4,9 +4,9 @@
 use std::path::Path;
 
 use clap::Parser;
-use deepmcat_common::Failure;
 use deepmcat_schemas::features::{self, FeatureTable};
 use deepmcat_schemas::{ClusterId, ImageId, PART_0, Samples, Stamp, Training, read_table, write_table};
+use deepmcat_stage::Failure;
 use deepmcat_train::{Args, Error, run};
 
 const IMAGES: u32 = 12;
@@ -61,7 +61,7 @@ fn train(folder: &Path, from: &str, epoch: &str, out: &str, more: &[&str]) -> Re
 fn network_width() -> usize {
     let config =
         Args::parse_from(["deepmcat-train", "--preset", "ci", "--init", "--out", "x"]).common.config().unwrap();
-    usize::try_from(deepmcat_nn::architecture::dimensions(&config.network)).unwrap()
+    usize::try_from(deepmcat_architecture::dimensions(&config.network)).unwrap()
 }
 
 fn checkpoint(folder: &Path, name: &str) -> [Vec<u8>; 2] {
@@ -179,7 +179,7 @@ fn a_layer_of_several_learns_and_decays_as_if_it_were_the_only_one() {
     let head = |out: &str| {
         assert_eq!(train(folder.path(), "initial", "0", out, &more).unwrap().step.len(), 1);
         let head =
-            deepmcat_nn::checkpoint::read_head(&folder.path().join(out), network_width() as i64).unwrap().unwrap();
+            deepmcat_network::checkpoint::read_head(&folder.path().join(out), network_width() as i64).unwrap().unwrap();
         let first = head.weight.get(0).flatten(0, -1);
         Vec::<f32>::try_from(first).unwrap()
     };

@@ -8,7 +8,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use deepmcat_common::Frames;
+use deepmcat_config::Frames;
 
 use super::Frame;
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use deepmcat_common::{CommonArgs, Frames};
+use deepmcat_config::Frames;
 use deepmcat_ingest::{Error, Settings, Stamps, Summary, ingest};
 use deepmcat_schemas::{Labels, Manifest, Rejects, Sources, read_table};
+use deepmcat_stage::CommonArgs;
 
 /// Archives beside the checkout; a test is skipped where its own is not there.
 pub use deepmcat_testing::shared;

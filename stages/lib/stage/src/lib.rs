@@ -1,0 +1,21 @@
+//! What every stage binary shares: arguments, logs, progress, random numbers, exit codes.
+
+mod args;
+mod exit;
+mod json_log;
+mod parent;
+mod progress;
+pub mod random;
+mod shard;
+mod stdout;
+mod threads;
+mod timings;
+
+pub use args::{CommonArgs, LogFormat, Verbosity};
+pub use exit::{Failure, main, main_with, print_error};
+pub use parent::{CARD, PARENT_WATCH};
+pub use progress::Progress;
+pub use shard::Shard;
+pub use stdout::print;
+pub use threads::{ThreadsError, set_threads};
+pub use timings::Timings;
