@@ -244,7 +244,7 @@ impl Node {
         config.cluster.start =
             value("--start").and_then(|start| Start::from_str(start, false).ok()).unwrap_or(config.cluster.start);
         config.cluster.redo = number("--redo").unwrap_or(config.cluster.redo);
-        config.last.merge = number("--merge-from").unwrap_or_default();
+        config.final_pass.merge = number("--merge-from").unwrap_or_default();
         config.sample.sure = value("--sure").and_then(|share| share.parse().ok()).unwrap_or(1.0);
         let raw = flag("--raw").is_some();
         (if raw { "raw" } else { self.id.stage.name() }, config)

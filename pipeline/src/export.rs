@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use deepmcat_config::{Config, LastLayer};
 use deepmcat_schemas::layout::{RUN_TOML, epoch_of};
-use deepmcat_schemas::{FEATURES_PART_0, PART_0};
+use deepmcat_schemas::{ARROW_PART_0, PART_0};
 
 use crate::args::Engine;
 use crate::dag::{Node, Stage, dependencies, nodes};
@@ -145,5 +145,5 @@ fn files(path: &Path, shard: usize, config: &Config) -> Vec<PathBuf> {
         return names.map(|name| path.join(format!("{name}.safetensors"))).collect();
     }
     let arrow = path.starts_with("features") || path.ends_with("features") || path.starts_with("pixels");
-    vec![path.join(if arrow { FEATURES_PART_0.replace('0', &shard.to_string()) } else { PART_0.to_owned() })]
+    vec![path.join(if arrow { ARROW_PART_0.replace('0', &shard.to_string()) } else { PART_0.to_owned() })]
 }

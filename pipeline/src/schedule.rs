@@ -23,7 +23,7 @@ use crate::stop::Stop;
 use crate::summary::Row;
 use crate::tensorboard::TensorBoard;
 use crate::{Error, RunFolder, health};
-use node::Around;
+use node::Shared;
 use process::Early;
 use report::Report;
 
@@ -168,7 +168,7 @@ impl<'a> Scheduler<'a> {
         let (sender, finished) = unbounded::<(usize, Result<Receipt, Error>)>();
         let (run, hashes) = (self.run, self.hashes);
         let early = Early::new(self.stop);
-        let around = Around { run, hashes, events: self.events, stop: self.stop, early: &early, here };
+        let shared = Shared { run, hashes, events: self.events, stop: self.stop, early: &early, here };
         let mut saved = Instant::now();
         let computes =
             (0..self.plan.nodes.len()).any(|place| self.plan.is_open(place) && self.plan.nodes[place].loads_libtorch());
@@ -187,13 +187,13 @@ impl<'a> Scheduler<'a> {
                     let fresh = self.verify || self.plan.states[place] == State::Todo(Reason::Forced);
                     let sender = sender.clone();
                     scope.spawn(move || {
-                        let receipt = around.run_node(&node, components, processes, fresh);
+                        let receipt = shared.run_node(&node, components, processes, fresh);
                         // The receiver outlives every sender.
                         let _ = sender.send((place, receipt));
                     });
                 }
                 for place in self.worth_an_early_start(&early) {
-                    around.start_early(&self.plan.nodes[place])?;
+                    shared.start_early(&self.plan.nodes[place])?;
                 }
                 if self.running.is_empty() {
                     // Nodes found unchanged on the way may have freed what nodes that ran had to bring back.

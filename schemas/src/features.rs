@@ -206,7 +206,7 @@ impl FeatureTable {
 /// The path of the single part of a feature table folder.
 #[must_use]
 pub fn part(folder: &Path) -> PathBuf {
-    folder.join(crate::FEATURES_PART_0)
+    folder.join(crate::ARROW_PART_0)
 }
 
 /// `part-0.arrow`, `part-1.arrow` ... of a feature table folder, in the order of their numbers.

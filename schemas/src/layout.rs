@@ -7,7 +7,7 @@ use crate::Epoch;
 /// Name of the first (and, unsharded, only) part of a Parquet table folder.
 pub const PART_0: &str = "part-0.parquet";
 /// Name of the first part of a feature table folder.
-pub const FEATURES_PART_0: &str = "part-0.arrow";
+pub const ARROW_PART_0: &str = "part-0.arrow";
 /// The manifest's name inside a dataset folder.
 pub const MANIFEST: &str = "manifest.parquet";
 /// The name of the table of labels inside a dataset folder.

@@ -117,7 +117,7 @@ fn baseline(config: &Config) -> [Node; 3] {
 /// The pass after the last epoch: its clusters are the result.
 fn last(config: &Config) -> [Node; 3] {
     let [embed, cluster, evaluate] = of_networks(config, config.run.networks as usize, Epoch(config.run.epochs));
-    let Final { k, merge, .. } = config.last;
+    let Final { k, merge, .. } = config.final_pass;
     let mut cluster = as_last(config, cluster);
     // The baseline is left as plain k-means: merging is part of what it stands beside.
     let (from, asked) = (merge.saturating_mul(config.cluster.k), if k == 0 { config.cluster.k } else { k });
@@ -132,12 +132,12 @@ fn of_networks(config: &Config, count: usize, epoch: Epoch) -> [Node; 3] {
     let networks = config.run.epochs_of_networks().take(count);
     let ends = networks.map(|epochs| at("checkpoints", Epoch(epochs.end - 1)));
     let [embed, cluster, evaluate] = assign(&config.run, epoch, ends);
-    [if config.last.augment { embed } else { embed.flag("--clean") }, cluster, evaluate]
+    [if config.final_pass.augment { embed } else { embed.flag("--clean") }, cluster, evaluate]
 }
 
 /// k-means with the settings of the pass after the last epoch.
 fn as_last(config: &Config, mut node: Node) -> Node {
-    let Final { k, start, redo, .. } = config.last;
+    let Final { k, start, redo, .. } = config.final_pass;
     if k != 0 {
         node = node.flag("--k").flag(&k.to_string());
     }

@@ -25,7 +25,7 @@ const USAGE: i32 = 2;
 
 /// What every node of a run shares.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Around<'a> {
+pub(super) struct Shared<'a> {
     pub(super) run: &'a RunFolder,
     pub(super) hashes: &'a Hashes,
     pub(super) events: &'a Events,
@@ -34,7 +34,7 @@ pub(super) struct Around<'a> {
     pub(super) here: &'a Here,
 }
 
-impl Around<'_> {
+impl Shared<'_> {
     /// Runs a node to its receipt; `processes` of its shards at the same time. With `fresh` nothing that it made before
     /// is used again.
     pub(super) fn run_node(

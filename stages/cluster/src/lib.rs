@@ -42,7 +42,7 @@ pub fn run(args: Args) -> Result<(), Error> {
     config.cluster.clusterings = args.clusterings.unwrap_or(config.cluster.clusterings);
     config.cluster.start = args.start.unwrap_or(config.cluster.start);
     config.cluster.redo = args.redo.unwrap_or(config.cluster.redo);
-    config.last.merge = args.merge_from.unwrap_or_default();
+    config.final_pass.merge = args.merge_from.unwrap_or_default();
     let device = Compute::start(&config.compute)?.device;
     let ranks = Ranks::join(&config.compute)?;
     let files = FeatureFiles::open(&args.features)?;

@@ -20,7 +20,7 @@ pub use raw::{RAW_SIDE, raw};
 
 /// Features `[n, d]`, row-major; each row has length 1.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Features {
+pub struct Embedded {
     /// d
     pub dimensions: usize,
     /// `[n * d]`
@@ -48,7 +48,7 @@ pub fn run(args: Args) -> Result<(), Error> {
     timings.lap("compute");
     let job = if args.raw { "raw" } else { "embed" };
     let stamp = Stamp { stage: "embed".to_owned(), ..config.stamp(job) };
-    let Features { dimensions, values } = embedded;
+    let Embedded { dimensions, values } = embedded;
     let part = args.out.join(format!("part-{}.arrow", args.shard.index()));
     features::write_as(&part, &ids, dimensions, values, config.embed.float16, &stamp)?;
     tracing::info!("{} images, {dimensions} dimensions", ids.len());

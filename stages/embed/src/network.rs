@@ -18,7 +18,7 @@ use deepmcat_schemas::ImageId;
 use deepmcat_stage::{Progress, ThreadsError, Timings};
 use tch::Tensor;
 
-use crate::{Error, Features};
+use crate::{Embedded, Error};
 
 /// Images that one thread embeds at once; more are not faster.
 const THREAD_BATCH: usize = 32;
@@ -44,7 +44,7 @@ pub struct Job<'a> {
 ///
 /// # Errors
 /// When the checkpoint does not fit `[network]`, an image cannot be read, or a feature is not finite.
-pub fn embed(job: Job, config: &Config, compute: Compute, timings: &mut Timings) -> Result<Features, Error> {
+pub fn embed(job: Job, config: &Config, compute: Compute, timings: &mut Timings) -> Result<Embedded, Error> {
     let network = |weights: &PathBuf| Embedder::new(&checkpoint::read_model(weights, &config.network, compute)?);
     let networks = job.weights.iter().map(network).collect::<Result<Vec<_>, _>>()?;
     let images = Images::load(job.dataset, job.pixels, (job.ids, job.paths), config.network.input)?;
@@ -76,7 +76,7 @@ pub fn embed(job: Job, config: &Config, compute: Compute, timings: &mut Timings)
     if networks.len() > 1 {
         normalise(&mut values, width, |row| job.ids[row])?;
     }
-    Ok(Features { dimensions: width, values })
+    Ok(Embedded { dimensions: width, values })
 }
 
 /// Images that are embedded at once.

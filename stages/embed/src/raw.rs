@@ -9,7 +9,7 @@ use deepmcat_schemas::ImageId;
 use deepmcat_stage::Timings;
 use rayon::prelude::*;
 
-use crate::{Error, Features};
+use crate::{Embedded, Error};
 
 /// Side of the small images in pixels: d is its square, 1024.
 pub const RAW_SIDE: usize = 32;
@@ -18,7 +18,7 @@ pub const RAW_SIDE: usize = 32;
 ///
 /// # Errors
 /// When an image cannot be read.
-pub fn raw(dataset: &Path, ids: &[ImageId], paths: &[String], timings: &mut Timings) -> Result<Features, Error> {
+pub fn raw(dataset: &Path, ids: &[ImageId], paths: &[String], timings: &mut Timings) -> Result<Embedded, Error> {
     let images = Images::open(dataset, paths, RAW_SIDE)?;
     timings.lap("read");
     let dimensions = RAW_SIDE * RAW_SIDE;
@@ -29,5 +29,5 @@ pub fn raw(dataset: &Path, ids: &[ImageId], paths: &[String], timings: &mut Timi
         z_score(values);
         normalise(values, dimensions, |_| ids[row])
     })?;
-    Ok(Features { dimensions, values })
+    Ok(Embedded { dimensions, values })
 }

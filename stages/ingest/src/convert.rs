@@ -5,9 +5,9 @@ use rayon::prelude::*;
 
 use crate::dataset::{Row, Writer};
 use crate::dicom_file::{self, Identity};
+use crate::earlier::Earlier;
 use crate::guard;
 use crate::keys::Keys;
-use crate::known::Known;
 use crate::raster::Raster;
 use crate::reject::Reject;
 use crate::scan::{Job, Work};
@@ -34,13 +34,13 @@ pub(crate) fn convert(
     jobs: &[Job],
     settings: &Settings,
     writer: &Writer,
-    known: &Known,
+    earlier: &Earlier,
     progress: &Progress,
 ) -> Result<Vec<Outcome>, Error> {
     jobs.par_iter()
         .map(|job| {
             let input = &inputs[job.input as usize];
-            let outcome = match take_over(input, job, writer, known)? {
+            let outcome = match take_over(input, job, writer, earlier)? {
                 Some(outcome) => outcome,
                 None => convert_one(input, job, settings, writer)?,
             };
@@ -51,15 +51,15 @@ pub(crate) fn convert(
 }
 
 /// The outcome of an earlier ingest, where the file is as it was and its images are there.
-fn take_over(input: &Input, job: &Job, writer: &Writer, known: &Known) -> Result<Option<Outcome>, Error> {
-    let Some(file) = known.file(input, job) else { return Ok(None) };
+fn take_over(input: &Input, job: &Job, writer: &Writer, earlier: &Earlier) -> Result<Option<Outcome>, Error> {
+    let Some(file) = earlier.file(input, job) else { return Ok(None) };
     let Some(mut rows) = file.sound() else { return Ok(None) };
     for row in &mut rows {
         (row.input, row.label) = (job.input, job.label.clone());
         writer.keep(row, &file.folder)?;
     }
     if !rows.is_empty() {
-        known.take();
+        earlier.take();
     }
     let rejects = file.rejects.iter().map(|reject| (job.input, reject.clone())).collect();
     Ok(Some(Outcome { rows, rejects }))

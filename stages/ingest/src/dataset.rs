@@ -339,7 +339,7 @@ pub(crate) struct Content<'a> {
     /// What hides names.
     pub keys: &'a Keys,
     /// The inputs to account for, with the hash of what was read of each; 0 where nothing was.
-    pub told: Vec<(Origin, FileStat, u64)>,
+    pub accounts: Vec<(Origin, FileStat, u64)>,
     /// Images, in the order of their ids.
     pub rows: &'a [Row],
     /// Files without images, and frames that became none.
@@ -412,7 +412,7 @@ impl Content<'_> {
             push(&origin, Some(image));
             with_images.insert(origin);
         }
-        for (origin, ..) in self.told.iter().filter(|(origin, ..)| !with_images.contains(origin)) {
+        for (origin, ..) in self.accounts.iter().filter(|(origin, ..)| !with_images.contains(origin)) {
             push(origin, None);
         }
         sources
@@ -438,7 +438,7 @@ impl Content<'_> {
             }
         }
         let mut table = Inputs::default();
-        for (origin, stat, work) in &self.told {
+        for (origin, stat, work) in &self.accounts {
             table.input.push(self.key(origin));
             table.bytes.push(stat.bytes);
             table.modified.push(stat.modified);

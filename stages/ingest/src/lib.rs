@@ -10,11 +10,11 @@ mod convert;
 mod dataset;
 mod dicom_file;
 mod durable;
+mod earlier;
 mod error;
 mod flags;
 mod guard;
 mod keys;
-mod known;
 mod listing;
 mod nifti_file;
 mod picture;
@@ -41,7 +41,7 @@ use dataset::Content;
 use deepmcat_config::Config;
 use deepmcat_schemas::{FileStat, Stamp};
 use deepmcat_stage::Progress;
-use known::Known;
+use earlier::Earlier;
 use rayon::prelude::*;
 use recipe::Recipe;
 
@@ -147,16 +147,16 @@ pub fn ingest(
                 return Err(Error::EmptyNow { input: input.clone(), out: out.to_owned(), files });
             }
         }
-        let known = if settings.fresh {
-            Known::none(&settings.keys)
+        let earlier = if settings.fresh {
+            Earlier::none(&settings.keys)
         } else {
-            Known::load(out, &writer.batches, &recipe, &settings.keys)
+            Earlier::load(out, &writer.batches, &recipe, &settings.keys)
         };
-        if let Some(summary) = known.unchanged(out, &found) {
+        if let Some(summary) = earlier.unchanged(out, &found) {
             tracing::info!("{}: no input has changed since it was made; --fresh makes it again", out.display());
             return writer.leave().map(|()| summary);
         }
-        Some((writer, known))
+        Some((writer, earlier))
     };
     let mut scan = pool.install(|| scan::scan(&found.files, &rules, settings));
     let total = (found.files.len() + found.rejects.len()) as u64;
@@ -164,7 +164,7 @@ pub fn ingest(
     let walked: Vec<walk::Origin> = found.rejects.iter().map(|(origin, _)| origin.clone()).collect();
     let mut rejects = found.rejects;
     rejects.extend(std::mem::take(&mut scan.rejects).into_iter().map(|(input, reject)| (of(input), reject)));
-    let Some((mut writer, known)) = prepared else {
+    let Some((mut writer, earlier)) = prepared else {
         let left = scan.jobs.iter().flat_map(|job| job.left.iter().map(|reject| (of(job.input), reject.clone())));
         rejects.extend(left);
         let count = |job: &scan::Job| scan::count(job, &found.files[job.input as usize], settings.frames);
@@ -186,46 +186,47 @@ pub fn ingest(
     let progress = Progress::new(jobs.len() as u64, "files converted");
     let write_back = durable::WriteBack::start(writer.folder());
     for chunk in jobs.chunks(settings.batch) {
-        let outcomes = pool.install(|| convert::convert(&found.files, chunk, settings, &writer, &known, &progress))?;
+        let outcomes =
+            pool.install(|| convert::convert(&found.files, chunk, settings, &writer, &earlier, &progress))?;
         let (from, rejected) = (rows.len(), rejects.len());
         for outcome in outcomes {
             rows.extend(outcome.rows);
             rejects.extend(outcome.rejects.into_iter().map(|(input, reject)| (of(input), reject)));
         }
-        let mut told = Vec::with_capacity(chunk.len());
+        let mut accounts = Vec::with_capacity(chunk.len());
         for job in chunk {
             work[job.input as usize] = job.work();
             let input = &found.files[job.input as usize];
-            told.push((input.origin(), input.stat, job.work()));
+            accounts.push((input.origin(), input.stat, job.work()));
         }
         // The last batch is followed by the whole.
         if chunk.len() == settings.batch {
             let (rows, rejects) = (&rows[from..], &rejects[rejected..]);
             let (inputs, keys, bits) = (&found.files, &settings.keys, settings.bits);
-            let batch = Content { inputs, keys, told, rows, rejects, bits };
+            let batch = Content { inputs, keys, accounts, rows, rejects, bits };
             writer.batch(&batch, stamp)?;
         }
     }
     drop(write_back);
     progress.finish();
     rejects.sort_by(|a, b| (&a.0, a.1.frames).cmp(&(&b.0, b.1.frames)));
-    known.order(&mut rows);
+    earlier.order(&mut rows);
     flags::mark_duplicates(&mut rows);
     let labels = rows.iter().map(|row| row.label.as_deref());
     let files = count_files(&rows);
     let summary = Summary {
         inputs: total,
         files,
-        taken_over: known.taken(),
+        taken_over: earlier.taken(),
         images: Some(rows.len() as u64),
         series: rows.iter().map(|row| &row.series).collect::<BTreeSet<_>>().len() as u64,
         flags: Summary::flags(&rows),
         ..Summary::new(labels, &rejects, &rules, &scan)
     };
     let files = found.files.iter().zip(&work).map(|(input, &work)| (input.origin(), input.stat, work));
-    let told = files.chain(walked.into_iter().map(|origin| (origin, FileStat::default(), 0))).collect();
+    let accounts = files.chain(walked.into_iter().map(|origin| (origin, FileStat::default(), 0))).collect();
     let (keys, bits) = (&settings.keys, settings.bits);
-    let content = Content { inputs: &found.files, keys, told, rows: &rows, rejects: &rejects, bits };
+    let content = Content { inputs: &found.files, keys, accounts, rows: &rows, rejects: &rejects, bits };
     check_keys(&content)?;
     let none = rows.is_empty();
     if none && let images @ 1.. = writer.earlier_images() {
@@ -251,8 +252,8 @@ fn check_keys(content: &Content<'_>) -> Result<(), Error> {
     if let Some(row) = content.rows.iter().find(|row| !seen.insert(row.key)) {
         return Err(Error::Collision { what: "images", key: format!("{:016x}", row.key) });
     }
-    let mut seen = HashSet::with_capacity(content.told.len());
-    let keys = content.told.iter().map(|(origin, ..)| content.keys.input(&origin.source, origin.member.as_deref()));
+    let mut seen = HashSet::with_capacity(content.accounts.len());
+    let keys = content.accounts.iter().map(|(origin, ..)| content.keys.input(&origin.source, origin.member.as_deref()));
     match keys.map(|key| (seen.insert(key.clone()), key)).find(|(new, _)| !new) {
         Some((_, key)) => Err(Error::Collision { what: "inputs", key }),
         None => Ok(()),

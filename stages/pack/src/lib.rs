@@ -4,7 +4,7 @@ mod args;
 
 use deepmcat_pixels::{Images, load_side};
 use deepmcat_schemas::pixels::{self, BATCH};
-use deepmcat_schemas::{FEATURES_PART_0, Manifest, layout, read_table};
+use deepmcat_schemas::{ARROW_PART_0, Manifest, layout, read_table};
 use deepmcat_stage::Progress;
 
 pub use args::Args;
@@ -25,7 +25,7 @@ pub fn run(args: Args) -> Result<(), Error> {
         progress.inc(ids.len() as u64);
         Ok::<_, Error>((ids.to_vec(), pixels))
     });
-    pixels::write(&args.out.join(FEATURES_PART_0), side, batches, &config.stamp("pack"))?;
+    pixels::write(&args.out.join(ARROW_PART_0), side, batches, &config.stamp("pack"))?;
     progress.finish();
     tracing::info!("{} images, {side} pixels square", manifest.path.len());
     Ok(())

@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::Parser;
 use deepmcat_pack::{Args, Error, run};
 use deepmcat_schemas::pixels::PixelTable;
-use deepmcat_schemas::{FEATURES_PART_0, ImageId};
+use deepmcat_schemas::{ARROW_PART_0, ImageId};
 use deepmcat_stage::Failure;
 use deepmcat_testing::dataset;
 
@@ -15,7 +15,7 @@ fn pack(folder: &Path) -> Result<PixelTable, Error> {
     let words = ["deepmcat-pack", "--preset", "ci", "--set", "network.input=32"].map(Into::into).to_vec();
     let paths = ["--dataset".into(), at("dataset"), "--out".into(), at("pixels")];
     run(Args::parse_from([words, paths.to_vec()].concat()))?;
-    Ok(PixelTable::open(&folder.join("pixels").join(FEATURES_PART_0)).unwrap())
+    Ok(PixelTable::open(&folder.join("pixels").join(ARROW_PART_0)).unwrap())
 }
 
 /// By the formula of `fixtures/make_golden.py`.
@@ -65,7 +65,7 @@ fn a_torn_png_is_named_and_nothing_is_written() {
         let error = pack(folder.path()).unwrap_err();
         let said = error.to_string();
         assert!(said.contains("images/1.png") && said.contains("hint: "), "{length} bytes: {said}");
-        assert!(!folder.path().join("pixels").join(FEATURES_PART_0).exists());
+        assert!(!folder.path().join("pixels").join(ARROW_PART_0).exists());
     }
     fs_err::remove_file(&torn).unwrap();
     let error = pack(folder.path()).unwrap_err();

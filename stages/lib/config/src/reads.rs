@@ -104,8 +104,8 @@ impl Config {
             }
         }
         // In effect where a node or a command line merges: the others have it at 0.
-        if stage == "cluster" && self.last.merge > 0 {
-            settings.push(("final.merge".to_owned(), self.last.merge.to_string()));
+        if stage == "cluster" && self.final_pass.merge > 0 {
+            settings.push(("final.merge".to_owned(), self.final_pass.merge.to_string()));
         }
         // The rate at an epoch depends on how many its network has, the augmentation on which network it is. Where all
         // have as many epochs, more networks can be added.

@@ -347,7 +347,7 @@ pub struct Config {
     pub train: Train,
     /// `[final]`
     #[serde(rename = "final")]
-    pub last: Final,
+    pub final_pass: Final,
     /// `[compute]`
     pub compute: Compute,
     /// `[retention]`
@@ -373,7 +373,7 @@ impl Config {
 
     /// Refuses counts that no stage or machine can work with: each has an upper bound, far above what is of use.
     fn check_counts(&self) -> Result<(), ConfigError> {
-        let Self { run, embed, cluster, sample, train, last, compute, retention, pipeline, .. } = self;
+        let Self { run, embed, cluster, sample, train, final_pass, compute, retention, pipeline, .. } = self;
         let counts = [
             ("run.epochs", run.epochs, 1, 10_000, "1 to 10000"),
             ("run.networks", run.networks, 1, 1000, "1 to 1000"),
@@ -386,8 +386,8 @@ impl Config {
             ("sample.least", sample.least, 0, 1_000_000_000, "0 to 1000000000"),
             ("train.batch", train.batch, 2, 65_536, "at least 2 (batch norm), at most 65536"),
             ("train.threads", train.threads, 0, 4096, "0 to 4096"),
-            ("final.k", last.k, 0, 1_000_000, "0 (that of cluster.k), or 2 to 1000000"),
-            ("final.redo", last.redo, 1, 100_000, "1 to 100000"),
+            ("final.k", final_pass.k, 0, 1_000_000, "0 (that of cluster.k), or 2 to 1000000"),
+            ("final.redo", final_pass.redo, 1, 100_000, "1 to 100000"),
             ("compute.threads", compute.threads, 0, 4096, "0 to 4096"),
             ("compute.ranks", compute.ranks, 1, 4096, "1 to 4096"),
             ("retention.features", retention.features, 0, 1_000_000, "0 to 1000000"),
@@ -450,13 +450,13 @@ impl Config {
         must((0.0..1.0).contains(&self.embed.memory), "embed.memory", "0 to below 1", self.embed.memory.to_string())?;
         self.check_counts()?;
         let c = &self.cluster;
-        must(self.last.k != 1, "final.k", "0 (that of cluster.k) or at least 2", self.last.k.to_string())?;
-        let merged = u64::from(self.last.merge) * u64::from(c.k);
+        must(self.final_pass.k != 1, "final.k", "0 (that of cluster.k) or at least 2", self.final_pass.k.to_string())?;
+        let merged = u64::from(self.final_pass.merge) * u64::from(c.k);
         must(
             merged <= MERGED,
             "final.merge",
             "at most 20000 / cluster.k: each pair of the clusters to merge takes memory",
-            self.last.merge.to_string(),
+            self.final_pass.merge.to_string(),
         )?;
         must((0.0..1.0).contains(&c.tolerance), "cluster.tolerance", "0 to below 1", c.tolerance.to_string())?;
         let t = &self.train;

@@ -10,7 +10,7 @@ mod fill;
 mod head;
 pub mod inference;
 pub mod sgd;
-mod together;
+mod step;
 pub mod vgg;
 
 pub use batches::{Batch, Batches, Item};

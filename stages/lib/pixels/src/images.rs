@@ -9,7 +9,7 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use deepmcat_schemas::pixels::PixelTable;
-use deepmcat_schemas::{FEATURES_PART_0, ImageId};
+use deepmcat_schemas::{ARROW_PART_0, ImageId};
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8, U16};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
@@ -101,7 +101,7 @@ impl Images {
     /// # Errors
     /// When the table is absent or damaged, of another size, or of other images.
     pub fn map(folder: &Path, ids: &[ImageId], side: usize) -> Result<Self, Error> {
-        let path = folder.join(FEATURES_PART_0);
+        let path = folder.join(ARROW_PART_0);
         let table = PixelTable::open(&path)?;
         let other = |reason: String| Error::OtherPixels { path: path.clone(), reason };
         if table.side() != side {
@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(held.pixels(0).unwrap(), unheld.pixels(0).unwrap());
         let batch = Ok::<_, Error>((vec![ImageId(0)], held.pixels(0).unwrap().into_owned()));
         let table = folder.path().join("pixels");
-        deepmcat_schemas::pixels::write(&table.join(FEATURES_PART_0), 24, [batch], &Stamp::default()).unwrap();
+        deepmcat_schemas::pixels::write(&table.join(ARROW_PART_0), 24, [batch], &Stamp::default()).unwrap();
         let mapped = Images::map(&table, &[ImageId(0)], 24).unwrap();
         assert_eq!((mapped.pixels(0).unwrap(), mapped.len()), (held.pixels(0).unwrap(), 1));
         let error = Images::map(&table, &[ImageId(0)], 32).unwrap_err().to_string();

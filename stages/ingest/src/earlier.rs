@@ -26,7 +26,7 @@ use crate::walk::{Found, Input, Origin};
 
 /// What is known of one file.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct KnownFile {
+pub(crate) struct EarlierFile {
     stat: FileStat,
     work: u64,
     /// Hash of its PNGs' sizes.
@@ -43,10 +43,10 @@ pub(crate) struct KnownFile {
 
 /// What is known of the files of an archive.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct Earlier {
     keys: Keys,
     /// By the keyed hash of the input.
-    files: HashMap<String, KnownFile>,
+    files: HashMap<String, EarlierFile>,
     /// Ids of the finished data set's images, by their keys.
     ids: HashMap<u64, u32>,
     /// True where the finished data set was made with the same class rules too.
@@ -55,7 +55,7 @@ pub(crate) struct Known {
     taken: AtomicU64,
 }
 
-impl Known {
+impl Earlier {
     /// Nothing.
     pub fn none(keys: &Keys) -> Self {
         let (files, ids) = (HashMap::new(), HashMap::new());
@@ -94,7 +94,7 @@ impl Known {
             let (bytes, modified) = (inputs.bytes[row], inputs.modified[row]);
             let stat = FileStat { bytes, modified, changed: inputs.changed[row], inode: inputs.inode[row] };
             let (work, written) = (inputs.work[row], inputs.written[row]);
-            let file = KnownFile { stat, work, written, sealed, folder: folder.to_owned(), ..KnownFile::default() };
+            let file = EarlierFile { stat, work, written, sealed, folder: folder.to_owned(), ..EarlierFile::default() };
             self.files.insert(input, file);
         }
         for (row, image) in sources.image_id.iter().enumerate() {
@@ -115,12 +115,12 @@ impl Known {
         Ok(())
     }
 
-    fn of(&self, origin: &Origin) -> Option<&KnownFile> {
+    fn of(&self, origin: &Origin) -> Option<&EarlierFile> {
         self.files.get(&self.keys.input(&origin.source, origin.member.as_deref()))
     }
 
     /// What is known of a file that is to be read as `job` says; nothing where it has changed.
-    pub fn file(&self, input: &Input, job: &Job) -> Option<&KnownFile> {
+    pub fn file(&self, input: &Input, job: &Job) -> Option<&EarlierFile> {
         let known = self.of(&input.origin())?;
         let told = !known.rejects.is_empty() || !known.rows.is_empty();
         (known.stat == input.stat && known.work == job.work() && told).then_some(known)
@@ -188,7 +188,7 @@ impl Known {
     }
 }
 
-impl KnownFile {
+impl EarlierFile {
     /// Its images with what their PNGs are like now; none where one is missing or not as it was written.
     fn as_written(&self) -> Option<Vec<Row>> {
         let mut rows = self.rows.clone();
