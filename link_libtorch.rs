@@ -3,11 +3,6 @@
 #[allow(clippy::print_stdout)] // how a build script speaks to cargo
 fn main() {
     println!("cargo::rerun-if-env-changed=LIBTORCH");
-    let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
-    let this = std::path::Path::new(&folder).ancestors().map(|above| above.join("link_libtorch.rs"));
-    for this in this.filter(|this| this.exists()) {
-        println!("cargo::rerun-if-changed={}", this.display());
-    }
     let mut version = "of unknown version".to_owned();
     if let Ok(libtorch) = std::env::var("LIBTORCH") {
         println!("cargo::rustc-link-arg=-Wl,-rpath,{libtorch}/lib");

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use deepmcat_stage::CommonArgs;
 use deepmcat_ingest::{Error, Settings, Stamps, ingest};
+use deepmcat_stage::CommonArgs;
 use tempfile::TempDir;
 
 /// Memory that the file may take: small, so that what takes more is found (libFuzzer's own limit is 1 GiB).

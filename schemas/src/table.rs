@@ -53,8 +53,8 @@ pub trait Table: Default {
     /// When a column is missing, has another type, or holds nulls it may not hold.
     fn append_batch(&mut self, batch: &RecordBatch, path: &Path) -> Result<(), SchemaError>;
 
-    /// A row as one JSON object: each column under its name, null where the table has null or what is no number. Lists
-    /// are left out.
+    /// A row as one JSON object: each column under its name. Null stands for null, for what is no number, and in all
+    /// columns of a row that is not there. Columns of lists are left out.
     #[must_use]
     fn json(&self, row: usize) -> Map<String, Value> {
         let columns = Self::columns().into_iter().zip(self.to_arrays());
@@ -71,7 +71,7 @@ pub trait Table: Default {
 
 /// A cell as JSON; none for a list.
 fn json(array: &dyn Array, row: usize) -> Option<Value> {
-    if array.is_null(row) {
+    if row >= array.len() || array.is_null(row) {
         return Some(Value::Null);
     }
     Some(match array.data_type() {
@@ -289,3 +289,32 @@ macro_rules! table {
     };
 }
 pub(crate) use table;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Labels, Metrics};
+
+    #[test]
+    fn a_row_as_json_has_every_column_under_its_name() {
+        let metrics = Metrics {
+            images: vec![3000],
+            purity: vec![None],
+            nmi_labels: vec![Some(f64::NAN)],
+            spread: vec![0.5],
+            ..Metrics::default()
+        };
+        let row = metrics.json(0);
+        let mut names: Vec<&str> = Metrics::columns().iter().map(|column| column.name).collect();
+        names.sort_unstable();
+        let mut found: Vec<&String> = row.keys().collect();
+        found.sort_unstable();
+        assert_eq!(found, names);
+        assert_eq!((&row["images"], &row["spread"]), (&3000.into(), &0.5.into()));
+        // A column without the row, a null, and what JSON has no word for.
+        assert!([&row["clusters"], &row["purity"], &row["nmi_labels"]].into_iter().all(Value::is_null));
+        assert_eq!(Value::Object(row).to_string().matches("null").count(), Metrics::columns().len() - 2);
+        let labels = Labels { image_id: vec![ImageId(7)], label: vec!["SA".to_owned()] };
+        assert_eq!(Value::Object(labels.json(0)).to_string(), r#"{"image_id":7,"label":"SA"}"#);
+    }
+}

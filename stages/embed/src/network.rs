@@ -129,7 +129,8 @@ impl Run<'_> {
             let count = self.compute.threads.min(job.ids.len().div_ceil(batch)).max(1);
             let start = |network| std::thread::Builder::new().spawn_scoped(scope, || work(network));
             let threads = (0..count).map(|_| start(network.share())).collect::<Result<Vec<_>, _>>();
-            let threads = threads.map_err(|error| ThreadsError { threads: count, reason: error.to_string() })?;
+            let refused = |error: std::io::Error| ThreadsError { threads: count, reason: error.to_string() };
+            let threads = threads.map_err(|error| deepmcat_machine::Error::from(refused(error)))?;
             let results = threads.into_iter().map(|thread| thread.join().unwrap_or(Err(Error::Producer)));
             results.collect()
         })

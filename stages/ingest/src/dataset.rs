@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use deepmcat_schemas::layout::{INGEST_TOML, INPUTS, LABELS, MANIFEST, REJECTS, SOURCES};
 use deepmcat_schemas::{FileStat, ImageId, Inputs, Labels, Manifest, Rejects, Sources, Stamp, read_table, write_table};
 
-use crate::Error;
 use crate::dicom_file::Identity;
 use crate::keys::Keys;
 use crate::recipe::{KEY, Recipe, shown};
 use crate::reject::Reject;
 use crate::walk::{Input, Origin};
+use crate::{Error, durable};
 
 /// One image on its way into the tables.
 #[derive(Debug, Clone, Default)]
@@ -222,17 +222,8 @@ impl Writer {
     /// Makes the PNGs of `rows` durable, before a table says that they are there.
     fn sync(&self, rows: &[Row]) -> Result<(), Error> {
         let images = self.partial.join(IMAGES);
-        let all = || -> std::io::Result<()> {
-            // One call for all of them: a file at a time costs a disk's turn each.
-            #[cfg(target_os = "linux")]
-            {
-                let _ = rows;
-                Ok(rustix::fs::syncfs(fs_err::File::open(&images)?.file())?)
-            }
-            #[cfg(not(target_os = "linux"))]
-            rows.iter().try_for_each(|row| fs_err::File::open(row.png_in(&self.partial))?.sync_all())
-        };
-        all().map_err(|error| Error::io(&images, "made durable", error))
+        let files = rows.iter().map(|row| row.png_in(&self.partial));
+        durable::sync(&images, files).map_err(|error| Error::io(&images, "made durable", error))
     }
 
     /// Leaves the data set as it is.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use deepmcat_config::ConfigError;
 use deepmcat_schemas::{ImageId, SchemaError};
-use deepmcat_stage::{Failure, ThreadsError};
+use deepmcat_stage::Failure;
 
 /// An error of the network or of what feeds it.
 #[derive(Debug, thiserror::Error)]
@@ -21,9 +21,6 @@ pub enum Error {
     /// The machine has not what is asked for.
     #[error(transparent)]
     Machine(#[from] deepmcat_machine::Error),
-    /// The system starts no such number of threads.
-    #[error(transparent)]
-    Threads(#[from] ThreadsError),
     /// The file system refused; the source names the file.
     #[error("a checkpoint cannot be read\nhint: if it is missing, run the stage that writes it first")]
     Io(#[from] std::io::Error),
