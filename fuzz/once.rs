@@ -22,11 +22,11 @@ pub fn once(name: &str, bytes: &[u8]) {
     let (input, out) = (folder.path().join("in"), folder.path().join("out"));
     fs::create_dir_all(&input).unwrap();
     fs::write(input.join(name), bytes).unwrap();
-    let config = CommonArgs::default().config().unwrap();
+    let job = CommonArgs::default().config().unwrap().ingest(Vec::new(), "dataset".into());
     // A file's own window is read too; one without it has percentiles.
-    let mut settings = Settings { limit: LIMIT, threads: 1, own_window: true, ..Settings::of(&config) };
+    let mut settings = Settings { limit: LIMIT, threads: 1, own_window: true, ..Settings::of(&job) };
     settings.zip.members = 1000;
-    match ingest(&[input], &out, &settings, &Stamps::of(&config), false) {
+    match ingest(&[input], &out, &settings, &Stamps::of(&job), false) {
         Ok(summary) => assert_eq!(summary.inputs, summary.files + summary.rejects.values().sum::<u64>()),
         Err(Error::NoImages { .. }) => {}
         Err(other) => panic!("{other:?}"),

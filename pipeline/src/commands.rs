@@ -54,8 +54,8 @@ fn work(path: &Path, sets: &[String], options: &Options, json: bool) -> Result<(
     RunFolder::open(path)?;
     // Before run.toml is read: what another runner works with is not changed.
     let lock = Lock::take(path)?;
-    let mut run = RunFolder::open_with(path, sets)?;
-    let (ran, plan) = schedule::run(&mut run, &lock, options)?;
+    let run = RunFolder::open_with(path, sets)?;
+    let (ran, plan) = schedule::run(&run, &lock, options)?;
     let rows = summary::rows(&run, &plan);
     if json {
         return explain::print_json(&rows);

@@ -1,15 +1,15 @@
-//! A node of a run: its command line, inputs and outputs. `chain` says which nodes there are.
+//! A node of a run: its job, inputs and outputs. `chain` says which nodes there are.
 
 mod chain;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use clap::ValueEnum;
-use deepmcat_config::{Config, Start};
+use deepmcat_config::Config;
 use deepmcat_schemas::Epoch;
-use deepmcat_schemas::layout::{LABELS, MANIFEST};
+use deepmcat_schemas::jobs::{Job, NODES};
 
 pub use chain::nodes;
 
@@ -47,12 +47,6 @@ impl Stage {
             Self::Train => "train",
             Self::Evaluate => "evaluate",
         }
-    }
-
-    /// The binary `deepmcat-NAME` that does it.
-    #[must_use]
-    pub fn binary(self) -> &'static str {
-        if self == Self::Init { "train" } else { self.name() }
     }
 }
 
@@ -101,24 +95,13 @@ impl FromStr for NodeId {
     }
 }
 
-/// One argument of a node's command line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Arg {
-    /// A flag or a value.
-    Text(String),
-    /// A path below the run folder.
-    Inside(PathBuf),
-    /// A path of the user's.
-    Outside(PathBuf),
-}
-
-/// One node: a command line with named inputs and outputs.
+/// One node: the job of a stage, and what it reads and writes.
 #[derive(Debug, Clone)]
 pub struct Node {
     /// Its name.
     pub id: NodeId,
-    /// Arguments of `deepmcat-STAGE`, without the configuration.
-    pub args: Vec<Arg>,
+    /// What its stage is told to do, with paths below the run folder.
+    pub job: Job,
     /// What it reads below the run folder: outputs of earlier nodes.
     pub inputs: Vec<PathBuf>,
     /// The archive's folders and files: whether they changed is judged by the file system alone.
@@ -130,50 +113,10 @@ pub struct Node {
 }
 
 impl Node {
-    fn new(stage: Stage, pass: Pass) -> Self {
-        let id = NodeId { stage, pass };
-        Self { id, args: Vec::new(), inputs: Vec::new(), outside: Vec::new(), files: Vec::new(), outputs: Vec::new() }
-    }
-
-    fn flag(mut self, flag: &str) -> Self {
-        self.args.push(Arg::Text(flag.to_owned()));
-        self
-    }
-
-    fn epoch(self, epoch: Epoch) -> Self {
-        self.flag("--epoch").flag(&epoch.to_string())
-    }
-
-    /// `FLAG PATH`, where the node reads PATH.
-    fn reads(mut self, flag: &str, path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
-        self = self.flag(flag);
-        self.args.push(Arg::Inside(path.clone()));
-        self.inputs.push(path);
-        self
-    }
-
-    /// `FLAG PATH`, where the node writes PATH.
-    fn writes(mut self, flag: &str, path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
-        self = self.flag(flag);
-        self.args.push(Arg::Inside(path.clone()));
-        self.outputs.push(path);
-        self
-    }
-
-    /// `--dataset dataset`: the manifest stands for all of it, since it holds a hash of every image's pixels.
-    fn reads_dataset(mut self) -> Self {
-        self = self.flag("--dataset");
-        self.args.push(Arg::Inside("dataset".into()));
-        self.inputs.push(Path::new("dataset").join(MANIFEST));
-        self
-    }
-
-    /// Reads the labels of the data set that `--dataset` names.
-    fn reads_labels(mut self) -> Self {
-        self.inputs.push(Path::new("dataset").join(LABELS));
-        self
+    fn new(stage: Stage, pass: Pass, job: impl Into<Job>) -> Self {
+        let job = job.into();
+        let (inputs, outputs) = (job.reads(), job.writes());
+        Self { id: NodeId { stage, pass }, job, inputs, outside: Vec::new(), files: Vec::new(), outputs }
     }
 
     /// Processes that share the node's work: `--shard I/N` of the embedding.
@@ -221,63 +164,54 @@ impl Node {
     /// there are others.
     #[must_use]
     pub fn card(&self, config: &Config, shard: usize) -> usize {
-        let network = match self.id.pass {
-            Pass::Epoch(epoch) => config.run.epochs_of_networks().position(|epochs| epochs.contains(&epoch.0)),
+        let track = match self.id.pass {
+            Pass::Epoch(epoch) => config.run.tracks().find(|track| track.epochs.contains(&epoch.0)),
             _ => None,
         };
-        (network.unwrap_or_default() + shard) % config.pipeline.gpus as usize
+        (track.map_or(0, |track| track.number) + shard) % config.pipeline.gpus as usize
     }
 
-    /// What the settings are read as (`raw` or the stage's name), and the settings as the node's flags change them.
+    /// Threads of each of its processes, 0 being all; none where it computes nothing to speak of.
     #[must_use]
-    pub fn effective(&self, config: &Config) -> (&'static str, Config) {
-        let mut config = config.clone();
-        let flag = |flag: &str| self.args.iter().position(|arg| matches!(arg, Arg::Text(text) if text == flag));
-        let value = |name: &str| match self.args.get(flag(name)? + 1) {
-            Some(Arg::Text(text)) => Some(text),
-            _ => None,
-        };
-        let number = |name: &str| value(name)?.parse().ok();
-        config.embed.augment &= flag("--clean").is_none();
-        config.cluster.k = number("--k").unwrap_or(config.cluster.k);
-        config.cluster.clusterings = number("--clusterings").unwrap_or(config.cluster.clusterings);
-        config.cluster.start =
-            value("--start").and_then(|start| Start::from_str(start, false).ok()).unwrap_or(config.cluster.start);
-        config.cluster.redo = number("--redo").unwrap_or(config.cluster.redo);
-        config.final_pass.merge = number("--merge-from").unwrap_or_default();
-        config.sample.sure = value("--sure").and_then(|share| share.parse().ok()).unwrap_or(1.0);
-        let raw = flag("--raw").is_some();
-        (if raw { "raw" } else { self.id.stage.name() }, config)
+    pub fn threads(&self, config: &Config) -> Option<usize> {
+        match self.id.stage {
+            Stage::Sample | Stage::Evaluate => None,
+            _ => Some(config.compute.threads as usize),
+        }
+    }
+
+    /// The file of its job, below the run folder.
+    #[must_use]
+    pub fn file(&self) -> PathBuf {
+        Path::new(NODES).join(format!("{}.toml", self.id))
     }
 
     /// The whole line as a user would type it, of one of the processes that share the work.
     #[must_use]
     pub fn shown(&self, run: &RunFolder, shard: (usize, usize)) -> String {
         let mut words = self.launcher(&run.config);
-        words.push(format!("deepmcat-{}", self.id.stage.binary()));
-        words.extend(
-            self.command_line(&run.path, &run.settings, shard).iter().map(|word| word.to_string_lossy().into_owned()),
-        );
+        words.push(format!("deepmcat-{}", self.job.program()));
+        let line = self.command_line(&run.path, &run.config, shard);
+        words.extend(line.iter().map(|word| word.to_string_lossy().into_owned()));
         words.join(" ")
     }
 
-    /// The arguments as a user would type them, of one of the processes that share the work. `settings` is the file with
-    /// the configuration, below the run folder.
+    /// The arguments of one of the processes that share the work: the job, and with what means it is done.
     #[must_use]
-    pub fn command_line(
-        &self,
-        run: &Path,
-        settings: &Path,
-        (shard, shards): (usize, usize),
-    ) -> Vec<std::ffi::OsString> {
-        let mut line: Vec<std::ffi::OsString> = vec!["--config".into(), run.join(settings).into()];
-        line.extend(self.args.iter().map(|arg| match arg {
-            Arg::Text(text) => text.into(),
-            Arg::Inside(path) => run.join(path).into(),
-            Arg::Outside(path) => path.into(),
-        }));
+    pub fn command_line(&self, run: &Path, config: &Config, (shard, shards): (usize, usize)) -> Vec<OsString> {
+        let mut line: Vec<OsString> = vec!["--job".into(), run.join(self.file()).into()];
+        let mut add = |flag: &str, value: String| line.extend([flag.into(), value.into()]);
+        if let Some(threads @ 1..) = self.threads(config) {
+            add("--threads", threads.to_string());
+        }
+        if self.id.stage == Stage::Train && config.train.threads > 0 {
+            add("--network-threads", config.train.threads.to_string());
+        }
+        if let Some(card) = config.compute.card().filter(|_| self.uses_card(config)) {
+            add("--device", card.to_owned());
+        }
         if shards > 1 {
-            line.extend(["--shard".into(), format!("{shard}/{shards}").into()]);
+            add("--shard", format!("{shard}/{shards}"));
         }
         line
     }

@@ -171,6 +171,12 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// Receipts of another version of deepmcat.
+    #[error("{}: the receipts of this run are of another version of deepmcat, which told nodes by other settings\nhint: begin it anew: remove {}/receipts, and `deepmcat run` computes it again", run.display(), run.display())]
+    OtherReceipts {
+        /// The run folder.
+        run: PathBuf,
+    },
 }
 
 /// The names of all stages.
@@ -204,7 +210,8 @@ impl Failure for Error {
             | Self::EmptyInput { .. }
             | Self::NoStage { .. }
             | Self::NoNode { .. }
-            | Self::LeftOut { .. } => true,
+            | Self::LeftOut { .. }
+            | Self::OtherReceipts { .. } => true,
             Self::Schema(error) => error.is_usage(),
             Self::NodeFailed { usage, .. } => *usage,
             Self::Unwell { .. }

@@ -49,7 +49,7 @@ impl Estimate {
         let epochs = f64::from(config.run.epochs);
         let kept = |last: u32| if last == 0 { epochs + 1.0 } else { f64::from(last).min(epochs) + 1.0 };
         let (d, parameters) = network(config);
-        let value = if config.embed.float16 { 2.0 } else { 4.0 };
+        let value = if config.embed.features.float16 { 2.0 } else { 4.0 };
         let marked = match config.retention.checkpoint_every {
             0 => 0.0,
             every => (epochs / f64::from(every)).ceil(),
@@ -62,7 +62,7 @@ impl Estimate {
         let centroids = f64::from(config.cluster.k) * d * 4.0;
         Self {
             images,
-            pixels: n * (f64::from(config.network.input) * 4.0 / 3.0).ceil().powi(2),
+            pixels: n * (f64::from(config.network.body.input) * 4.0 / 3.0).ceil().powi(2),
             features: n
                 * (kept(config.retention.features) * (d * value + 4.0)
                     + (networks - 1.0) * d * value
@@ -83,7 +83,7 @@ impl Estimate {
 
 /// Width of the features, and parameters of the network.
 fn network(config: &Config) -> (f64, f64) {
-    let network = &config.network;
+    let network = &config.network.body;
     let entries = deepmcat_architecture::entries(network);
     let parameters = entries.iter().map(|entry| entry.shape.iter().product::<i64>() as f64).sum();
     (deepmcat_architecture::dimensions(network) as f64, parameters)

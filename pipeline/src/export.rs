@@ -5,13 +5,15 @@ mod snakemake;
 
 use std::path::{Path, PathBuf};
 
-use deepmcat_config::{Config, LastLayer};
-use deepmcat_schemas::layout::{RUN_TOML, epoch_of};
+use deepmcat_config::Config;
+use deepmcat_schemas::jobs::train::LastLayer;
+use deepmcat_schemas::layout::epoch_of;
 use deepmcat_schemas::{ARROW_PART_0, PART_0};
 
 use crate::args::Engine;
 use crate::dag::{Node, Stage, dependencies, nodes};
 use crate::dispatch::stage_program;
+use crate::lock::Lock;
 use crate::retention::{Keeper, may_be_absent};
 use crate::{Error, RunFolder};
 
@@ -21,7 +23,11 @@ use crate::{Error, RunFolder};
 /// When there is no run, or a stage's program is not there.
 pub fn export(engine: Engine, run: &Path) -> Result<String, Error> {
     let run = RunFolder::open(&fs_err::canonicalize(run)?)?;
-    let jobs = jobs(&run)?;
+    let nodes = nodes(&run.config);
+    let jobs = jobs(&run, &nodes)?;
+    // What the lines name. Not beside a run that is at work with other jobs.
+    let _lock = Lock::take(&run.path)?;
+    run.write_jobs(&nodes)?;
     Ok(match engine {
         Engine::Snakemake => snakemake::text(&run, &jobs),
         Engine::Slurm => slurm::text(&run, &jobs),
@@ -53,10 +59,9 @@ struct Job {
     last_to_read: Vec<PathBuf>,
 }
 
-fn jobs(run: &RunFolder) -> Result<Vec<Job>, Error> {
+fn jobs(run: &RunFolder, nodes: &[Node]) -> Result<Vec<Job>, Error> {
     let config = &run.config;
-    let nodes = nodes(config);
-    let reads = dependencies(&nodes);
+    let reads = dependencies(nodes);
     let mut jobs: Vec<Job> = Vec::new();
     // The jobs of each node.
     let mut of_node: Vec<Vec<usize>> = Vec::new();
@@ -68,10 +73,10 @@ fn jobs(run: &RunFolder) -> Result<Vec<Job>, Error> {
             mine.push(jobs.len());
             jobs.push(Job {
                 name: node.id.to_string().replace('@', "_") + &part,
-                command: command(node, (shard, shards))?,
+                command: command(node, config, (shard, shards))?,
                 launcher: node.launcher(config).iter().map(|word| quoted(word) + " ").collect(),
                 ranks: node.ranks(config),
-                inputs: inputs(node, &nodes, config),
+                inputs: inputs(node, nodes, config),
                 outputs: outputs(node, shard, config),
                 after: reads.iter().flat_map(|&before| of_node[before].clone()).collect(),
                 threads: threads(node, config),
@@ -94,10 +99,9 @@ fn jobs(run: &RunFolder) -> Result<Vec<Job>, Error> {
     Ok(jobs)
 }
 
-fn command(node: &Node, shard: (usize, usize)) -> Result<String, Error> {
-    let program = stage_program(node.id.stage.binary())?;
-    let words =
-        std::iter::once(program.into_os_string()).chain(node.command_line(Path::new(""), Path::new(RUN_TOML), shard));
+fn command(node: &Node, config: &Config, shard: (usize, usize)) -> Result<String, Error> {
+    let program = stage_program(node.job.program())?;
+    let words = std::iter::once(program.into_os_string()).chain(node.command_line(Path::new(""), config, shard));
     Ok(words.map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" "))
 }
 
@@ -114,9 +118,8 @@ fn quoted(word: &str) -> String {
 /// Stages that compute take the threads of the configuration, 0 being all; the others one.
 fn threads(node: &Node, config: &Config) -> usize {
     match node.id.stage {
-        Stage::Sample | Stage::Evaluate => 1,
         Stage::Train => config.train_threads(),
-        _ => config.compute.threads as usize,
+        _ => node.threads(config).unwrap_or(1),
     }
 }
 
@@ -140,7 +143,7 @@ fn files(path: &Path, shard: usize, config: &Config) -> Vec<PathBuf> {
         return vec![path.to_owned()];
     }
     if path.starts_with("checkpoints") {
-        let kept = config.train.head == LastLayer::Kept && epoch_of(path).is_some();
+        let kept = config.train.sgd.head == LastLayer::Kept && epoch_of(path).is_some();
         let names = ["model", "optimizer", "head"].into_iter().take(if kept { 3 } else { 2 });
         return names.map(|name| path.join(format!("{name}.safetensors"))).collect();
     }

@@ -1,12 +1,10 @@
-//! What a node's result depends on: its command, the version of its stage's results, the settings it reads, the contents
-//! of its inputs, and what the file system says of the archive.
+//! What a node's result depends on: the settings of its job, the contents of its inputs, and what the file system says of
+//! the archive.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use deepmcat_config::result_version;
-
-use crate::dag::{Arg, Node, Stage};
+use crate::dag::Node;
 use crate::hashes::Hashes;
 use crate::{Error, RunFolder};
 
@@ -23,26 +21,7 @@ pub fn components(
     hashes: &Hashes,
     input: impl Fn(&Path) -> Option<String>,
 ) -> Result<Components, Error> {
-    let mut components = Components::new();
-    // The user's paths are left out: a moved archive is the same archive.
-    let command: Vec<String> = node
-        .args
-        .iter()
-        .filter_map(|arg| match arg {
-            Arg::Text(text) => Some(text.clone()),
-            Arg::Inside(path) => Some(path.display().to_string()),
-            Arg::Outside(_) => None,
-        })
-        .collect();
-    components.insert("command".to_owned(), command.join(" "));
-    let (job, config) = node.effective(&run.config);
-    components.insert("version of its results".to_owned(), result_version(job).to_string());
-    components.extend(config.settings_of(job));
-    if node.id.stage == Stage::Ingest {
-        // Their table is another one, the node is the same.
-        components.insert("version of its labels".to_owned(), result_version("labels").to_string());
-        components.extend(config.settings_of("labels"));
-    }
+    let mut components = node.job.settings();
     for path in &node.inputs {
         components.insert(format!("input {}", path.display()), input(path).unwrap_or_default());
     }
@@ -91,14 +70,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cluster = |sets: &[&str], input: &str| of(folder.path(), "cluster@0", sets, input).unwrap();
         let plain = cluster(&[], "hash");
-        assert!(plain.contains_key("command") && plain["version of its results"] == "1", "{plain:?}");
+        assert!(plain["stage"] == "\"cluster\"" && plain["result_version"] == "1", "{plain:?}");
         assert_eq!(plain["input features/epoch=0"], "hash");
         let names = |other: &Components| {
             let changes = differences(&plain, other).into_iter();
             changes.map(|(name, ..)| name).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(names(&cluster(&["cluster.k=7"], "hash")), "cluster.k");
-        assert_eq!(names(&cluster(&["run.seed=7"], "hash")), "run.seed");
+        assert_eq!(names(&cluster(&["run.seed=7"], "hash")), "seed");
         assert_eq!(names(&cluster(&["train.rate=0.1", "compute.threads=3"], "hash")), "");
         assert_eq!(names(&cluster(&[], "other")), "input features/epoch=0");
     }

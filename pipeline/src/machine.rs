@@ -62,9 +62,8 @@ impl Here {
     #[must_use]
     pub fn of(&self, node: &Node, config: &Config) -> Machine {
         let threads = match node.id.stage {
-            Stage::Sample | Stage::Evaluate => 1,
             Stage::Train => config.train_threads(),
-            _ => config.compute.threads as usize,
+            _ => node.threads(config).unwrap_or(1),
         };
         let all = || std::thread::available_parallelism().map_or(1, usize::from);
         Machine {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use deepmcat_schemas::jobs::Job;
 use deepmcat_schemas::layout::LABELS;
 use deepmcat_schemas::read_stamp;
 
@@ -47,22 +48,23 @@ pub fn describe(
     let what = match (found.contains_key(&path), written.contains_key(&path)) {
         (false, _) => "is missing".to_owned(),
         (true, false) if !written.is_empty() => "was not written by the runner".to_owned(),
-        _ => format!("is not what was written ({})", who(run, node, &run.path.join(&path))),
+        _ => format!("is not what was written ({})", who(node, &run.path.join(&path))),
     };
     Ok((path, what))
 }
 
 /// What a table's footer says of its origin.
-fn who(run: &RunFolder, node: &Node, path: &Path) -> String {
+fn who(node: &Node, path: &Path) -> String {
     if path.extension().is_none_or(|extension| extension != "parquet") {
         return "changed since".to_owned();
     }
     let Ok(found) = read_stamp(path) else {
         return "damaged: no Parquet".to_owned();
     };
-    let (job, config) = node.effective(&run.config);
-    let job = if path.ends_with(LABELS) { "labels" } else { job };
-    let expected = config.stamp(job);
+    let expected = match &node.job {
+        Job::Ingest(job) if path.ends_with(LABELS) => job.labels_stamp(),
+        job => job.stamp(),
+    };
     if found.config_hash.is_empty() {
         "another program wrote it".to_owned()
     } else if found.stage_version != expected.stage_version {

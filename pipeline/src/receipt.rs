@@ -10,12 +10,18 @@ use crate::machine::Machine;
 use crate::run_folder::write_text;
 use crate::{Error, RunFolder};
 
+/// The version of receipts. Those before held command lines and settings of a run, not of a job.
+pub const FORMAT: u32 = 2;
+
 /// What was done for a node, and from what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
+    /// The version of receipts: [`FORMAT`].
+    #[serde(default)]
+    pub format: u32,
     /// The node's name.
     pub node: String,
-    /// The components of its fingerprint: `command`, `version`, settings, `input PATH`.
+    /// The components of its fingerprint: the settings of its job, `input PATH`.
     pub components: BTreeMap<String, String>,
     /// Content hash of each output, by path below the run folder.
     pub outputs: BTreeMap<PathBuf, String>,
@@ -42,7 +48,11 @@ impl Receipt {
             return Ok(None);
         }
         let text = fs_err::read(&path)?;
-        serde_json::from_slice(&text).map(Some).map_err(|source| Error::BadReceipt { path, source })
+        match serde_json::from_slice::<Self>(&text) {
+            Ok(receipt) if receipt.format == FORMAT => Ok(Some(receipt)),
+            Ok(_) => Err(Error::OtherReceipts { run: run.path.clone() }),
+            Err(source) => Err(Error::BadReceipt { path, source }),
+        }
     }
 
     /// Writes the receipt of a node.
@@ -69,6 +79,7 @@ mod tests {
         let node: NodeId = "embed@7".parse().unwrap();
         assert_eq!(Receipt::read(&run, node).unwrap(), None);
         let receipt = Receipt {
+            format: FORMAT,
             node: node.to_string(),
             components: [("cluster.k".to_owned(), "7".to_owned())].into(),
             outputs: [("features/epoch=7".into(), "hash".to_owned())].into(),
@@ -82,5 +93,10 @@ mod tests {
         fs_err::write(run.receipt(node), "half a rec").unwrap();
         let error = Receipt::read(&run, node).unwrap_err().to_string();
         assert!(error.contains("embed@7.json: not a receipt\nhint: delete it"), "{error}");
+        // As a version before this one wrote them.
+        let old = r#"{"node": "embed@7", "components": {"command": "--epoch 7"}, "outputs": {}, "seconds": 1, "attempts": 1}"#;
+        fs_err::write(run.receipt(node), old).unwrap();
+        let error = Receipt::read(&run, node).unwrap_err().to_string();
+        assert!(error.contains("another version") && error.contains("hint: begin it anew"), "{error}");
     }
 }

@@ -97,7 +97,7 @@ impl<'a> Keeper<'a> {
 /// since the result is made from them.
 fn marked(config: &Config, table: &str, epoch: u32) -> bool {
     let every = config.retention.checkpoint_every;
-    let ends = || config.run.epochs_of_networks().any(|epochs| epochs.end == epoch + 1);
+    let ends = || config.run.tracks().any(|track| track.last() == Epoch(epoch));
     table == "checkpoints" && ((every > 0 && epoch.is_multiple_of(every)) || ends())
 }
 

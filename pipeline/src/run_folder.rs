@@ -1,17 +1,16 @@
 //! A run folder: its configuration, and the places of receipts, logs and temporary files.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use deepmcat_config::{Config, ConfigError};
 use deepmcat_schemas::files::write_atomic_by_way_of;
+use deepmcat_schemas::jobs::NODES;
 use deepmcat_schemas::layout::{RUN_TOML, TEMPORARY};
 
-use crate::dag::NodeId;
+use crate::dag::{Node, NodeId};
 use crate::{Error, settings};
-
-/// Folder of the settings that runs work with, below the run folder.
-const FROZEN: &str = ".config";
 
 /// A run folder with its resolved configuration.
 #[derive(Debug)]
@@ -20,8 +19,6 @@ pub struct RunFolder {
     pub path: PathBuf,
     /// The configuration of run.toml, with `--set` changes.
     pub config: Config,
-    /// The file that stages read it from, below the folder: run.toml, or what [`Self::freeze`] wrote.
-    pub settings: PathBuf,
     /// run.toml with `--set` changes; none where there are none.
     changed: Option<String>,
 }
@@ -50,7 +47,7 @@ impl RunFolder {
         }
         settings::from_run_folder(path, &mut config)?;
         let changed = (!sets.is_empty()).then(|| document.to_string());
-        Ok(Self { path: path.to_owned(), config, settings: RUN_TOML.into(), changed })
+        Ok(Self { path: path.to_owned(), config, changed })
     }
 
     /// Writes `--set` changes into run.toml, keeping its comments. Only with the lock held.
@@ -61,28 +58,28 @@ impl RunFolder {
         self.changed.as_ref().map_or(Ok(()), |text| write_text(&self.path, &self.path.join(RUN_TOML), text))
     }
 
-    /// Writes the configuration, as it is on this machine, into a file named by its content. Stages read that one, so
-    /// that an edit of run.toml while a run is at work is for the next run alone. Only with the lock held.
+    /// Writes the job of every node, where its file does not hold it already, and removes those of other nodes: what runs is
+    /// files from here on, so that an edit of run.toml is for the next run. Only with the lock held.
     ///
     /// # Errors
-    /// When the file cannot be written.
-    pub fn freeze(&mut self) -> Result<(), Error> {
-        let mut config = self.config.clone();
-        config.compute.precision = config.compute.resolved_precision();
-        let text = toml_edit::ser::to_string_pretty(&config).map_err(|error| ConfigError::Invalid {
-            origin: self.path.join(RUN_TOML).display().to_string(),
-            message: error.to_string(),
-        })?;
-        let text = format!(
-            "# What stages of this run read, written by `deepmcat run`. To change a setting: {RUN_TOML}\n{text}"
-        );
-        let name = format!("{}.toml", &blake3::hash(text.as_bytes()).to_hex()[..16]);
-        self.settings = Path::new(FROZEN).join(name);
-        let file = self.path.join(&self.settings);
-        if fs_err::read(&file).is_ok_and(|there| there == text.as_bytes()) {
-            return Ok(());
+    /// When a file cannot be written.
+    pub fn write_jobs(&self, nodes: &[Node]) -> Result<(), Error> {
+        let folder = self.path.join(NODES);
+        fs_err::create_dir_all(&folder)?;
+        for node in nodes {
+            let (file, text) = (self.path.join(node.file()), node.job.text(&head(node)));
+            if !fs_err::read(&file).is_ok_and(|there| there == text.as_bytes()) {
+                write_text(&self.path, &file, &text)?;
+            }
         }
-        write_text(&self.path, &file, &text)
+        let own: HashSet<PathBuf> = nodes.iter().map(|node| self.path.join(node.file())).collect();
+        for entry in fs_err::read_dir(&folder)? {
+            let path = entry?.path();
+            if !own.contains(&path) {
+                fs_err::remove_file(path)?;
+            }
+        }
+        Ok(())
     }
 
     /// The receipt of a node.
@@ -112,6 +109,16 @@ impl RunFolder {
     }
 }
 
+/// The first lines of a job's file.
+fn head(node: &Node) -> String {
+    let program = node.job.program();
+    format!(
+        "The job of {}, written by `deepmcat run` from {RUN_TOML}. Paths start at the run folder.\n\
+         To do it again by hand: deepmcat-{program} --job THIS-FILE [--out FOLDER]; of a copy: --run RUN too.",
+        node.id
+    )
+}
+
 /// Writes a small text file of a run folder, whole or not at all.
 pub(crate) fn write_text(run: &Path, path: &Path, text: &str) -> Result<(), Error> {
     // The run's own temporary folder, also for RUN/run.toml: it is on the same disk, and swept.
@@ -122,6 +129,8 @@ pub(crate) fn write_text(run: &Path, path: &Path, text: &str) -> Result<(), Erro
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use deepmcat_schemas::jobs::Job;
+
     use super::*;
 
     fn folder(text: &str) -> tempfile::TempDir {
@@ -131,20 +140,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_frozen_reads_back_as_the_same_settings() {
+    fn jobs_read_back_and_those_of_other_settings_go() {
         let folder = folder("[input]\npaths = [\"/a\"]\n[train]\nrate = 1e-5\n[compute]\nprecision = \"auto\"\n");
-        let mut run = RunFolder::open_with(folder.path(), &["cluster.k=9".to_owned()]).unwrap();
-        run.freeze().unwrap();
-        let file = folder.path().join(&run.settings);
-        let (frozen, _) = deepmcat_config::resolve(None, Some(&file), &[]).unwrap();
-        for stage in ["ingest", "init", "embed", "cluster", "sample", "train"] {
-            assert_eq!(frozen.settings_of(stage), run.config.settings_of(stage), "{stage}");
+        let run = |sets: &[&str]| {
+            let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
+            RunFolder::open_with(folder.path(), &sets).unwrap()
+        };
+        let long = run(&["cluster.k=9", "run.epochs=3", "train.schedule=cosine"]);
+        let nodes = crate::dag::nodes(&long.config);
+        long.write_jobs(&nodes).unwrap();
+        for node in &nodes {
+            assert_eq!(Job::read(&folder.path().join(node.file())).unwrap(), node.job, "{}", node.id);
         }
-        assert_eq!((frozen.cluster.k, frozen.train.rate), (9, 1e-5));
-        // A file by the same name that holds something else is no such file.
+        // A file that was changed is written anew.
+        let file = folder.path().join("nodes/cluster@1.toml");
+        let text = fs_err::read_to_string(&file).unwrap();
+        assert!(text.starts_with("# The job of cluster@1") && text.contains("\n[cluster]\nk = 9\n"), "{text}");
         fs_err::write(&file, "[cluster]\nk = 3\n").unwrap();
-        run.freeze().unwrap();
-        assert_eq!(deepmcat_config::resolve(None, Some(&file), &[]).unwrap().0.cluster.k, 9);
+        let short = run(&["cluster.k=9", "run.epochs=2"]);
+        short.write_jobs(&crate::dag::nodes(&short.config)).unwrap();
+        assert_eq!(fs_err::read_to_string(&file).unwrap(), text);
+        assert!(!folder.path().join("nodes/train@2.toml").exists());
         assert!(!folder.path().join(TEMPORARY).exists());
     }
 

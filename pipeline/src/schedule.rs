@@ -51,7 +51,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// # Errors
 /// When a setting or an input is wrong (run.toml is then as it was), or a node fails: the first failure, after what runs
 /// beside it has ended.
-pub fn run(run: &mut RunFolder, _lock: &Lock, options: &Options) -> Result<(usize, Plan), Error> {
+pub fn run(run: &RunFolder, _lock: &Lock, options: &Options) -> Result<(usize, Plan), Error> {
     let stop = Stop::on_signals()?;
     run.sweep()?;
     let hashes = Hashes::open(&run.path, options.verify).until(&stop);
@@ -63,8 +63,7 @@ pub fn run(run: &mut RunFolder, _lock: &Lock, options: &Options) -> Result<(usiz
     kept?;
     not_collapsed(run, &plan)?;
     run.save()?;
-    run.freeze()?;
-    let run = &*run;
+    run.write_jobs(&plan.nodes)?;
     if let strays @ 1.. = strays(run, &plan)?.len() {
         tracing::warn!(
             "{strays} folders of epochs are of earlier settings and no longer of this run; queries of whole tables read \

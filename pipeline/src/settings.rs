@@ -75,7 +75,7 @@ pub fn from_run_folder(run: &Path, config: &mut Config) -> Result<(), Error> {
         *path = std::path::absolute(run.join(&path))?;
     }
     if let Some(rules) = config.ingest.rules_file() {
-        config.ingest.rules = utf8(std::path::absolute(run.join(rules))?)?;
+        config.ingest.settings.rules = utf8(std::path::absolute(run.join(rules))?)?;
     }
     Ok(())
 }
@@ -116,7 +116,7 @@ mod tests {
         let sets = ["ingest.rules=myrules", "input.paths=[\"archive\", \"/a\"]"].map(str::to_owned);
         let mut config = deepmcat_config::resolve(None, None, &sets).unwrap().0;
         from_run_folder(Path::new("/runs/one"), &mut config).unwrap();
-        assert_eq!(config.ingest.rules, "/runs/one/myrules");
+        assert_eq!(config.ingest.settings.rules, "/runs/one/myrules");
         assert_eq!(config.input.paths, [Path::new("/runs/one/archive"), Path::new("/a")]);
     }
 }

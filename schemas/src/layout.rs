@@ -8,6 +8,8 @@ use crate::Epoch;
 pub const PART_0: &str = "part-0.parquet";
 /// Name of the first part of a feature table folder.
 pub const ARROW_PART_0: &str = "part-0.arrow";
+/// The folder of a run's data set.
+pub const DATASET: &str = "dataset";
 /// The manifest's name inside a dataset folder.
 pub const MANIFEST: &str = "manifest.parquet";
 /// The name of the table of labels inside a dataset folder.

@@ -1,6 +1,7 @@
-//! The contract between the stages: the Arrow schema of every table, folder conventions, atomic table I/O.
+//! The contract between programs: the Arrow schema of every table, the job of every stage, folder conventions, atomic
+//! table I/O.
 //!
-//! A stage reads tables and writes tables; nothing else passes between stages. Each table is a struct of
+//! A stage reads a job and tables, and writes tables; nothing else passes between programs. Each table is a struct of
 //! columns in [`tables`], from which its Arrow schema, its reader, its writer and its page in
 //! `docs/tables.md` follow. Features and pixels alone are too large to be read whole: see
 //! [`features`] and [`pixels`].
@@ -10,6 +11,7 @@ mod error;
 pub mod features;
 pub mod files;
 mod ids;
+pub mod jobs;
 pub mod layout;
 mod mapped;
 mod parquet_io;

@@ -164,7 +164,7 @@ fn several_networks_give_one_result_and_a_rerun_of_it_trains_none() {
     let networks = |epochs: &str| world.deepmcat(&["plan", "run", "--set", epochs, "--set", "run.networks=3"]);
     let plan = networks("run.epochs=6");
     assert!(plan.contains("train@4") && plan.contains("train@5") && !plan.contains("train@3"), "{plan}");
-    assert!(networks("run.epochs=9").contains("train@0      changed: run.epochs / run.networks: 2 -> 3"));
+    assert!(networks("run.epochs=9").contains("train@0      changed: horizon.epochs: 2 -> 3"));
 }
 
 #[test]
@@ -301,8 +301,8 @@ fn a_run_that_collapses_ends_and_says_why() {
     world.small_run();
     let figures = world.path("figures.parquet");
     let evaluate = format!(
-        "#!/bin/sh\n'{}' \"$@\" || exit\nfor word; do case $word in */metrics/epoch=1) \
-         if test -f '{figures}'; then cp '{figures}' \"$word/part-0.parquet\"; fi;; esac; done\n",
+        "#!/bin/sh\n'{}' \"$@\" || exit\ncase $2 in */evaluate@1.toml) \
+         if test -f '{figures}'; then cp '{figures}' run/metrics/epoch=1/part-0.parquet; fi;; esac\n",
         program("deepmcat-evaluate").display(),
         figures = figures.display()
     );

@@ -71,6 +71,36 @@ fn a_stage_run_by_hand_is_accepted_or_explained() {
     };
     by_hand(&[]);
     assert_eq!(planned(&world, &[]), "", "the same bytes are the same table");
+    // The job again, as the runner does it; a copy of it with other settings, elsewhere.
+    let table = || fs_err::read(world.path("run/samples/epoch=1/part-0.parquet")).unwrap();
+    let before = table();
+    world.deepmcat(&["sample", "--job", "run/nodes/sample@1.toml"]);
+    assert!(table() == before);
+    let job = fs_err::read_to_string(world.path("run/nodes/sample@1.toml")).unwrap();
+    fs_err::write(world.path("copy.toml"), job.replace("uniform = true", "uniform = false")).unwrap();
+    let message = world.fails(2, &["sample", "--job", "copy.toml"]);
+    assert!(message.contains("copy.toml: not in the folder `nodes` of a run") && message.contains("hint: --run"));
+    world.deepmcat(&["sample", "--job", "copy.toml", "--run", "run", "--out", "else"]);
+    assert!(fs_err::read(world.path("else/samples/epoch=1/part-0.parquet")).unwrap() != before && table() == before);
+    for (wrong, says) in [
+        (job.replace("least = ", "most = "), "unknown field `most`"),
+        (job.replace("uniform = true", "uniform = 3"), "expected a boolean"),
+        (
+            job.replace("result_version = 1", "result_version = 9"),
+            "asks for results of version 9, this program gives 1",
+        ),
+        (
+            job.replace("\nleast = ", "\nsure = 7.0\nleast = "),
+            "setting `sample.sure` is 7, expected above 0, at most 1",
+        ),
+        ("not = [toml".to_owned(), "copy.toml: "),
+    ] {
+        fs_err::write(world.path("copy.toml"), wrong).unwrap();
+        let message = world.fails(2, &["sample", "--job", "copy.toml", "--run", "run"]);
+        assert!(message.contains(says), "{says}: {message}");
+    }
+    let message = world.fails(2, &["cluster", "--job", "run/nodes/sample@1.toml"]);
+    assert!(message.contains("is a job of sample\nhint: deepmcat-sample --job "), "{message}");
     by_hand(&["--set", "sample.uniform=false"]);
     let why = world.deepmcat(&["why", "run", "sample@1"]);
     let expected =

@@ -69,7 +69,7 @@ fn a_killed_stage_is_tried_again() {
     // Only the trainer of this very test: it works in this test's directory.
     let trainer = loop {
         assert!(runner.try_wait().unwrap().is_none(), "the trainer was never seen");
-        if let Some(id) = process(&["deepmcat-train", "hurt/checkpoints/epoch=0"], &world.path("")) {
+        if let Some(id) = process(&["deepmcat-train", "hurt/nodes/train@0.toml"], &world.path("")) {
             break id;
         }
     };

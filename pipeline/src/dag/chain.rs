@@ -1,205 +1,201 @@
-//! Which nodes a run has: the paper's chain, its baseline, and the result.
+//! Which nodes a run has: the paper's loop over the epochs of each track, its baseline, and the result.
 
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
-use deepmcat_config::{Config, Final, Run};
+use deepmcat_config::{Config, Final, Run, Track};
 use deepmcat_schemas::Epoch;
-use deepmcat_schemas::layout::{LABELS, MANIFEST, REJECTS, SOURCES};
+use deepmcat_schemas::jobs::cluster::KMeans;
+use deepmcat_schemas::jobs::{Embed, Evaluate, cluster, embed, evaluate, train};
+use deepmcat_schemas::layout::DATASET;
 
-use super::{Arg, Node, Pass, Stage};
+use super::{Node, Pass, Stage};
 use crate::settings::{KEY_SETTING, RULES_SETTING};
+
+/// All nodes of a run: each stands after the nodes whose outputs it reads.
+#[must_use]
+pub fn nodes(config: &Config) -> Vec<Node> {
+    let mut nodes = vec![ingest(config), pack(config)];
+    nodes.extend(config.run.tracks().map(|track| init(config, &track)));
+    nodes.extend(baseline(config));
+    for (track, epoch) in order(&config.run) {
+        if track.labelled(epoch) == epoch {
+            if !remembered(config, &track, epoch) {
+                nodes.push(embed(config, epoch, weights(config, &track, epoch), track.taught));
+            }
+            nodes.push(cluster(config, epoch));
+            nodes.push(evaluate(config, epoch));
+        }
+        nodes.push(sample(config, &track, epoch));
+        nodes.push(train(config, &track, epoch));
+    }
+    nodes.extend(result(config));
+    nodes
+}
+
+/// The epochs of all tracks in the order in which they are trained. Tracks that do not wait for each other take an epoch
+/// in turn: where nodes run side by side, all end at the same time, and none has the machine for itself at the end.
+fn order(run: &Run) -> Vec<(Track, Epoch)> {
+    let epochs_of = |track: Track| track.epochs.clone().map(move |epoch| (track.clone(), Epoch(epoch)));
+    let mut epochs: Vec<(Track, Epoch)> = run.tracks().flat_map(epochs_of).collect();
+    epochs.sort_by_key(|(track, epoch)| (track.taught, epoch.0 - track.epochs.start));
+    epochs
+}
 
 fn at(table: &str, epoch: Epoch) -> PathBuf {
     deepmcat_schemas::layout::partition(Path::new(""), table, epoch)
 }
 
 /// Where a network is before its first epoch.
-fn initial(first: u32) -> PathBuf {
-    if first == 0 { "checkpoints/initial".into() } else { format!("checkpoints/initial-{first}").into() }
-}
-
-/// The epoch before one, where the same network was trained at it.
-fn before(run: &Run, epoch: Epoch) -> Option<Epoch> {
-    (run.network_of(epoch.0).start < epoch.0).then(|| Epoch(epoch.0 - 1))
-}
-
-/// The checkpoint that an epoch starts from.
-fn checkpoint_before(run: &Run, epoch: Epoch) -> PathBuf {
-    before(run, epoch).map_or_else(|| initial(epoch.0), |before| at("checkpoints", before))
-}
-
-/// The epoch whose assignments a network trains on at an epoch: those of its first, where it is taught.
-fn labelled(run: &Run, epoch: Epoch) -> Epoch {
-    if run.is_taught(epoch.0) { Epoch(run.network_of(epoch.0).start) } else { epoch }
-}
-
-/// The epochs in the order in which they are trained. Networks that do not wait for each other take an epoch in turn:
-/// where nodes run side by side, all end at the same time, and none has the machine for itself at the end.
-fn order(run: &Run) -> Vec<Epoch> {
-    let mut epochs: Vec<u32> = (0..run.epochs).collect();
-    epochs.sort_by_cached_key(|&epoch| (run.is_taught(epoch), epoch - run.network_of(epoch).start));
-    epochs.into_iter().map(Epoch).collect()
-}
-
-/// All nodes of a run: each stands after the nodes whose outputs it reads.
-#[must_use]
-pub fn nodes(config: &Config) -> Vec<Node> {
-    let once = |stage| Node::new(stage, Pass::Once);
-    let mut nodes = vec![
-        ingest(config),
-        once(Stage::Pack).reads_dataset().writes("--out", "pixels"),
-        once(Stage::Init).flag("--init").writes("--out", initial(0)),
-    ];
-    let run = &config.run;
-    for first in run.epochs_of_networks().map(|epochs| epochs.start).skip(1) {
-        let node = Node::new(Stage::Init, Pass::Epoch(Epoch(first)));
-        nodes.push(node.flag("--init").epoch(Epoch(first)).writes("--out", initial(first)));
+fn initial(track: &Track) -> PathBuf {
+    match track.first() {
+        Epoch(0) => "checkpoints/initial".into(),
+        first => format!("checkpoints/initial-{first}").into(),
     }
-    nodes.extend(baseline(config));
-    for epoch in order(run) {
-        if labelled(run, epoch) == epoch {
-            let [embed, cluster, evaluate] = if run.is_taught(epoch.0) {
-                of_networks(config, run.own(), epoch)
-            } else {
-                assign(run, epoch, [checkpoint_before(run, epoch)])
-            };
-            if !remembered(config, epoch) {
-                nodes.push(embed);
-            }
-            nodes.extend([cluster, evaluate]);
-        }
-        nodes.extend(learn(config, epoch));
-    }
-    nodes.extend(last(config));
-    nodes
+}
+
+/// The checkpoint that an epoch of a track starts from.
+fn checkpoint_before(track: &Track, epoch: Epoch) -> PathBuf {
+    track.before(epoch).map_or_else(|| initial(track), |before| at("checkpoints", before))
+}
+
+/// The assignments that those of an epoch are compared with: the last before it that its track trained on.
+fn previous(config: &Config, epoch: Epoch) -> Option<PathBuf> {
+    let track = config.run.track_of(epoch);
+    track.before(epoch).map(|before| at("assignments", track.labelled(before)))
+}
+
+/// The networks whose features an epoch's clusters are made from: its own; of a taught track all that teach.
+fn weights(config: &Config, track: &Track, epoch: Epoch) -> Vec<PathBuf> {
+    if track.taught { ends(&config.run, config.run.own()) } else { vec![checkpoint_before(track, epoch)] }
+}
+
+/// The last checkpoints of the first so many tracks.
+fn ends(run: &Run, count: usize) -> Vec<PathBuf> {
+    run.tracks().take(count).map(|track| at("checkpoints", track.last())).collect()
+}
+
+/// Whether the features of an epoch come from the training of the one before, and not from embedding.
+fn remembered(config: &Config, track: &Track, epoch: Epoch) -> bool {
+    let own = track.epochs.contains(&epoch.0) && track.before(epoch).is_some();
+    config.embed.memory > 0.0 && !track.taught && own
 }
 
 fn ingest(config: &Config) -> Node {
-    let mut node = Node::new(Stage::Ingest, Pass::Once);
-    for path in &config.input.paths {
-        node.args.push(Arg::Outside(path.clone()));
-        node.outside.push(path.clone());
-    }
-    node.files.extend(config.ingest.rules_file().map(|rules| (RULES_SETTING, rules.to_owned())));
-    if !config.ingest.key_file.is_empty() {
-        // Its content counts, not its place; one beside run.toml moves with the run.
-        let key = PathBuf::from(&config.ingest.key_file);
-        node = node.flag("--key-file");
-        node.args.push(if key.is_absolute() { Arg::Outside(key.clone()) } else { Arg::Inside(key.clone()) });
-        node.files.push((KEY_SETTING, key));
-    }
-    node = node.flag("--out");
-    node.args.push(Arg::Inside("dataset".into()));
-    node.outputs = [MANIFEST, LABELS, SOURCES, REJECTS].map(|table| Path::new("dataset").join(table)).to_vec();
-    node
+    let job = config.ingest(config.input.paths.clone(), DATASET.into());
+    let files = [(RULES_SETTING, &job.inputs.rules), (KEY_SETTING, &job.inputs.key)];
+    let files = files.into_iter().filter_map(|(setting, file)| Some((setting, file.clone()?))).collect();
+    let outside = job.inputs.archive.clone();
+    Node { files, outside, ..Node::new(Stage::Ingest, Pass::Once, job) }
+}
+
+fn pack(config: &Config) -> Node {
+    Node::new(Stage::Pack, Pass::Once, config.pack(DATASET.into(), "pixels".into()))
+}
+
+fn init(config: &Config, track: &Track) -> Node {
+    let pass = if track.number == 0 { Pass::Once } else { Pass::Epoch(track.first()) };
+    Node::new(Stage::Init, pass, config.init(track.first(), initial(track)))
 }
 
 /// k-means on raw pixels: stands beside every purity we print, since purity rises with k by itself.
 fn baseline(config: &Config) -> [Node; 3] {
-    let node = |stage| Node::new(stage, Pass::Raw);
-    let epoch = Epoch(0);
+    let below = |table: &str| Path::new("baseline").join(table);
+    let inputs = cluster::Inputs { features: below("features"), previous: None };
+    let outputs = cluster::Outputs { assignments: below("assignments"), clusters: below("clusters") };
+    let mut cluster = config.cluster(Epoch(0), inputs, outputs);
+    as_result(config, &mut cluster.cluster);
+    let inputs = evaluate::Inputs {
+        dataset: DATASET.into(),
+        assignments: below("assignments"),
+        clusters: below("clusters"),
+        previous: None,
+    };
+    let evaluate = Evaluate { inputs, outputs: evaluate::Outputs { metrics: below("metrics") } };
     [
-        node(Stage::Embed).flag("--raw").reads_dataset().epoch(epoch).writes("--out", "baseline/features"),
-        as_last(config, node(Stage::Cluster).reads("--features", "baseline/features"))
-            .epoch(epoch)
-            .writes("--assignments", "baseline/assignments")
-            .writes("--clusters", "baseline/clusters"),
-        node(Stage::Evaluate)
-            .reads_dataset()
-            .reads_labels()
-            .reads("--assignments", "baseline/assignments")
-            .reads("--clusters", "baseline/clusters")
-            .writes("--out", "baseline/metrics"),
+        Node::new(Stage::Embed, Pass::Raw, config.raw(DATASET.into(), below("features"))),
+        Node::new(Stage::Cluster, Pass::Raw, cluster),
+        Node::new(Stage::Evaluate, Pass::Raw, evaluate),
     ]
 }
 
-/// The pass after the last epoch: its clusters are the result.
-fn last(config: &Config) -> [Node; 3] {
-    let [embed, cluster, evaluate] = of_networks(config, config.run.networks as usize, Epoch(config.run.epochs));
-    let Final { k, merge, .. } = config.final_pass;
-    let mut cluster = as_last(config, cluster);
+/// The pass after the last epoch, by the networks of all tracks: its clusters are the result.
+fn result(config: &Config) -> [Node; 3] {
+    let epoch = Epoch(config.run.epochs);
+    let (inputs, outputs) = of_clusters(config, epoch);
+    let mut job = config.cluster(epoch, inputs, outputs);
+    let from = config.final_pass.merge.saturating_mul(job.cluster.k);
+    as_result(config, &mut job.cluster);
     // The baseline is left as plain k-means: merging is part of what it stands beside.
-    let (from, asked) = (merge.saturating_mul(config.cluster.k), if k == 0 { config.cluster.k } else { k });
-    if from > asked {
-        cluster = cluster.flag("--merge-from").flag(&from.to_string());
-    }
-    [embed, cluster, evaluate]
-}
-
-/// embed -> cluster -> evaluate by the first so many networks together.
-fn of_networks(config: &Config, count: usize, epoch: Epoch) -> [Node; 3] {
-    let networks = config.run.epochs_of_networks().take(count);
-    let ends = networks.map(|epochs| at("checkpoints", Epoch(epochs.end - 1)));
-    let [embed, cluster, evaluate] = assign(&config.run, epoch, ends);
-    [if config.final_pass.augment { embed } else { embed.flag("--clean") }, cluster, evaluate]
+    job.merge_from = (from > job.cluster.k).then_some(from);
+    let networks = config.run.networks as usize;
+    [
+        embed(config, epoch, ends(&config.run, networks), true),
+        Node::new(Stage::Cluster, Pass::Epoch(epoch), job),
+        evaluate(config, epoch),
+    ]
 }
 
 /// k-means with the settings of the pass after the last epoch.
-fn as_last(config: &Config, mut node: Node) -> Node {
+fn as_result(config: &Config, kmeans: &mut KMeans) {
     let Final { k, start, redo, .. } = config.final_pass;
-    if k != 0 {
-        node = node.flag("--k").flag(&k.to_string());
-    }
+    let k = if k == 0 { kmeans.k } else { k };
     // What no training follows needs no further pseudo-labels.
-    node = node.flag("--clusterings").flag("1").flag("--redo").flag(&redo.to_string());
-    match start.to_possible_value() {
-        Some(name) if start != config.cluster.start => node.flag("--start").flag(name.get_name()),
-        _ => node,
-    }
+    *kmeans = KMeans { k, start, redo, clusterings: 1, ..kmeans.clone() };
 }
 
-/// embed -> cluster -> evaluate of one epoch, or of the pass after the last, by the networks of some checkpoints.
-fn assign(run: &Run, epoch: Epoch, weights: impl IntoIterator<Item = PathBuf>) -> [Node; 3] {
-    let node = |stage| Node::new(stage, Pass::Epoch(epoch));
-    let mut embed = node(Stage::Embed).reads_dataset().reads("--pixels", "pixels");
-    for weights in weights {
-        embed = embed.reads("--weights", weights);
-    }
-    embed = embed.epoch(epoch);
-    let mut cluster = node(Stage::Cluster).reads("--features", at("features", epoch)).epoch(epoch);
-    let mut evaluate = node(Stage::Evaluate)
-        .reads_dataset()
-        .reads_labels()
-        .reads("--assignments", at("assignments", epoch))
-        .reads("--clusters", at("clusters", epoch));
-    if let Some(before) = before(run, epoch).map(|before| labelled(run, before)) {
-        cluster = cluster.reads("--previous", at("assignments", before));
-        evaluate = evaluate.reads("--previous", at("assignments", before));
-    }
-    [
-        embed.writes("--out", at("features", epoch)),
-        cluster.writes("--assignments", at("assignments", epoch)).writes("--clusters", at("clusters", epoch)),
-        evaluate.writes("--out", at("metrics", epoch)),
-    ]
+/// `clean`: of networks that have learned, whose features of clean images are better.
+fn embed(config: &Config, epoch: Epoch, weights: Vec<PathBuf>, clean: bool) -> Node {
+    let inputs = embed::Inputs { dataset: DATASET.into(), pixels: Some("pixels".into()), weights };
+    let job = config.embed(epoch, inputs, at("features", epoch));
+    let views = job.views.filter(|_| !clean || config.final_pass.augment);
+    Node::new(Stage::Embed, Pass::Epoch(epoch), Embed { views, ..job })
 }
 
-/// Whether the features of an epoch come from the training of the one before, and not from embedding.
-fn remembered(config: &Config, epoch: Epoch) -> bool {
-    let run = &config.run;
-    config.embed.memory > 0.0 && epoch.0 < run.epochs && !run.is_taught(epoch.0) && before(run, epoch).is_some()
+fn of_clusters(config: &Config, epoch: Epoch) -> (cluster::Inputs, cluster::Outputs) {
+    let inputs = cluster::Inputs { features: at("features", epoch), previous: previous(config, epoch) };
+    (inputs, cluster::Outputs { assignments: at("assignments", epoch), clusters: at("clusters", epoch) })
 }
 
-/// sample -> train of one epoch.
-fn learn(config: &Config, epoch: Epoch) -> [Node; 2] {
-    let node = |stage| Node::new(stage, Pass::Epoch(epoch));
-    let mut train = node(Stage::Train)
-        .reads_dataset()
-        .reads("--pixels", "pixels")
-        .reads("--samples", at("samples", epoch))
-        .reads("--weights", checkpoint_before(&config.run, epoch))
-        .epoch(epoch)
-        .writes("--out", at("checkpoints", epoch))
-        .writes("--training", at("training", epoch));
+fn cluster(config: &Config, epoch: Epoch) -> Node {
+    let (inputs, outputs) = of_clusters(config, epoch);
+    Node::new(Stage::Cluster, Pass::Epoch(epoch), config.cluster(epoch, inputs, outputs))
+}
+
+fn evaluate(config: &Config, epoch: Epoch) -> Node {
+    let inputs = evaluate::Inputs {
+        dataset: DATASET.into(),
+        assignments: at("assignments", epoch),
+        clusters: at("clusters", epoch),
+        previous: previous(config, epoch),
+    };
+    let job = Evaluate { inputs, outputs: evaluate::Outputs { metrics: at("metrics", epoch) } };
+    Node::new(Stage::Evaluate, Pass::Epoch(epoch), job)
+}
+
+fn sample(config: &Config, track: &Track, epoch: Epoch) -> Node {
+    let mut job = config.sample(epoch, at("assignments", track.labelled(epoch)), at("samples", epoch));
+    if track.taught {
+        job.sample.sure = config.sample.sure;
+    }
+    Node::new(Stage::Sample, Pass::Epoch(epoch), job)
+}
+
+fn train(config: &Config, track: &Track, epoch: Epoch) -> Node {
     let next = Epoch(epoch.0 + 1);
-    if remembered(config, next) {
-        train = train.reads("--features", at("features", epoch)).writes("--next-features", at("features", next));
-    }
-    let mut sample = node(Stage::Sample).reads("--assignments", at("assignments", labelled(&config.run, epoch)));
-    if config.run.is_taught(epoch.0) && config.sample.sure < 1.0 {
-        sample = sample.flag("--sure").flag(&config.sample.sure.to_string());
-    }
-    [sample.epoch(epoch).writes("--out", at("samples", epoch)), train]
+    let remembers = remembered(config, track, next);
+    let inputs = train::Inputs {
+        dataset: DATASET.into(),
+        pixels: Some("pixels".into()),
+        samples: at("samples", epoch),
+        weights: checkpoint_before(track, epoch),
+        features: remembers.then(|| at("features", epoch)),
+    };
+    let outputs = train::Outputs {
+        checkpoint: at("checkpoints", epoch),
+        training: at("training", epoch),
+        features: remembers.then(|| at("features", next)),
+    };
+    Node::new(Stage::Train, Pass::Epoch(epoch), config.train(epoch, inputs, outputs))
 }
 
 #[cfg(test)]
@@ -207,6 +203,7 @@ fn learn(config: &Config, epoch: Epoch) -> [Node; 2] {
 pub(super) mod tests {
     use super::*;
     use crate::dag::dependencies;
+    use deepmcat_schemas::jobs::Job;
 
     pub(in crate::dag) fn graph() -> Vec<Node> {
         graph_with(&[])
@@ -218,29 +215,30 @@ pub(super) mod tests {
         nodes(&deepmcat_config::resolve(None, None, &sets).unwrap().0)
     }
 
-    /// The command line of a node.
-    fn line(nodes: &[Node], name: &str) -> String {
-        let node = nodes.iter().find(|node| node.id.to_string() == name).unwrap();
-        let words = node
-            .command_line(Path::new("r"), Path::new("run.toml"), (0, 1))
-            .into_iter()
-            .map(|word| word.into_string().unwrap());
-        words.collect::<Vec<_>>().join(" ")
+    fn names(nodes: &[Node]) -> Vec<String> {
+        nodes.iter().map(|node| node.id.to_string()).collect()
     }
+
+    /// The job of a node.
+    fn job<J: TryFrom<Job, Error = Job>>(nodes: &[Node], name: &str) -> J {
+        let node = nodes.iter().find(|node| node.id.to_string() == name).unwrap_or_else(|| panic!("no {name}"));
+        J::try_from(node.job.clone()).unwrap_or_else(|job| panic!("{name} is a job of {}", job.kind()))
+    }
+
+    use deepmcat_schemas::jobs::{Cluster, Embed, Evaluate, Init, Sample, Train};
 
     #[test]
     fn only_the_result_is_merged_and_only_to_fewer_clusters() {
-        let line = |sets: &[&str], name: &str| line(&graph_with(sets), name);
+        let job = |sets: &[&str], name: &str| job::<Cluster>(&graph_with(sets), name);
         let fewer = ["final.merge=2", "final.k=5", "cluster.k=40"];
-        assert!(line(&fewer, "cluster@2").contains("--k 5 --clusterings 1 --redo 1 --merge-from 80"));
-        assert!(line(&["final.merge=2", "cluster.k=40"], "cluster@2").contains("--merge-from 80"));
-        assert!(!line(&fewer, "cluster@1").contains("--merge-from"));
-        assert!(line(&["final.start=spread"], "cluster@2").ends_with("--start spread"));
-        assert!(!line(&["final.start=spread"], "cluster@1").contains("--start"));
-        assert!(!line(&fewer, "cluster@raw").contains("--merge-from"));
-        for same in [["final.merge=1", "final.k=0"], ["final.merge=0", "final.k=5"]] {
-            assert!(!line(&same, "cluster@2").contains("--merge-from"), "{same:?}");
-        }
+        let last = job(&fewer, "cluster@2");
+        let KMeans { k, clusterings, redo, .. } = last.cluster;
+        assert_eq!((k, clusterings, redo, last.merge_from), (5, 1, 1, Some(80)));
+        assert_eq!(job(&["final.merge=2", "cluster.k=40"], "cluster@2").merge_from, Some(80));
+        assert_eq!(job(&["final.merge=1", "cluster.k=40"], "cluster@2").merge_from, None);
+        assert_eq!((job(&fewer, "cluster@1").merge_from, job(&fewer, "cluster@raw").merge_from), (None, None));
+        let start = |name: &str| job(&["final.start=spread"], name).cluster.start;
+        assert!(start("cluster@2") == start("cluster@raw") && start("cluster@1") != start("cluster@2"));
     }
 
     #[test]
@@ -255,61 +253,64 @@ pub(super) mod tests {
 
     #[test]
     fn the_chain_is_the_papers_with_a_final_clean_pass() {
-        let names: Vec<String> = graph().iter().map(|node| node.id.to_string()).collect();
         let expected = "ingest pack init embed@raw cluster@raw evaluate@raw \
             embed@0 cluster@0 evaluate@0 sample@0 train@0 embed@1 cluster@1 evaluate@1 sample@1 train@1 \
             embed@2 cluster@2 evaluate@2";
-        assert_eq!(names.join(" "), expected.split_whitespace().collect::<Vec<_>>().join(" "));
-        assert_eq!(
-            line(&graph(), "embed@2"),
-            "--config r/run.toml --dataset r/dataset --pixels r/pixels --weights r/checkpoints/epoch=1 --epoch 2 --out r/features/epoch=2 --clean"
-        );
+        assert_eq!(names(&graph()).join(" "), expected.split_whitespace().collect::<Vec<_>>().join(" "));
+        let [one, last] = ["embed@1", "embed@2"].map(|name| job::<Embed>(&graph(), name));
+        assert!(one.views.is_some() && last.views.is_none());
+        assert_eq!(last.inputs.weights, [Path::new("checkpoints/epoch=1")]);
     }
 
     #[test]
     fn with_a_memory_training_writes_the_next_features() {
         let nodes = graph_with(&["run.epochs=4", "run.networks=2", "embed.memory=0.5"]);
-        let names: Vec<String> = nodes.iter().map(|node| node.id.to_string()).collect();
-        let embeds: Vec<&String> = names.iter().filter(|name| name.starts_with("embed@")).collect();
+        let embeds: Vec<String> = names(&nodes).into_iter().filter(|name| name.starts_with("embed@")).collect();
         assert_eq!(embeds, ["embed@raw", "embed@0", "embed@2", "embed@4"]);
-        let next = "--features r/features/epoch=0 --next-features r/features/epoch=1";
-        assert!(line(&nodes, "train@0").ends_with(next));
-        assert!(line(&nodes, "cluster@1").contains("--features r/features/epoch=1 "));
+        let train = |name: &str| job::<Train>(&nodes, name);
+        assert_eq!(train("train@0").inputs.features, Some(at("features", Epoch(0))));
+        assert_eq!(train("train@0").outputs.features, Some(at("features", Epoch(1))));
+        assert_eq!(job::<Cluster>(&nodes, "cluster@1").inputs.features, at("features", Epoch(1)));
         // What follows the last epoch of a network embeds.
-        assert!(!line(&nodes, "train@1").contains("features") && !line(&nodes, "train@3").contains("features"));
+        for last in ["train@1", "train@3"] {
+            let job = train(last);
+            assert!(job.inputs.features.is_none() && job.outputs.features.is_none() && job.memory.is_none(), "{last}");
+        }
     }
 
     #[test]
     fn a_taught_network_trains_on_the_clusters_of_those_before_it() {
         let sets = ["run.epochs=6", "run.networks=3", "run.taught=1", "sample.sure=0.5", "embed.memory=0.5"];
         let nodes = graph_with(&sets);
-        let line = |name: &str| line(&nodes, name);
-        let embed = line("embed@4");
-        assert!(embed.contains("--weights r/checkpoints/epoch=1 --weights r/checkpoints/epoch=3 --epoch 4"), "{embed}");
-        assert!(embed.ends_with("--clean") && !line("cluster@4").contains("--previous"));
-        assert!(line("train@4").contains("--weights r/checkpoints/initial-4 "));
+        let embed = job::<Embed>(&nodes, "embed@4");
+        assert_eq!(embed.inputs.weights, [at("checkpoints", Epoch(1)), at("checkpoints", Epoch(3))]);
+        assert!(embed.views.is_none() && job::<Cluster>(&nodes, "cluster@4").inputs.previous.is_none());
+        assert_eq!(job::<Train>(&nodes, "train@4").inputs.weights, Path::new("checkpoints/initial-4"));
         // One set of pseudo-labels for all its epochs, and no features of its own.
-        let names: Vec<String> = nodes.iter().map(|node| node.id.to_string()).collect();
+        let names = names(&nodes);
         assert!(["embed@5", "cluster@5", "evaluate@5"].iter().all(|absent| !names.iter().any(|name| name == absent)));
+        let fourth = at("assignments", Epoch(4));
         for epoch in [4, 5] {
-            let sample = line(&format!("sample@{epoch}"));
-            assert!(sample.contains("--assignments r/assignments/epoch=4 --sure 0.5 "), "{sample}");
-            assert!(!line(&format!("train@{epoch}")).contains("features"));
+            let sample = job::<Sample>(&nodes, &format!("sample@{epoch}"));
+            assert_eq!((sample.inputs.assignments, sample.sample.sure), (fourth.clone(), 0.5));
+            assert!(job::<Train>(&nodes, &format!("train@{epoch}")).inputs.features.is_none());
         }
-        assert!(!line("sample@3").contains("--sure"));
-        assert!(line("cluster@6").contains("--previous r/assignments/epoch=4"));
-        assert!(line("evaluate@6").contains("--previous r/assignments/epoch=4"));
-        assert!(line("embed@6").contains("--weights r/checkpoints/epoch=3 --weights r/checkpoints/epoch=5 "));
+        assert_eq!(job::<Sample>(&nodes, "sample@3").sample.sure, 1.0);
+        assert_eq!(job::<Cluster>(&nodes, "cluster@6").inputs.previous, Some(fourth.clone()));
+        assert_eq!(job::<Evaluate>(&nodes, "evaluate@6").inputs.previous, Some(fourth));
+        let weights = job::<Embed>(&nodes, "embed@6").inputs.weights;
+        assert_eq!(weights, [1, 3, 5].map(|epoch| at("checkpoints", Epoch(epoch))));
     }
 
     #[test]
     fn several_taught_networks_have_the_same_teachers_and_wait_for_no_other() {
         let nodes = graph_with(&["run.epochs=8", "run.networks=4", "run.taught=2", "embed.memory=0.5"]);
-        let line = |name: &str| line(&nodes, name);
-        let teachers = "--weights r/checkpoints/epoch=1 --weights r/checkpoints/epoch=3 --epoch";
-        assert!(line("embed@4").contains(teachers) && line("embed@6").contains(teachers));
-        assert!(line("sample@5").contains("--assignments r/assignments/epoch=4 "));
-        assert!(line("sample@7").contains("--assignments r/assignments/epoch=6 "));
+        let weights = |name: &str| job::<Embed>(&nodes, name).inputs.weights;
+        assert_eq!(weights("embed@4"), [at("checkpoints", Epoch(1)), at("checkpoints", Epoch(3))]);
+        assert_eq!(weights("embed@4"), weights("embed@6"));
+        let assignments = |name: &str| job::<Sample>(&nodes, name).inputs.assignments;
+        assert_eq!(assignments("sample@5"), at("assignments", Epoch(4)));
+        assert_eq!(assignments("sample@7"), at("assignments", Epoch(6)));
         let trained = nodes.iter().filter(|node| node.id.stage == Stage::Train).map(|node| node.id.to_string());
         let turns = ["train@0", "train@2", "train@1", "train@3", "train@4", "train@6", "train@5", "train@7"];
         assert_eq!(trained.collect::<Vec<_>>(), turns);
@@ -318,17 +319,126 @@ pub(super) mod tests {
     #[test]
     fn networks_of_their_own_all_give_the_result() {
         let nodes = graph_with(&["run.epochs=5", "run.networks=2", "final.merge=0"]);
-        let line = |name: &str| line(&nodes, name);
-        assert!(line("init").ends_with("--init --out r/checkpoints/initial"));
-        assert!(line("init@2").ends_with("--init --epoch 2 --out r/checkpoints/initial-2"));
-        assert!(line("embed@1").contains("--weights r/checkpoints/epoch=0 "));
-        assert!(line("embed@2").contains("--weights r/checkpoints/initial-2 "));
-        assert!(line("train@2").contains("--weights r/checkpoints/initial-2 "));
-        assert!(line("train@3").contains("--weights r/checkpoints/epoch=2 "));
+        let init = |name: &str| job::<Init>(&nodes, name);
+        assert_eq!(init("init").outputs.checkpoint, Path::new("checkpoints/initial"));
+        assert_eq!(init("init@2").outputs.checkpoint, Path::new("checkpoints/initial-2"));
+        assert_eq!((init("init").epoch, init("init@2").epoch), (Epoch(0), Epoch(2)));
+        let weights = |name: &str| job::<Embed>(&nodes, name).inputs.weights;
+        assert_eq!(weights("embed@1"), [at("checkpoints", Epoch(0))]);
+        assert_eq!(weights("embed@2"), [Path::new("checkpoints/initial-2")]);
+        assert_eq!(weights("embed@5"), [at("checkpoints", Epoch(1)), at("checkpoints", Epoch(4))]);
+        let from = |name: &str| job::<Train>(&nodes, name).inputs.weights;
+        assert_eq!(from("train@2"), Path::new("checkpoints/initial-2"));
+        assert_eq!(from("train@3"), at("checkpoints", Epoch(2)));
         // Clusters of the network before would be drawn into a space that knows nothing yet.
-        assert!(!line("cluster@2").contains("--previous") && !line("evaluate@2").contains("--previous"));
-        assert!(line("cluster@3").contains("--previous r/assignments/epoch=2"));
-        assert!(line("embed@5").contains("--weights r/checkpoints/epoch=1 --weights r/checkpoints/epoch=4 "));
-        assert!(line("cluster@5").contains("--previous r/assignments/epoch=4"));
+        let previous = |name: &str| job::<Cluster>(&nodes, name).inputs.previous;
+        assert_eq!((previous("cluster@2"), job::<Evaluate>(&nodes, "evaluate@2").inputs.previous), (None, None));
+        assert_eq!(previous("cluster@3"), Some(at("assignments", Epoch(2))));
+        assert_eq!(previous("cluster@5"), Some(at("assignments", Epoch(4))));
+    }
+
+    /// Every setting, with another value that the check lets through, and the nodes whose jobs it changes.
+    #[test]
+    fn each_setting_changes_the_jobs_of_those_who_use_it() {
+        const EMBED: &str = "embed@0 embed@1";
+        let body = "init embed@0 train@0 embed@1 train@1 embed@2";
+        let seeded = "init cluster@raw embed@0 cluster@0 sample@0 train@0 embed@1 cluster@1 sample@1 train@1 cluster@2";
+        let seen = "embed@0 train@0 embed@1 train@1";
+        let (draws, trains) = ("sample@0 sample@1", "train@0 train@1");
+        let (learning, last) = ("cluster@0 cluster@1", "cluster@raw cluster@2");
+        let clusters = "cluster@raw cluster@0 cluster@1 cluster@2";
+        let cards = "cluster@raw embed@0 cluster@0 train@0 embed@1 cluster@1 train@1 embed@2 cluster@2";
+        let together = "cluster@raw cluster@0 train@0 cluster@1 train@1 cluster@2";
+        let cases = [
+            ("input.paths", "[\"elsewhere\"]", ""), // the archive's content counts, not its place
+            ("run.seed", "2", seeded),
+            ("run.epochs", "3", "embed@2"), // an epoch of training
+            ("run.networks", "2", ""),
+            ("run.taught", "1", "embed@1"), // the first epoch of a network that others teach
+            ("ingest.rules", "ukbb", "ingest"),
+            ("ingest.frames", "all", "ingest"),
+            ("ingest.bits", "16", "ingest"),
+            ("ingest.window", "[1.0, 99.0]", "ingest"),
+            ("ingest.own_window", "true", "ingest"),
+            ("ingest.key_file", "key", ""), // its content counts
+            ("ingest.max_memory", "512", "ingest"),
+            ("ingest.max_seconds", "60", "ingest"),
+            ("ingest.max_members", "60", "ingest"),
+            ("ingest.max_ratio", "60", "ingest"),
+            ("network.width", "0.5", body),
+            ("network.input", "256", &format!("pack {body}")),
+            ("network.pool", "3", body),
+            ("network.features", "pool", body),
+            ("network.fc", "64", body),
+            ("network.dropout", "0.1", trains),
+            ("augment.area", "[0.5, 1.0]", seen),
+            ("augment.ratio", "[1.0, 1.0]", seen),
+            ("augment.rotation", "5", seen),
+            ("augment.bias", "0.1", seen),
+            ("augment.gamma", "0.1", seen),
+            ("augment.noise", "0.1", seen),
+            ("augment.spread", "0.1", ""), // of the first network
+            ("embed.augment", "false", EMBED),
+            ("embed.views", "2", EMBED),
+            ("embed.memory", "0.5", "train@0"),
+            ("embed.batch", "128", "embed@0 embed@1 embed@2"),
+            ("embed.float16", "true", "embed@raw embed@0 embed@1 embed@2"),
+            ("cluster.k", "24", clusters),
+            ("cluster.clusterings", "4", learning),
+            ("cluster.start", "spread", learning),
+            ("cluster.iterations", "5", clusters),
+            ("cluster.redo", "2", learning),
+            ("cluster.tolerance", "0.1", clusters),
+            ("sample.uniform", "false", draws),
+            ("sample.least", "2400", draws),
+            ("sample.sure", "0.5", ""), // of a network that others teach
+            ("train.batch", "32", trains),
+            ("train.rate", "0.1", trains),
+            ("train.schedule", "cosine", trains),
+            ("train.momentum", "0.5", trains),
+            ("train.weight_decay", "0.1", trains),
+            ("train.head", "kept", trains),
+            ("train.head_rate", "0.1", trains),
+            ("train.threads", "1", ""),
+            ("final.augment", "true", "embed@2"),
+            ("final.k", "24", last),
+            ("final.merge", "2", "cluster@2"),
+            ("final.start", "spread", last),
+            ("final.redo", "2", last),
+            ("compute.device", "cuda", cards),
+            ("compute.precision", "bfloat16", "embed@0 train@0 embed@1 train@1 embed@2"),
+            ("compute.threads", "3", ""),
+            ("compute.ranks", "2", together),
+            ("retention.features", "5", ""),
+            ("retention.checkpoints", "5", ""),
+            ("retention.checkpoint_every", "5", ""),
+            ("pipeline.jobs", "5", ""),
+            ("pipeline.retries", "5", ""),
+            ("pipeline.shards", "5", ""),
+            ("pipeline.gpus", "5", ""),
+            ("pipeline.launcher", "srun -n {ranks}", ""),
+        ];
+        let config = |sets: &[&str]| {
+            deepmcat_config::resolve(None, None, &sets.iter().map(|&set| set.to_owned()).collect::<Vec<_>>()).unwrap()
+        };
+        for (name, value, expected) in &cases {
+            // One network has no other to learn from.
+            let more = if *name == "run.taught" { "run.networks=2" } else { "run.networks=1" };
+            let plain = config(&["run.epochs=2", more]).0;
+            let changed = config(&["run.epochs=2", more, &format!("{name}={value}")]).0;
+            assert_ne!(changed, plain, "{name}: of no section");
+            let (plain, changed) = (nodes(&plain), nodes(&changed));
+            let other = |node: &&Node| {
+                let before = plain.iter().find(|before| before.id == node.id);
+                before.is_some_and(|before| before.job.settings() != node.job.settings())
+            };
+            let changed: Vec<String> = changed.iter().filter(other).map(|node| node.id.to_string()).collect();
+            assert_eq!(changed.join(" "), *expected, "{name}");
+        }
+        let (_, document) = config(&[]);
+        let all = document.iter().flat_map(|(section, item)| {
+            item.as_table().unwrap().iter().map(move |(key, _)| format!("{section}.{key}"))
+        });
+        assert_eq!(all.collect::<Vec<_>>(), cases.map(|(name, ..)| name.to_owned()), "a case for every setting");
     }
 }

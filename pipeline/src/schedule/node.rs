@@ -15,7 +15,7 @@ use crate::fingerprint::Components;
 use crate::hashes::Hashes;
 use crate::machine::Here;
 use crate::provenance::files;
-use crate::receipt::Receipt;
+use crate::receipt::{FORMAT, Receipt};
 use crate::retention::remove;
 use crate::stop::Stop;
 use crate::{Error, RunFolder};
@@ -75,7 +75,16 @@ impl Shared<'_> {
         }
         let files = files(run, self.hashes, &node.outputs)?;
         let machine = Some(self.here.of(node, &run.config));
-        let receipt = Receipt { node: node.id.to_string(), components, outputs, files, seconds, attempts, machine };
+        let receipt = Receipt {
+            format: FORMAT,
+            node: node.id.to_string(),
+            components,
+            outputs,
+            files,
+            seconds,
+            attempts,
+            machine,
+        };
         receipt.write(run, node.id)?;
         Ok(receipt)
     }

@@ -45,9 +45,9 @@ impl Process {
         log: &File,
         begin: Begin,
     ) -> Result<Self, Error> {
-        let stage = node.id.stage.binary();
+        let stage = node.job.program();
         let program = stage_program(stage)?;
-        let mut line = node.command_line(&run.path, &run.settings, shard);
+        let mut line = node.command_line(&run.path, &run.config, shard);
         if node.id.stage == Stage::Ingest && matches!(begin, Begin::Now { fresh: true }) {
             line.push("--fresh".into());
         }

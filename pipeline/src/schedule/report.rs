@@ -86,7 +86,7 @@ impl Report {
         self.bar.set_message(format!("{left}  {}", self.names()));
         tracing::debug!("{} done in {seconds:.1} s", node.id);
         let tells = matches!(node.id.stage, Stage::Ingest | Stage::Evaluate)
-            || matches!(node.id, NodeId { stage: Stage::Train, pass: Pass::Epoch(epoch) } if run.config.run.is_taught(epoch.0));
+            || matches!(node.id, NodeId { stage: Stage::Train, pass: Pass::Epoch(epoch) } if run.config.run.track_of(epoch).taught);
         if !tells {
             return;
         }

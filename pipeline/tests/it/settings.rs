@@ -44,15 +44,14 @@ fn an_edit_of_run_toml_is_for_the_next_run() {
     bench.untell("hold-sample");
     assert!(runner.wait().unwrap().success());
     assert_eq!(bench.read("run/assignments/epoch=2/part-0.parquet"), undisturbed);
-    let configs: std::collections::BTreeSet<String> =
-        bench.calls().iter().map(|line| line.split(' ').nth(2).unwrap().to_owned()).collect();
-    assert_eq!(configs.len(), 1, "{configs:?}");
-    assert!(configs.first().unwrap().starts_with("run/.config/"), "{configs:?}");
+    let calls = bench.calls();
+    assert!(calls.iter().all(|line| line.split(' ').nth(2).unwrap().starts_with("run/nodes/")), "{calls:?}");
+    assert!(bench.read("run/nodes/cluster@1.toml").contains("\nk = 13\n"));
     let (plan, _) = bench.ok(&["plan", "run"]);
     assert!(plan.contains("cluster@0    changed: cluster.k: 13 -> 7"), "{plan}");
     // What a person would type is as it was.
     let (commands, _) = bench.ok(&["plan", "run", "--commands", "--only", "cluster@raw"]);
-    assert!(commands.starts_with("deepmcat-cluster --config run/run.toml --features"), "{commands}");
+    assert!(commands.starts_with("deepmcat-cluster --job run/nodes/cluster@raw.toml"), "{commands}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Stands in for every stage in tests of the runner: writes the files that the runner expects, made of its settings and of
-# what it reads. Files beside it say what else it does: hold-STAGE (wait), fail-STAGE (exit code), forget-STAGE (write
+# Stands in for every stage in tests of the runner: writes the files that the runner expects, made of the settings of
+# its job and of what it reads. Files beside it say what else it does: hold-STAGE (wait), fail-STAGE (exit code), forget-STAGE (write
 # nothing), libtorch (the version that deepmcat-device tells).
 here=${0%/*} name=${0##*/deepmcat-}
 if [ "$name" = device ]; then
@@ -22,25 +22,41 @@ if [ -e "$here/fail-$name" ]; then
 fi
 [ -e "$here/forget-$name" ] && exit 0
 
-part=0 config= content=$name outputs=()
+part=0 job= content=$name table= inputs=() outputs=()
 while [ $# -gt 0 ]; do
-    case $name:$1 in
-        *:--config) config=$2 && shift ;;
-        *:--out | cluster:--assignments | cluster:--clusters | train:--training | train:--next-features)
-            outputs+=("$2") && shift ;;
-        *:--shard) part=${2%/*} && shift ;;
-        *:--dataset) content+=$(cat "$2/manifest.parquet") && shift ;;
-        *:--init | *:--raw | *:--clean | *:--fresh) ;;
-        ingest:*) content+=$(cat "$1"/*.png 2> /dev/null) ;;
-        *) [ -d "$2" ] && content+=$(cat "$2"/*) ; shift ;;
+    case $1 in
+        --job) job=$2 && shift ;;
+        --shard) part=${2%/*} && shift ;;
+        --threads) shift ;;
     esac
     shift
 done
+run=${job%/nodes/*}
+while read -r line; do
+    case $line in
+        '['*']') table=$line ;;
+        *'"'*'"'*)
+            path=${line#*\"} path=${path%%\"*}
+            case $path in /*) ;; *) path=$run/$path ;; esac
+            case $table in
+                '[inputs]') inputs+=("$path") ;;
+                '[outputs]') outputs+=("$path") ;;
+            esac
+            ;;
+    esac
+done < "$job"
+for path in "${inputs[@]}"; do
+    case $name:$path in
+        ingest:*) content+=$(cat "$path"/*.png 2> /dev/null) ;;
+        *:*/dataset) content+=$(cat "$path/manifest.parquet") ;;
+        *) content+=$(cat "$path"/*) ;;
+    esac
+done
 case $name in
-    ingest) rules=$(grep '^rules = ' "$config") ;;
-    cluster) content+=$(grep '^k = ' "$config") ;;
-    sample) content+=$(grep '^uniform = ' "$config") ;;
-    train) content+=$(grep '^rate = ' "$config") ;;
+    ingest) rules=$(grep '^rules = ' "$job") ;;
+    cluster) content+=$(grep '^k = ' "$job") ;;
+    sample) content+=$(grep '^uniform = ' "$job") ;;
+    train) content+=$(grep '^rate = ' "$job") ;;
 esac
 content=$(echo "$content" | cksum)
 

@@ -89,6 +89,6 @@ fn what_is_written_for_a_run_stays_in_it() {
         names
     };
     assert_eq!(names(""), ["archive", "bin", "run"], "no temporary folder beside the run");
-    assert!(!names("run").contains(&".tmp".to_owned()) && names("run").contains(&".config".to_owned()));
+    assert!(!names("run").contains(&".tmp".to_owned()) && names("run").contains(&"nodes".to_owned()));
     assert!(names("run/receipts").iter().all(|name| name.ends_with(".json")));
 }

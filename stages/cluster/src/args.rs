@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use deepmcat_config::Start;
 use deepmcat_schemas::Epoch;
-use deepmcat_stage::CommonArgs;
+use deepmcat_schemas::jobs::Cluster;
+use deepmcat_schemas::jobs::cluster::{Inputs, Outputs};
+use deepmcat_stage::{CommonArgs, Front, Means};
+
+use crate::Error;
 
 /// Groups features by exact k-means and numbers the clusters as the epoch before did.
 ///
@@ -29,21 +32,10 @@ pub struct Args {
     /// Epoch, which numbers the draws of the start
     #[arg(long, value_name = "T", default_value_t = Epoch(0))]
     pub epoch: Epoch,
-    /// Number of clusters [default: cluster.k of the configuration]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(2..))]
-    pub k: Option<u32>,
-    /// Number of clusters of k-means, merged until --k are left: those whose images are neighbours [default: --k]
+    /// Number of clusters of k-means, merged until cluster.k are left: those whose images are neighbours [default:
+    /// none are merged]
     #[arg(long, value_name = "N")]
     pub merge_from: Option<u32>,
-    /// Clusterings, of which the first is the assignment [default: cluster.clusterings of the configuration]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub clusterings: Option<u32>,
-    /// Where k-means starts [default: cluster.start of the configuration]
-    #[arg(long, value_name = "WHERE")]
-    pub start: Option<Start>,
-    /// Starts, of which the best counts [default: cluster.redo of the configuration]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub redo: Option<u32>,
     /// Folder to write the table of assignments to
     #[arg(long, value_name = "FOLDER")]
     pub assignments: PathBuf,
@@ -58,5 +50,23 @@ pub struct Args {
 impl AsRef<CommonArgs> for Args {
     fn as_ref(&self) -> &CommonArgs {
         &self.common
+    }
+}
+
+impl Front for Args {
+    type Job = Cluster;
+    type Means = Means;
+    type Error = Error;
+
+    fn job(self) -> Result<(Cluster, Means), Error> {
+        let config = self.common.config()?;
+        let inputs = Inputs { features: self.features, previous: self.previous };
+        let outputs = Outputs { assignments: self.assignments, clusters: self.clusters };
+        let job = Cluster { merge_from: self.merge_from, ..config.cluster(self.epoch, inputs, outputs) };
+        Ok((job, Means::of(&config.compute)))
+    }
+
+    fn run(job: Cluster, means: Means) -> Result<(), Error> {
+        crate::run(job, means)
     }
 }

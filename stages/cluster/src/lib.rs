@@ -15,8 +15,8 @@ mod search;
 mod start;
 
 use deepmcat_machine::{Compute, Ranks};
-use deepmcat_schemas::{Assignments, ClusterId, Clusters, PART_0, read_folder, write_table};
-use deepmcat_stage::Timings;
+use deepmcat_schemas::{Assignments, ClusterId, Clusters, PART_0, jobs, read_folder, write_table};
+use deepmcat_stage::{Means, Timings};
 use tch::Device;
 
 pub use align::align;
@@ -29,30 +29,22 @@ pub use lloyd::{Fit, Iteration, fit};
 pub use merge::merge;
 pub use parameters::Parameters;
 
-/// Runs the stage as its command line says.
+/// Does a job.
 ///
 /// # Errors
-/// When the configuration or a table is wrong, there are fewer images than clusters, features are not finite, or
-/// tables cannot be written.
-pub fn run(args: Args) -> Result<(), Error> {
+/// When a table is wrong, there are fewer images than clusters, features are not finite, or tables cannot be written.
+pub fn run(job: jobs::Cluster, means: Means) -> Result<(), Error> {
     let mut timings = Timings::new();
-    let mut config = args.common.config()?;
-    // Into the configuration, so that the tables' stamp covers them.
-    config.cluster.k = args.k.unwrap_or(config.cluster.k);
-    config.cluster.clusterings = args.clusterings.unwrap_or(config.cluster.clusterings);
-    config.cluster.start = args.start.unwrap_or(config.cluster.start);
-    config.cluster.redo = args.redo.unwrap_or(config.cluster.redo);
-    config.final_pass.merge = args.merge_from.unwrap_or_default();
-    let device = Compute::start(&config.compute)?.device;
-    let ranks = Ranks::join(&config.compute)?;
-    let files = FeatureFiles::open(&args.features)?;
+    let device = Compute::start(job.compute, &means)?.device;
+    let ranks = Ranks::join(job.compute.ranks)?;
+    let files = FeatureFiles::open(&job.inputs.features)?;
     let features = files.features()?;
-    let previous: Option<Assignments> = args.previous.as_deref().map(read_folder).transpose()?;
+    let previous: Option<Assignments> = job.inputs.previous.as_deref().map(read_folder).transpose()?;
     timings.lap("read");
-    let mut parameters = Parameters::new(&config, args.epoch);
-    if let Some(from) = args.merge_from {
-        if from < config.cluster.k {
-            return Err(Error::Merge { from, k: config.cluster.k });
+    let mut parameters = Parameters::new(&job);
+    if let Some(from) = job.merge_from {
+        if from < job.cluster.k {
+            return Err(Error::Merge { from, k: job.cluster.k });
         }
         parameters.groups = parameters.k;
         // A small data set cannot fill them all; of single images nothing is learned about what lies together.
@@ -64,9 +56,9 @@ pub fn run(args: Args) -> Result<(), Error> {
         ranks.leave();
         return Ok(());
     }
-    let stamp = config.stamp("cluster");
-    write_table(&args.assignments.join(PART_0), &assignments, &stamp)?;
-    write_table(&args.clusters.join(PART_0), &clusters, &stamp)?;
+    let stamp = job.stamp();
+    write_table(&job.outputs.assignments.join(PART_0), &assignments, &stamp)?;
+    write_table(&job.outputs.clusters.join(PART_0), &clusters, &stamp)?;
     timings.lap("write");
     timings.log();
     ranks.leave();

@@ -114,9 +114,9 @@ pub(crate) fn descend(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use deepmcat_config::Start;
     use deepmcat_machine::Ranks;
     use deepmcat_schemas::Epoch;
+    use deepmcat_schemas::jobs::cluster::Start;
     use proptest::prelude::*;
     use tch::Device;
 

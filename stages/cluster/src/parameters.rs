@@ -1,7 +1,7 @@
 //! What a fit depends on besides the features.
 
-use deepmcat_config::{Config, Start};
-use deepmcat_schemas::Epoch;
+use deepmcat_schemas::jobs::cluster::{KMeans, Start};
+use deepmcat_schemas::{Epoch, jobs};
 
 /// Parameters of k-means.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,21 +29,22 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// The parameters that a configuration asks for at an epoch.
+    /// The parameters of a job, without merging.
     #[must_use]
-    pub fn new(config: &Config, epoch: Epoch) -> Self {
+    pub fn new(job: &jobs::Cluster) -> Self {
+        let KMeans { k, clusterings, start, iterations, redo, tolerance } = job.cluster;
         // u32 fits usize wherever libtorch runs.
         Self {
-            k: config.cluster.k as usize,
-            groups: config.cluster.k as usize,
-            clusterings: config.cluster.clusterings,
+            k: k as usize,
+            groups: k as usize,
+            clusterings,
             clustering: 0,
-            start: config.cluster.start,
-            iterations: config.cluster.iterations as usize,
-            redo: config.cluster.redo,
-            tolerance: config.cluster.tolerance,
-            seed: config.run.seed,
-            epoch,
+            start,
+            iterations: iterations as usize,
+            redo,
+            tolerance,
+            seed: job.seed,
+            epoch: job.epoch,
         }
     }
 }

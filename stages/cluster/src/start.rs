@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use deepmcat_config::Start;
 use deepmcat_machine::Ranks;
+use deepmcat_schemas::jobs::cluster::Start;
 use deepmcat_schemas::{Assignments, ImageId};
 use deepmcat_stage::random::{Purpose, repeated};
 use rand::RngExt;

@@ -7,7 +7,7 @@ use clap::Parser;
 use deepmcat_cluster::{Args, run};
 use deepmcat_schemas::features::{self, Values};
 use deepmcat_schemas::{Assignments, Clusters, ImageId, PART_0, Stamp, read_folder};
-use deepmcat_stage::Failure;
+use deepmcat_stage::{Failure, Front};
 use half::f16;
 
 const IMAGES: usize = 90;
@@ -35,7 +35,8 @@ fn cluster(root: &Path, epoch: u32, more: &[&str]) -> Result<(Assignments, Clust
     }
     line.extend(["--set", "cluster.k=3", "--set", "cluster.redo=4"].map(str::to_owned));
     line.extend(more.iter().map(|&word| word.to_owned()));
-    run(Args::parse_from(line))?;
+    let (job, means) = Args::parse_from(line).job()?;
+    run(job, means)?;
     let read = |name: &str| root.join(name).join(format!("epoch={epoch}"));
     Ok((read_folder(&read("assignments"))?, read_folder(&read("clusters"))?))
 }
@@ -74,9 +75,9 @@ fn the_same_input_gives_the_same_bytes() {
 fn further_clusterings_start_elsewhere_and_keep_their_numbers() {
     let root = tempfile::tempdir().unwrap();
     write(root.path(), Values::F32(&values()));
-    let settings = ["--clusterings", "4", "--set", "cluster.k=12", "--set", "cluster.redo=1"];
+    let settings = ["--set", "cluster.clusterings=4", "--set", "cluster.k=12", "--set", "cluster.redo=1"];
     let (first, _) = cluster(root.path(), 0, &settings).unwrap();
-    let (alone, _) = cluster(root.path(), 0, &[&["--clusterings", "1"], &settings[2..]].concat()).unwrap();
+    let (alone, _) = cluster(root.path(), 0, &settings[2..]).unwrap();
     assert_eq!((&first.cluster, alone.others), (&alone.cluster, vec![Vec::new(); IMAGES]));
     let clustering =
         |table: &Assignments, number: usize| -> Vec<_> { table.others.iter().map(|others| others[number]).collect() };
@@ -133,12 +134,12 @@ fn what_is_wrong_with_the_features_is_said_with_the_file() {
 fn clusters_are_merged_to_fewer() {
     let root = tempfile::tempdir().unwrap();
     write(root.path(), Values::F32(&values()));
-    let (assignments, clusters) = cluster(root.path(), 0, &["--k", "3", "--merge-from", "15"]).unwrap();
+    let (assignments, clusters) = cluster(root.path(), 0, &["--merge-from", "15"]).unwrap();
     // Fifteen parts of three groups become the groups again.
     assert_eq!(clusters.size, [30; 3]);
     for image in 0..IMAGES {
         assert_eq!(assignments.cluster[image], assignments.cluster[image % 3], "image {image}");
     }
-    let error = cluster(root.path(), 0, &["--k", "3", "--merge-from", "2"]).unwrap_err();
+    let error = cluster(root.path(), 0, &["--merge-from", "2"]).unwrap_err();
     assert!(error.is_usage() && error.to_string().contains("--merge-from 2"), "{error}");
 }

@@ -4,12 +4,16 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use deepmcat_schemas::Epoch;
-use deepmcat_stage::{CommonArgs, Shard};
+use deepmcat_schemas::jobs::embed::Inputs;
+use deepmcat_schemas::jobs::{Embed, Job, Raw};
+use deepmcat_stage::{CommonArgs, Front, Shard};
+
+use crate::Error;
 
 /// Turns the images of a data set into l2-normalised features: one row an image, in the manifest's order.
 ///
 /// The network runs in evaluation mode. Images are augmented as embed.augment says, with draws of their own at each
-/// epoch; --clean shows the network the whole image instead. --raw uses no network: 32 x 32 pixels, z-scored.
+/// epoch; without, the network sees the whole image. --raw uses no network: 32 x 32 pixels, z-scored.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "deepmcat-embed",
@@ -33,15 +37,12 @@ pub struct Args {
     /// Folder of the feature table
     #[arg(long, value_name = "FOLDER")]
     pub out: PathBuf,
-    /// Do not augment, whatever embed.augment says
-    #[arg(long)]
-    pub clean: bool,
     /// The baseline: 32 x 32 z-scored pixels as features
     #[arg(long)]
     pub raw: bool,
-    /// Only this part of the images, counted from 0: 2/8 writes part-2.arrow
-    #[arg(long, value_name = "I/N", default_value = "0/1")]
-    pub shard: Shard,
+    /// Which part of the work this process does.
+    #[command(flatten)]
+    pub part: Part,
     /// Configuration and verbosity.
     #[command(flatten)]
     pub common: CommonArgs,
@@ -50,5 +51,68 @@ pub struct Args {
 impl AsRef<CommonArgs> for Args {
     fn as_ref(&self) -> &CommonArgs {
         &self.common
+    }
+}
+
+/// Which part of the work this process does.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Part {
+    /// Only this part of the images, counted from 0: 2/8 writes part-2.arrow
+    #[arg(long, value_name = "I/N", default_value = "0/1")]
+    pub shard: Shard,
+}
+
+/// What the stage may use.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)] // its name is that of the group in it
+pub struct Means {
+    /// Threads and device.
+    #[command(flatten)]
+    pub machine: deepmcat_stage::Means,
+    /// Which part of the work this process does.
+    #[command(flatten)]
+    pub part: Part,
+}
+
+/// What the stage does.
+#[derive(Debug, Clone)]
+pub enum Task {
+    /// Features by networks.
+    Embed(Embed),
+    /// The baseline.
+    Raw(Raw),
+}
+
+impl TryFrom<Job> for Task {
+    type Error = Job;
+
+    fn try_from(job: Job) -> Result<Self, Job> {
+        match job {
+            Job::Embed(job) => Ok(Self::Embed(job)),
+            Job::Raw(job) => Ok(Self::Raw(job)),
+            other => Err(other),
+        }
+    }
+}
+
+impl Front for Args {
+    type Job = Task;
+    type Means = Means;
+    type Error = Error;
+
+    fn job(self) -> Result<(Task, Means), Error> {
+        let config = self.common.config()?;
+        let means = Means { machine: deepmcat_stage::Means::of(&config.compute), part: self.part };
+        let inputs = Inputs { dataset: self.dataset, pixels: self.pixels, weights: self.weights };
+        let task = if self.raw {
+            Task::Raw(config.raw(inputs.dataset, self.out))
+        } else {
+            Task::Embed(config.embed(self.epoch, inputs, self.out))
+        };
+        Ok((task, means))
+    }
+
+    fn run(task: Task, means: Means) -> Result<(), Error> {
+        crate::run(task, &means)
     }
 }

@@ -5,87 +5,95 @@
 //! and a feature does not depend on their number. A graphics card gets large batches that all threads render.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use deepmcat_architecture::dimensions;
-use deepmcat_config::Config;
 use deepmcat_machine::Compute;
 use deepmcat_network::inference::normalise;
 use deepmcat_network::{Batches, Embedder, Item, checkpoint, vgg};
 use deepmcat_pixels::{Images, View};
 use deepmcat_schemas::ImageId;
+use deepmcat_schemas::jobs::Embed;
+use deepmcat_schemas::jobs::embed::{Inputs, Views};
+use deepmcat_stage::random::Purpose;
 use deepmcat_stage::{Progress, ThreadsError, Timings};
 use tch::Tensor;
 
 use crate::{Embedded, Error};
 
 /// Images that one thread embeds at once; more are not faster.
-const THREAD_BATCH: usize = 32;
+pub(crate) const THREAD_BATCH: usize = 32;
 
-/// What is embedded, and how: the inputs of [`embed`].
-#[derive(Debug)]
-pub struct Job<'a> {
-    /// Folder of the data set.
-    pub dataset: &'a Path,
-    /// The images, relative to it.
-    pub paths: &'a [String],
-    /// Folder of their pixel table; none: PNGs are decoded.
-    pub pixels: Option<&'a Path>,
-    /// Their ids, which also number their draws.
-    pub ids: &'a [ImageId],
-    /// Checkpoint folders of the networks.
-    pub weights: &'a [PathBuf],
-    /// What the network sees of an image; the mean of its features counts.
-    pub views: Vec<View>,
-}
-
-/// Embeds the images of a job: row i is that of `ids[i]`.
+/// Embeds images: row i is the feature of `ids[i]`, whose PNG is at `paths[i]` in the data set. Ids also number draws.
 ///
 /// # Errors
-/// When the checkpoint does not fit `[network]`, an image cannot be read, or a feature is not finite.
-pub fn embed(job: Job, config: &Config, compute: Compute, timings: &mut Timings) -> Result<Embedded, Error> {
-    let network = |weights: &PathBuf| Embedder::new(&checkpoint::read_model(weights, &config.network, compute)?);
-    let networks = job.weights.iter().map(network).collect::<Result<Vec<_>, _>>()?;
-    let images = Images::load(job.dataset, job.pixels, (job.ids, job.paths), config.network.input)?;
+/// When a checkpoint does not fit the network, an image cannot be read, or a feature is not finite.
+pub fn embed(
+    job: &Embed,
+    (ids, paths): (&[ImageId], &[String]),
+    compute: Compute,
+    timings: &mut Timings,
+) -> Result<Embedded, Error> {
+    let Inputs { dataset, pixels, weights } = &job.inputs;
+    let network = |weights: &PathBuf| Embedder::new(&checkpoint::read_model(weights, &job.network, compute)?);
+    let networks = weights.iter().map(network).collect::<Result<Vec<_>, _>>()?;
+    let images = Images::load(dataset, pixels.as_deref(), (ids, paths), job.network.input)?;
     timings.lap("read");
 
-    let dimensions = usize::try_from(dimensions(&config.network)).unwrap_or_default();
-    let passes = job.views.len() * networks.len();
-    let progress = Progress::new((job.ids.len() * passes) as u64, "images embedded");
+    let views = views(job.views.as_ref());
+    let dimensions = usize::try_from(dimensions(&job.network)).unwrap_or_default();
+    let progress = Progress::new((ids.len() * views.len() * networks.len()) as u64, "images embedded");
     let width = networks.len() * dimensions;
-    let batch = batch(config, compute);
+    let batch = batch(job, compute);
     let images = Arc::new(images);
     // The table of all networks, filled in place: it may be most of the memory that there is.
-    let mut values = vec![0.0; job.ids.len() * width];
+    let mut values = vec![0.0; ids.len() * width];
     for (number, network) in networks.iter().enumerate() {
         let columns = number * dimensions..(number + 1) * dimensions;
-        let run = Run { side: config.network.input as usize, width, columns, compute, progress: &progress };
+        let side = job.network.input as usize;
+        let pass = Pass { ids, views: &views, side, width, columns, compute, progress: &progress };
         if compute.device.is_cuda() {
-            for view in &job.views {
-                run.on_card(network, &images, &job, view, batch, &mut values)?;
+            for view in &views {
+                pass.on_card(network, &images, view, batch, &mut values)?;
             }
         } else {
-            run.on_threads(network, &images, &job, batch, &mut values)?;
+            pass.on_threads(network, &images, batch, &mut values)?;
         }
     }
     progress.finish();
-    if job.views.len() > 1 {
-        normalise(&mut values, dimensions, |part| job.ids[part / networks.len()])?;
+    if views.len() > 1 {
+        normalise(&mut values, dimensions, |part| ids[part / networks.len()])?;
     }
     if networks.len() > 1 {
-        normalise(&mut values, width, |row| job.ids[row])?;
+        normalise(&mut values, width, |row| ids[row])?;
     }
     Ok(Embedded { dimensions: width, values })
 }
 
+/// What the network sees of an image.
+fn views(views: Option<&Views>) -> Vec<View> {
+    let Some(Views { seed, epoch, count, augment }) = views else { return vec![View::Clean] };
+    let view = |number| View::Augmented {
+        settings: augment.clone(),
+        seed: *seed,
+        epoch: epoch.0,
+        purpose: Purpose::EmbedAugment,
+        number,
+    };
+    (0..*count).map(view).collect()
+}
+
 /// Images that are embedded at once.
-pub(crate) fn batch(config: &Config, compute: Compute) -> usize {
-    let batch = config.embed.batch as usize;
+pub(crate) fn batch(job: &Embed, compute: Compute) -> usize {
+    let batch = job.embed.batch as usize;
     if compute.device.is_cuda() { batch } else { batch.min(THREAD_BATCH) }
 }
 
-struct Run<'a> {
+/// The pass of one network over the images.
+struct Pass<'a> {
+    ids: &'a [ImageId],
+    views: &'a [View],
     side: usize,
     /// Values of a row of the table.
     width: usize,
@@ -95,17 +103,10 @@ struct Run<'a> {
     progress: &'a Progress,
 }
 
-impl Run<'_> {
+impl Pass<'_> {
     /// Each thread takes the next batch that no other has taken.
-    fn on_threads(
-        &self,
-        network: &Embedder,
-        images: &Images,
-        job: &Job,
-        batch: usize,
-        values: &mut [f32],
-    ) -> Result<(), Error> {
-        let batches = values.chunks_mut(batch * self.width).zip(job.ids.chunks(batch));
+    fn on_threads(&self, network: &Embedder, images: &Images, batch: usize, values: &mut [f32]) -> Result<(), Error> {
+        let batches = values.chunks_mut(batch * self.width).zip(self.ids.chunks(batch));
         let batches = Mutex::new(batches.enumerate());
         let next = || batches.lock().unwrap_or_else(PoisonError::into_inner).next();
         let work = |network: Embedder| {
@@ -113,7 +114,7 @@ impl Run<'_> {
             tch::set_num_threads(1);
             while let Some((number, (rows, ids))) = next() {
                 let mut pixels = vec![0.0; ids.len() * self.side * self.side];
-                for view in &job.views {
+                for view in self.views {
                     for (place, (target, id)) in pixels.chunks_exact_mut(self.side * self.side).zip(ids).enumerate() {
                         let source = images.pixels(number * batch + place)?;
                         view.render(&source, images.side(), id.0, self.side, target);
@@ -126,7 +127,7 @@ impl Run<'_> {
         };
         std::thread::scope(|scope| {
             // More threads than batches would have nothing to do.
-            let count = self.compute.threads.min(job.ids.len().div_ceil(batch)).max(1);
+            let count = self.compute.threads.min(self.ids.len().div_ceil(batch)).max(1);
             let start = |network| std::thread::Builder::new().spawn_scoped(scope, || work(network));
             let threads = (0..count).map(|_| start(network.share())).collect::<Result<Vec<_>, _>>();
             let refused = |error: std::io::Error| ThreadsError { threads: count, reason: error.to_string() };
@@ -142,17 +143,16 @@ impl Run<'_> {
         &self,
         network: &Embedder,
         images: &Arc<Images>,
-        job: &Job,
         view: &View,
         batch: usize,
         values: &mut [f32],
     ) -> Result<(), Error> {
-        let items = job.ids.iter().enumerate().map(|(row, id)| Item { row, draw: id.0 }).collect();
+        let items = self.ids.iter().enumerate().map(|(row, id)| Item { row, draw: id.0 }).collect();
         let batches = Batches::start(Arc::clone(images), items, view.clone(), (batch, self.side), self.compute.device);
         let mut before = None;
         for (batch, rows) in batches.zip(values.chunks_mut(batch * self.width)) {
             let batch = batch?;
-            let ids = &job.ids[batch.start..batch.start + batch.count];
+            let ids = &self.ids[batch.start..batch.start + batch.count];
             if let Some((features, ids, rows)) = before.replace((network.embed(&batch.pixels)?, ids, rows)) {
                 self.add_features(&features, ids, rows)?;
             }

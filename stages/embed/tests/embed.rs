@@ -4,13 +4,13 @@
 use std::path::Path;
 
 use clap::Parser;
-use deepmcat_config::Config;
 use deepmcat_embed::{Args, Error, RAW_SIDE, run};
 use deepmcat_machine::Compute;
 use deepmcat_network::{Vgg, checkpoint};
-use deepmcat_schemas::Stamp;
 use deepmcat_schemas::features::{FeatureTable, Values};
-use deepmcat_stage::Failure;
+use deepmcat_schemas::jobs::Network;
+use deepmcat_schemas::{Epoch, Stamp};
+use deepmcat_stage::{Failure, Front};
 
 const IMAGES: u32 = 11;
 
@@ -22,15 +22,16 @@ fn run_folder() -> tempfile::TempDir {
         ([width, height], (0..width * height).map(|i| (i * (number + 1) / 9 % 256) as u8).collect())
     };
     deepmcat_testing::dataset(&folder.path().join("dataset"), (0..IMAGES).map(image));
-    let vgg = Vgg::draw(&config().network, (1, 0), Compute::cpu()).unwrap();
+    let vgg = Vgg::draw(&network(), (1, 0), Compute::cpu()).unwrap();
     checkpoint::write_model(&folder.path().join("weights"), &vgg, &Stamp::default()).unwrap();
-    let vgg = Vgg::draw(&config().network, (1, 5), Compute::cpu()).unwrap();
+    let vgg = Vgg::draw(&network(), (1, 5), Compute::cpu()).unwrap();
     checkpoint::write_model(&folder.path().join("second"), &vgg, &Stamp::default()).unwrap();
     folder
 }
 
-fn config() -> Config {
-    deepmcat_stage::CommonArgs { preset: Some("ci".to_owned()), ..Default::default() }.config().unwrap()
+fn network() -> Network {
+    let common = deepmcat_stage::CommonArgs { preset: Some("ci".to_owned()), ..Default::default() };
+    common.config().unwrap().init(Epoch(0), "initial".into()).network
 }
 
 /// Runs the stage with paths below `folder` and gives the table's file.
@@ -42,7 +43,8 @@ fn embed(folder: &Path, out: &str, more: &[&str]) -> Result<Vec<u8>, Error> {
         words.extend(["--weights".into(), at("weights")]);
     }
     words.extend(more.iter().map(Into::into));
-    run(Args::parse_from(words))?;
+    let (task, means) = Args::parse_from(words).job()?;
+    run(task, &means)?;
     let part = fs_err::read_dir(folder.join(out)).unwrap().next().unwrap().unwrap();
     Ok(fs_err::read(part.path()).unwrap())
 }
@@ -73,8 +75,8 @@ fn features_are_unit_vectors_in_the_manifests_order_and_the_same_each_time() {
 #[test]
 fn clean_features_do_not_depend_on_the_epoch() {
     let folder = run_folder();
-    let one = embed(folder.path(), "one", &["--clean", "--epoch", "3"]).unwrap();
-    assert_eq!(one, embed(folder.path(), "two", &["--clean", "--epoch", "4"]).unwrap());
+    let one = embed(folder.path(), "one", &["--set", "embed.augment=false", "--epoch", "3"]).unwrap();
+    assert_eq!(one, embed(folder.path(), "two", &["--set", "embed.augment=false", "--epoch", "4"]).unwrap());
     let (_, clean, _) = table(folder.path(), "one/part-0.arrow");
     embed(folder.path(), "off", &["--set", "embed.augment=false"]).unwrap();
     assert_eq!(clean, table(folder.path(), "off/part-0.arrow").1);

@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
-use deepmcat_stage::CommonArgs;
+use deepmcat_schemas::jobs::Evaluate;
+use deepmcat_schemas::jobs::evaluate::{Inputs, Outputs};
+use deepmcat_stage::{CommonArgs, Front};
+
+use crate::Error;
 
 /// Measures the assignments of an epoch: NMI, purity, balanced purity, ARI, AMI, stability.
 ///
@@ -30,9 +34,9 @@ pub struct Args {
     /// Folder to write part-0.parquet to
     #[arg(long)]
     pub out: PathBuf,
-    /// Print the figures as JSON on stdout
-    #[arg(long)]
-    pub json: bool,
+    /// What it may do besides.
+    #[command(flatten)]
+    pub means: Means,
     /// Configuration and verbosity.
     #[command(flatten)]
     pub common: CommonArgs,
@@ -41,5 +45,30 @@ pub struct Args {
 impl AsRef<CommonArgs> for Args {
     fn as_ref(&self) -> &CommonArgs {
         &self.common
+    }
+}
+
+/// What changes no table.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Means {
+    /// Print the figures as JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Front for Args {
+    type Job = Evaluate;
+    type Means = Means;
+    type Error = Error;
+
+    fn job(self) -> Result<(Evaluate, Means), Error> {
+        self.common.config()?;
+        let Self { dataset, assignments, clusters, previous, out, means, .. } = self;
+        let inputs = Inputs { dataset, assignments, clusters, previous };
+        Ok((Evaluate { inputs, outputs: Outputs { metrics: out } }, means))
+    }
+
+    fn run(job: Evaluate, means: Means) -> Result<(), Error> {
+        crate::run(job, means)
     }
 }

@@ -6,7 +6,7 @@ mod count;
 mod error;
 mod metrics;
 
-pub use args::Args;
+pub use args::{Args, Means};
 pub use contingency::Contingency;
 pub use error::Error;
 pub use metrics::{ami, ari, balanced_purity, nmi, purity};
@@ -14,41 +14,44 @@ pub use metrics::{ami, ari, balanced_purity, nmi, purity};
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use deepmcat_schemas::jobs::evaluate::Inputs;
 use deepmcat_schemas::layout::{LABELS, MANIFEST};
 use deepmcat_schemas::{
-    Assignments, ClusterId, Clusters, Labels, Manifest, Metrics, PART_0, Table, read_folder, read_table, write_table,
+    Assignments, ClusterId, Clusters, Labels, Manifest, Metrics, PART_0, Table, jobs, read_folder, read_table,
+    write_table,
 };
 use deepmcat_stage::Timings;
 use polars::prelude::{LazyFrame, NamedFrom, PolarsResult, Series};
 
-/// Runs the stage.
+/// Does a job.
 ///
 /// # Errors
 /// When a table is absent, does not fit its schema or is of other images, or the metrics cannot be written.
-pub fn run(args: Args) -> Result<(), Error> {
+pub fn run(job: jobs::Evaluate, means: Means) -> Result<(), Error> {
     let mut timings = Timings::new();
-    let config = args.common.config()?;
-    let manifest_path = args.dataset.join(MANIFEST);
+    let stamp = job.stamp();
+    let Inputs { dataset, assignments: of_epoch, clusters: clusters_path, previous } = job.inputs;
+    let manifest_path = dataset.join(MANIFEST);
     let manifest: Manifest = read_table(&manifest_path)?;
     // A data set that was made by hand may have none.
-    let labels_path = args.dataset.join(LABELS);
+    let labels_path = dataset.join(LABELS);
     let labels: Labels = if labels_path.exists() { read_table(&labels_path)? } else { Labels::default() };
-    let assignments: Assignments = read_folder(&args.assignments)?;
-    let clusters: Clusters = read_folder(&args.clusters)?;
-    let previous: Option<Assignments> = args.previous.as_deref().map(read_folder).transpose()?;
+    let assignments: Assignments = read_folder(&of_epoch)?;
+    let clusters: Clusters = read_folder(&clusters_path)?;
+    let previous: Option<Assignments> = previous.as_deref().map(read_folder).transpose()?;
     if assignments.image_id.is_empty() {
-        return Err(Error::Empty { path: args.assignments });
+        return Err(Error::Empty { path: of_epoch });
     }
     timings.lap("read");
-    let count = |source| Error::Count { path: args.assignments.clone(), source };
-    check_images(&args.assignments, &assignments, &manifest_path, &manifest)?;
-    check_clusters(&args.assignments, &assignments, &args.clusters, &clusters)?;
+    let count = |source| Error::Count { path: of_epoch.clone(), source };
+    check_images(&of_epoch, &assignments, &manifest_path, &manifest)?;
+    check_clusters(&of_epoch, &assignments, &clusters_path, &clusters)?;
     let metrics = evaluate(&labels, &assignments, &clusters, previous.as_ref()).map_err(count)?;
     timings.lap("compute");
-    write_table(&args.out.join(PART_0), &metrics, &config.stamp("evaluate"))?;
+    write_table(&job.outputs.metrics.join(PART_0), &metrics, &stamp)?;
     timings.lap("write");
     timings.log();
-    if args.json {
+    if means.json {
         let row = serde_json::Value::Object(metrics.json(0));
         deepmcat_stage::print(&row.to_string()).map_err(Error::Print)?;
     }

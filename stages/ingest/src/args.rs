@@ -1,12 +1,13 @@
 //! The command line of `deepmcat-ingest`; doc comments are the help.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use deepmcat_config::Frames;
-use deepmcat_stage::CommonArgs;
+use deepmcat_schemas::jobs::Ingest;
+use deepmcat_schemas::jobs::ingest::Frames;
+use deepmcat_stage::{CommonArgs, Front};
 
-use crate::settings::DEFAULT_ZIP;
+use crate::Error;
 
 /// Turns an archive of NIfTI, DICOM, PNG or JPEG files, zipped or not, into a data set of PNG slices at t=0.
 ///
@@ -44,25 +45,16 @@ pub struct Args {
     #[arg(long, value_name = "S")]
     pub max_seconds: Option<u64>,
     /// Members that a zip may have; a zip with more is rejected as too_large
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_ZIP.members)]
-    pub max_members: usize,
+    /// [default: ingest.max_members of the configuration]
+    #[arg(long, value_name = "N")]
+    pub max_members: Option<u64>,
     /// How many times its packed size a zip member above 64 MiB may inflate to; one that exceeds this is rejected as
-    /// too_large
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_ZIP.ratio)]
-    pub max_ratio: u64,
-    /// Files read at a time; 0: as many as there are cores [default: compute.threads of the configuration]
-    #[arg(short, long, value_name = "N")]
-    pub jobs: Option<u32>,
-    /// Read every file again, also those that are unchanged since the last ingest into the same folder; replaces a data
-    /// set that was made with another key
-    #[arg(long)]
-    pub fresh: bool,
-    /// Only read the headers and say what would be made; writes nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Print the counts as JSON on stdout
-    #[arg(long)]
-    pub json: bool,
+    /// too_large [default: ingest.max_ratio of the configuration]
+    #[arg(long, value_name = "N")]
+    pub max_ratio: Option<u64>,
+    /// What it may do besides.
+    #[command(flatten)]
+    pub means: Means,
     /// Configuration and verbosity.
     #[command(flatten)]
     pub common: CommonArgs,
@@ -79,5 +71,50 @@ fn frames(text: &str) -> Result<Frames, String> {
         "first" => Ok(Frames::First),
         "all" => Ok(Frames::All),
         _ => Err("expected first or all".to_owned()),
+    }
+}
+
+/// What changes no image.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Means {
+    /// Files read at a time; 0: as many as there are cores [default: compute.threads of the configuration]
+    #[arg(short, long, visible_alias = "threads", value_name = "N")]
+    pub jobs: Option<u32>,
+    /// Read every file again, also those that are unchanged since the last ingest into the same folder; replaces a data
+    /// set that was made with another key
+    #[arg(long)]
+    pub fresh: bool,
+    /// Only read the headers and say what would be made; writes nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the counts as JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Front for Args {
+    type Job = Ingest;
+    type Means = Means;
+    type Error = Error;
+
+    fn job(self) -> Result<(Ingest, Means), Error> {
+        let mut config = self.common.config()?;
+        let settings = &mut config.ingest.settings;
+        settings.rules = self.rules.unwrap_or_else(|| settings.rules.clone());
+        settings.frames = self.frames.unwrap_or(settings.frames);
+        settings.max_memory = self.max_memory.unwrap_or(settings.max_memory);
+        settings.max_seconds = self.max_seconds.unwrap_or(settings.max_seconds);
+        settings.max_members = self.max_members.unwrap_or(settings.max_members);
+        settings.max_ratio = self.max_ratio.unwrap_or(settings.max_ratio);
+        let mut job = config.ingest(self.inputs, self.out);
+        // A relative path in a configuration file starts at that file, so that a run folder can be moved.
+        let base = self.common.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        job.inputs.key = self.key_file.or_else(|| job.inputs.key.map(|key| base.join(key)));
+        let means = Means { jobs: self.means.jobs.or(Some(config.compute.threads)), ..self.means };
+        Ok((job, means))
+    }
+
+    fn run(job: Ingest, means: Means) -> Result<(), Error> {
+        crate::run(job, &means)
     }
 }

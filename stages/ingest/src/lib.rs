@@ -38,15 +38,14 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use dataset::Content;
-use deepmcat_config::Config;
-use deepmcat_schemas::{FileStat, Stamp};
+use deepmcat_schemas::{FileStat, Stamp, jobs};
 use deepmcat_stage::Progress;
 use earlier::Earlier;
 use rayon::prelude::*;
 use recipe::Recipe;
 
 pub use archive::ZipLimits;
-pub use args::Args;
+pub use args::{Args, Means};
 pub use error::Error;
 pub use keys::Keys;
 pub use listing::Compared;
@@ -57,42 +56,23 @@ pub use summary::Summary;
 /// Stack of a worker: DICOM sequences nest, and their reader calls itself.
 const STACK: usize = 64 << 20;
 
-/// Runs the stage as its command line says.
+/// Does a job.
 ///
 /// # Errors
-/// When the configuration, an input or the output folder is wrong, or the output cannot be written.
-pub fn run(args: Args) -> Result<(), Error> {
-    let mut config = args.common.config()?;
-    // Into the configuration, so that the tables' stamp covers them.
-    if let Some(rules) = args.rules.clone() {
-        config.ingest.rules = rules;
+/// When the key, an input or the output folder is wrong, or the output cannot be written.
+pub fn run(job: jobs::Ingest, means: &Means) -> Result<(), Error> {
+    let mut settings = Settings::of(&job);
+    if let Some(key) = &job.inputs.key {
+        settings.keys = Keys::from_file(key)?;
     }
-    config.ingest.frames = args.frames.unwrap_or(config.ingest.frames);
-    let mut settings = Settings::of(&config);
-    settings.keys = keys(&args, &config)?;
-    settings.limit = args.max_memory.map_or(settings.limit, |mib| mib.saturating_mul(1 << 20));
-    settings.seconds = args.max_seconds.unwrap_or(settings.seconds);
-    settings.threads = args.jobs.unwrap_or(settings.threads);
-    settings.fresh = args.fresh;
-    settings.zip = ZipLimits { members: args.max_members, ratio: args.max_ratio };
-    let summary = ingest(&args.inputs, &args.out, &settings, &Stamps::of(&config), args.dry_run)?;
-    report::log(&summary, args.dry_run);
-    if args.json {
+    settings.threads = means.jobs.unwrap_or_default();
+    settings.fresh = means.fresh;
+    let summary = ingest(&job.inputs.archive, &job.outputs.dataset, &settings, &Stamps::of(&job), means.dry_run)?;
+    report::log(&summary, means.dry_run);
+    if means.json {
         deepmcat_stage::print(&serde_json::json!(summary).to_string()).map_err(Error::Print)?;
     }
     Ok(())
-}
-
-/// The key of the hashes: that of the command line, else of the configuration, else the one that everybody knows.
-fn keys(args: &Args, config: &Config) -> Result<Keys, Error> {
-    let configured = Path::new(&config.ingest.key_file);
-    // A relative path in a configuration file starts at that file, so that a run folder can be moved.
-    let base = args.common.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
-    match &args.key_file {
-        Some(path) => Keys::from_file(path),
-        None if config.ingest.key_file.is_empty() => Ok(Keys::public()),
-        None => Keys::from_file(&base.join(configured)),
-    }
 }
 
 /// The stamps of an ingest's tables.
@@ -107,9 +87,8 @@ pub struct Stamps {
 impl Stamps {
     /// By the settings that the tables depend on.
     #[must_use]
-    pub fn of(config: &Config) -> Self {
-        let of = |job| config.stamp(job);
-        Self { images: of("ingest"), labels: of("labels") }
+    pub fn of(job: &jobs::Ingest) -> Self {
+        Self { images: job.stamp(), labels: job.labels_stamp() }
     }
 }
 

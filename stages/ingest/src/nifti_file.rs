@@ -10,8 +10,8 @@ mod voxels;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use deepmcat_config::Frames;
 use deepmcat_schemas::FileStat;
+use deepmcat_schemas::jobs::ingest::Frames;
 use flate2::read::MultiGzDecoder;
 
 pub(crate) use header::{is_analyze, is_cut, is_header};

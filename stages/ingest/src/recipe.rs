@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn a_recipe_reads_back_and_names_what_differs() {
-        let settings = Settings::of(&deepmcat_stage::CommonArgs::default().config().unwrap());
+        let settings =
+            Settings::of(&deepmcat_stage::CommonArgs::default().config().unwrap().ingest(Vec::new(), "dataset".into()));
         let rules = Rules::load("none").unwrap();
         let one = Recipe::of(&settings, &rules, "1");
         let folder = tempfile::tempdir().unwrap();

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use deepmcat_config::Frames;
 use deepmcat_schemas::FileStat;
+use deepmcat_schemas::jobs::ingest::Frames;
 use deepmcat_stage::Progress;
 use rayon::prelude::*;
 

@@ -1,6 +1,7 @@
 //! What the job needs to know, as typed values.
 
-use deepmcat_config::{Config, Frames};
+use deepmcat_schemas::jobs;
+use deepmcat_schemas::jobs::ingest::Frames;
 
 use crate::archive::ZipLimits;
 use crate::keys::Keys;
@@ -36,26 +37,25 @@ pub struct Settings {
 
 const DEFAULT_BATCH: usize = 2048;
 
-/// What a zip may be unless told otherwise: UK Biobank's hold some hundred members, and images deflate to a half.
-pub const DEFAULT_ZIP: ZipLimits = ZipLimits { members: 1_000_000, ratio: 200 };
-
 impl Settings {
-    /// The settings of a configuration, with the key that is no secret: its key file is not read here.
+    /// The settings of a job, with the key that is no secret: its key file is not read here.
     #[must_use]
-    pub fn of(config: &Config) -> Self {
+    pub fn of(job: &jobs::Ingest) -> Self {
+        let jobs::ingest::Settings { max_memory, max_seconds, max_members, max_ratio, .. } = job.ingest;
+        let file = job.inputs.rules.as_ref().map(|rules| rules.to_string_lossy().into_owned());
         Self {
-            rules: config.ingest.rules.clone(),
-            frames: config.ingest.frames,
-            bits: config.ingest.bits,
-            window: config.ingest.window,
-            own_window: config.ingest.own_window,
+            rules: file.unwrap_or_else(|| job.ingest.rules.clone()),
+            frames: job.ingest.frames,
+            bits: job.ingest.bits,
+            window: job.ingest.window,
+            own_window: job.ingest.own_window,
             keys: Keys::public(),
-            limit: config.ingest.max_memory.saturating_mul(1 << 20),
-            seconds: config.ingest.max_seconds,
-            zip: DEFAULT_ZIP,
+            limit: max_memory.saturating_mul(1 << 20),
+            seconds: max_seconds,
+            zip: ZipLimits { members: usize::try_from(max_members).unwrap_or(usize::MAX), ratio: max_ratio },
             batch: DEFAULT_BATCH,
             fresh: false,
-            threads: config.compute.threads,
+            threads: 0,
         }
     }
 }

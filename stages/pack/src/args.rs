@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use deepmcat_stage::CommonArgs;
+use deepmcat_schemas::jobs::Pack;
+use deepmcat_stage::{CommonArgs, Front, Threads};
+
+use crate::Error;
 
 /// Decodes every image of a data set and resizes it to what network.input needs, once for all epochs.
 ///
@@ -29,5 +32,20 @@ pub struct Args {
 impl AsRef<CommonArgs> for Args {
     fn as_ref(&self) -> &CommonArgs {
         &self.common
+    }
+}
+
+impl Front for Args {
+    type Job = Pack;
+    type Means = Threads;
+    type Error = Error;
+
+    fn job(self) -> Result<(Pack, Threads), Error> {
+        let config = self.common.config()?;
+        Ok((config.pack(self.dataset, self.out), Threads { threads: config.compute.threads as usize }))
+    }
+
+    fn run(job: Pack, means: Threads) -> Result<(), Error> {
+        crate::run(job, means)
     }
 }

@@ -7,14 +7,15 @@ use clap::Parser;
 use deepmcat_pack::{Args, Error, run};
 use deepmcat_schemas::pixels::PixelTable;
 use deepmcat_schemas::{ARROW_PART_0, ImageId};
-use deepmcat_stage::Failure;
+use deepmcat_stage::{Failure, Front};
 use deepmcat_testing::dataset;
 
 fn pack(folder: &Path) -> Result<PixelTable, Error> {
     let at = |name: &str| folder.join(name).into_os_string();
     let words = ["deepmcat-pack", "--preset", "ci", "--set", "network.input=32"].map(Into::into).to_vec();
     let paths = ["--dataset".into(), at("dataset"), "--out".into(), at("pixels")];
-    run(Args::parse_from([words, paths.to_vec()].concat()))?;
+    let (job, means) = Args::parse_from([words, paths.to_vec()].concat()).job()?;
+    run(job, means)?;
     Ok(PixelTable::open(&folder.join("pixels").join(ARROW_PART_0)).unwrap())
 }
 

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use deepmcat_schemas::Epoch;
-use deepmcat_stage::CommonArgs;
+use deepmcat_schemas::jobs::Sample;
+use deepmcat_stage::{CommonArgs, Front, NoMeans};
+
+use crate::Error;
 
 /// Draws the images an epoch trains on, so that pseudo-labels are uniform.
 #[derive(Debug, clap::Parser)]
@@ -38,5 +41,21 @@ fn share(text: &str) -> Result<f64, String> {
 impl AsRef<CommonArgs> for Args {
     fn as_ref(&self) -> &CommonArgs {
         &self.common
+    }
+}
+
+impl Front for Args {
+    type Job = Sample;
+    type Means = NoMeans;
+    type Error = Error;
+
+    fn job(self) -> Result<(Sample, NoMeans), Error> {
+        let mut job = self.common.config()?.sample(self.epoch, self.assignments, self.out);
+        job.sample.sure = self.sure.unwrap_or(job.sample.sure);
+        Ok((job, NoMeans {}))
+    }
+
+    fn run(job: Sample, _means: NoMeans) -> Result<(), Error> {
+        crate::run(job)
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use deepmcat_config::Sample;
+use deepmcat_schemas::jobs::sample::Draw;
 use deepmcat_schemas::{Assignments, ClusterId, Epoch, Samples};
 use deepmcat_stage::random::{Purpose, generator, repeated};
 use rand::RngExt;
@@ -18,7 +18,7 @@ use rand::seq::SliceRandom;
 /// the n, uniform over its own clusters. Otherwise every image comes equally often, up to one; which ones come once more
 /// is drawn. With `settings.sure` below 1 all are drawn from the images that are nearest to their centroids.
 #[must_use]
-pub fn draw(assignments: &Assignments, settings: &Sample, seed: u64, epoch: Epoch) -> Samples {
+pub fn draw(assignments: &Assignments, settings: &Draw, seed: u64, epoch: Epoch) -> Samples {
     let images = assignments.image_id.len();
     let count = images.max(settings.least as usize);
     // Sorted: the draw must not depend on the order of the table's rows.
@@ -111,7 +111,7 @@ mod tests {
     use deepmcat_schemas::ImageId;
     use proptest::prelude::*;
 
-    const UNIFORM: Sample = Sample { uniform: true, least: 0, sure: 1.0 };
+    const UNIFORM: Draw = Draw { uniform: true, least: 0, sure: 1.0 };
 
     /// `sizes[c]` images in cluster c.
     fn assignments(sizes: &[u32]) -> Assignments {
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn not_uniform_is_every_image_once() {
         let table = assignments(&[2, 30]);
-        let samples = draw(&table, &Sample { uniform: false, ..UNIFORM }, 1, Epoch(0));
+        let samples = draw(&table, &Draw { uniform: false, ..UNIFORM }, 1, Epoch(0));
         let images: BTreeSet<_> = samples.image_id.iter().collect();
         assert_eq!(images.len(), 32);
         assert_ne!(samples.image_id, table.image_id, "shuffled");
@@ -191,20 +191,20 @@ mod tests {
     fn a_small_data_set_is_drawn_from_as_often_as_asked() {
         let table = assignments(&[2, 30]);
         for uniform in [true, false] {
-            let samples = draw(&table, &Sample { uniform, least: 100, ..UNIFORM }, 1, Epoch(0));
+            let samples = draw(&table, &Draw { uniform, least: 100, ..UNIFORM }, 1, Epoch(0));
             assert_eq!(samples.position, (0..100).collect::<Vec<_>>());
             let mut times = [0; 32];
             samples.image_id.iter().for_each(|id| times[id.0 as usize] += 1);
             let (least, most) = if uniform { (0, 51) } else { (3, 4) };
             assert!(times.iter().all(|times| (least..=most).contains(times)), "{times:?}");
         }
-        assert_eq!(draw(&table, &Sample { least: 10, ..UNIFORM }, 1, Epoch(0)).image_id.len(), 32);
+        assert_eq!(draw(&table, &Draw { least: 10, ..UNIFORM }, 1, Epoch(0)).image_id.len(), 32);
     }
 
     #[test]
     fn which_images_come_once_more_is_drawn_at_each_epoch() {
         let table = assignments(&[10, 10]);
-        let settings = Sample { uniform: false, least: 25, ..UNIFORM };
+        let settings = Draw { uniform: false, least: 25, ..UNIFORM };
         let twice = |epoch| -> BTreeSet<u32> {
             let samples = draw(&table, &settings, 1, Epoch(epoch));
             let mut times = [0; 20];
@@ -223,7 +223,7 @@ mod tests {
         let mut table = assignments(&[10, 4, 1]);
         table.distance = (0..15).map(|row| (row * 7 % 10) as f32).collect();
         for uniform in [true, false] {
-            let samples = draw(&table, &Sample { uniform, least: 200, sure: 0.4 }, 1, Epoch(0));
+            let samples = draw(&table, &Draw { uniform, least: 200, sure: 0.4 }, 1, Epoch(0));
             assert_eq!(samples.image_id.len(), 200);
             let drawn: BTreeSet<u32> = samples.image_id.iter().map(|id| id.0).collect();
             // Distances 0 to 3 of ten, 0 and 1 of four (0, 7, 4, 1), the only one.

@@ -8,26 +8,23 @@ pub use args::Args;
 pub use draw::draw;
 pub use error::Error;
 
-use deepmcat_schemas::{Assignments, PART_0, read_folder, write_table};
+use deepmcat_schemas::{Assignments, PART_0, jobs, read_folder, write_table};
 use deepmcat_stage::Timings;
 
-/// Runs the stage.
+/// Does a job.
 ///
 /// # Errors
 /// When the assignments are absent, empty or no assignments, or the table cannot be written.
-pub fn run(args: Args) -> Result<(), Error> {
+pub fn run(job: jobs::Sample) -> Result<(), Error> {
     let mut timings = Timings::new();
-    let mut config = args.common.config()?;
-    // Into the configuration, so that the table's stamp covers it.
-    config.sample.sure = args.sure.unwrap_or(1.0);
-    let assignments: Assignments = read_folder(&args.assignments)?;
+    let assignments: Assignments = read_folder(&job.inputs.assignments)?;
     if assignments.image_id.is_empty() {
-        return Err(Error::Empty { path: args.assignments });
+        return Err(Error::Empty { path: job.inputs.assignments });
     }
     timings.lap("read");
-    let samples = draw(&assignments, &config.sample, config.run.seed, args.epoch);
+    let samples = draw(&assignments, &job.sample, job.seed, job.epoch);
     timings.lap("compute");
-    write_table(&args.out.join(PART_0), &samples, &config.stamp("sample"))?;
+    write_table(&job.outputs.samples.join(PART_0), &samples, &job.stamp())?;
     timings.lap("write");
     timings.log();
     Ok(())

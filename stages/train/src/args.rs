@@ -4,7 +4,11 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use deepmcat_schemas::Epoch;
-use deepmcat_stage::CommonArgs;
+use deepmcat_schemas::jobs::train::{Inputs, Outputs};
+use deepmcat_schemas::jobs::{Init, Job, Train};
+use deepmcat_stage::{CommonArgs, Front};
+
+use crate::Error;
 
 /// Trains the network for one epoch on pseudo-labels, in the order of the samples; or draws the initial weights.
 ///
@@ -56,5 +60,63 @@ pub struct Args {
 impl AsRef<CommonArgs> for Args {
     fn as_ref(&self) -> &CommonArgs {
         &self.common
+    }
+}
+
+/// What the stage may use.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[group(skip)] // its name is that of the group in it
+pub struct Means {
+    /// Threads and device.
+    #[command(flatten)]
+    pub machine: deepmcat_stage::Means,
+    /// Threads of the network's arithmetic; views are rendered by all [default: --threads]
+    #[arg(long, value_name = "N")]
+    pub network_threads: Option<i32>,
+}
+
+/// What the stage does.
+#[derive(Debug, Clone)]
+pub enum Task {
+    /// Draws weights.
+    Init(Init),
+    /// Trains for an epoch.
+    Train(Train),
+}
+
+impl TryFrom<Job> for Task {
+    type Error = Job;
+
+    fn try_from(job: Job) -> Result<Self, Job> {
+        match job {
+            Job::Init(job) => Ok(Self::Init(job)),
+            Job::Train(job) => Ok(Self::Train(job)),
+            other => Err(other),
+        }
+    }
+}
+
+impl Front for Args {
+    type Job = Task;
+    type Means = Means;
+    type Error = Error;
+
+    fn job(self) -> Result<(Task, Means), Error> {
+        let config = self.common.config()?;
+        let network_threads = i32::try_from(config.train.threads).ok().filter(|&threads| threads > 0);
+        let means = Means { machine: deepmcat_stage::Means::of(&config.compute), network_threads };
+        let (Some(dataset), Some(samples), Some(weights), Some(epoch), Some(training)) =
+            (self.dataset, self.samples, self.weights, self.epoch, self.training)
+        else {
+            // The parser lets none of them be missing without --init.
+            return Ok((Task::Init(config.init(self.epoch.unwrap_or_default(), self.out)), means));
+        };
+        let inputs = Inputs { dataset, pixels: self.pixels, samples, weights, features: self.features };
+        let outputs = Outputs { checkpoint: self.out, training, features: self.next_features };
+        Ok((Task::Train(config.train(epoch, inputs, outputs)), means))
+    }
+
+    fn run(task: Task, means: Means) -> Result<(), Error> {
+        crate::run(task, &means)
     }
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deepmcat_architecture::dimensions;
-use deepmcat_config::Config;
 use deepmcat_machine::Ranks;
 use deepmcat_network::sgd::Rates;
 use deepmcat_network::vgg::Dropout;
 use deepmcat_network::{Batches, Error, Head, Sgd, Vgg};
 use deepmcat_pixels::{Images, View};
-use deepmcat_schemas::{Epoch, Training};
+use deepmcat_schemas::jobs::Train;
+use deepmcat_schemas::{Training, jobs};
 use deepmcat_stage::Progress;
 use deepmcat_stage::random::Purpose;
 use tch::Tensor;
@@ -56,14 +56,13 @@ pub fn train(
     State { mut vgg, velocities, head, features }: State,
     images: Images,
     mut order: Order,
-    config: &Config,
-    Epoch(epoch): Epoch,
+    job: &Train,
     ranks: &Ranks,
 ) -> Result<Trained, Error> {
-    let (seed, settings) = (config.run.seed, &config.train);
+    let (seed, epoch, settings) = (job.seed, job.epoch.0, &job.train);
     let device = vgg.device();
     let clusterings = order.clusterings as i64;
-    let drawn = Head::draw([clusterings, order.clusters], dimensions(&config.network), seed, epoch, device)?;
+    let drawn = Head::draw([clusterings, order.clusters], dimensions(&job.network), seed, epoch, device)?;
     let head = match head {
         Some(kept) => kept.grown(drawn)?,
         None => drawn,
@@ -78,24 +77,24 @@ pub fn train(
     let mut head_sgd = Sgd::new(rates, head.weights(), Vec::new())?;
     let trained: Vec<Tensor> = sgd.weights().iter().chain(head_sgd.weights()).map(Tensor::shallow_clone).collect();
 
-    let view =
-        View::Augmented { settings: config.augment_at(epoch), seed, epoch, purpose: Purpose::Augment, number: 0 };
-    let side = config.network.input as usize;
+    let view = View::Augmented { settings: job.augment.clone(), seed, epoch, purpose: Purpose::Augment, number: 0 };
+    let side = job.network.input as usize;
     let batch_size = settings.batch as usize;
     order.without_rest(batch_size, ranks.count());
     let draws = order.items.len();
     if draws < ranks.count() {
         return Err(Error::TooFewForRanks { images: draws, ranks: ranks.count() });
     }
-    let width = usize::try_from(dimensions(&config.network)).unwrap_or_default();
-    let remember = |features| Memory::new(features, width, config.embed.memory, &order, ranks);
-    let mut memory = features.map(remember);
+    let width = usize::try_from(dimensions(&job.network)).unwrap_or_default();
+    let remember =
+        |(features, memory): (Vec<f32>, jobs::train::Memory)| Memory::new(features, width, memory.keep, &order, ranks);
+    let mut memory = features.zip(job.memory).map(remember);
     let mine = order.part(batch_size, (ranks.rank(), ranks.count()));
     // Of every whole batch; batches are then cut in the same places everywhere.
     let part_size = (batch_size - ranks.rank()).div_ceil(ranks.count());
     let mut table = Training::default();
     let progress = Progress::new(draws as u64, "images trained");
-    let schedule = Rate::new(config, epoch, draws);
+    let schedule = Rate::new(job.horizon, settings.batch, draws);
     let batches = Batches::start(Arc::new(images), mine.items.clone(), view, (part_size, side), device);
     let mut start = Instant::now();
     let mut waited = Duration::ZERO;
@@ -110,7 +109,7 @@ pub fn train(
         let labels = mine.labels_of(batch.start..batch.start + batch.count);
         let labels = Tensor::f_from_slice(labels)?.f_view([batch.count as i64, clusterings])?.f_to_device(device)?;
 
-        let dropout = Dropout { seed, epoch, step };
+        let dropout = Dropout { rate: job.dropout.unwrap_or_default(), seed, epoch, step };
         let (loss, gradients, features) = if ranks.count() > 1 {
             vgg.gradients_together(&head, (&batch.pixels, &labels), dropout, whole, ranks)?
         } else {

@@ -1,5 +1,5 @@
 //! `deepmcat-train`: one epoch of training on pseudo-labels.
 
 fn main() -> std::process::ExitCode {
-    deepmcat_stage::main(deepmcat_train::run)
+    deepmcat_stage::main::<deepmcat_train::Args>()
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use clap::Parser;
 use deepmcat_schemas::features::{self, FeatureTable};
-use deepmcat_schemas::{ClusterId, ImageId, PART_0, Samples, Stamp, Training, read_table, write_table};
-use deepmcat_stage::Failure;
+use deepmcat_schemas::{ClusterId, Epoch, ImageId, PART_0, Samples, Stamp, Training, read_table, write_table};
+use deepmcat_stage::{Failure, Front};
 use deepmcat_train::{Args, Error, run};
 
 const IMAGES: u32 = 12;
@@ -30,9 +30,15 @@ fn run_folder() -> tempfile::TempDir {
     folder
 }
 
+/// Runs the stage by its flags.
+fn by(args: Args) -> Result<(), Error> {
+    let (task, means) = args.job()?;
+    run(task, &means)
+}
+
 fn init(folder: &Path) {
     let out = folder.join("initial");
-    run(Args::parse_from([
+    by(Args::parse_from([
         "deepmcat-train".as_ref(),
         "--preset".as_ref(),
         "ci".as_ref(),
@@ -53,7 +59,7 @@ fn train(folder: &Path, from: &str, epoch: &str, out: &str, more: &[&str]) -> Re
         words.extend([format!("--{flag}").into(), folder.join(name).into_os_string()]);
     }
     words.extend(more.iter().map(Into::into));
-    run(Args::parse_from(words))?;
+    by(Args::parse_from(words))?;
     Ok(read_table(&folder.join(&training).join(PART_0)).unwrap())
 }
 
@@ -61,7 +67,8 @@ fn train(folder: &Path, from: &str, epoch: &str, out: &str, more: &[&str]) -> Re
 fn network_width() -> usize {
     let config =
         Args::parse_from(["deepmcat-train", "--preset", "ci", "--init", "--out", "x"]).common.config().unwrap();
-    usize::try_from(deepmcat_architecture::dimensions(&config.network)).unwrap()
+    let network = config.init(Epoch(0), "initial".into()).network;
+    usize::try_from(deepmcat_architecture::dimensions(&network)).unwrap()
 }
 
 fn checkpoint(folder: &Path, name: &str) -> [Vec<u8>; 2] {
@@ -78,7 +85,7 @@ fn two_runs_give_the_same_bytes() {
             let mut words =
                 vec!["deepmcat-train".into(), "--init".into(), "--preset".into(), "ci".into(), "--out".into(), out];
             words.extend(fc.iter().map(Into::into));
-            run(Args::parse_from(words)).unwrap();
+            by(Args::parse_from(words)).unwrap();
         }
         let one = train(folder.path(), "initial", "5", "one", fc).unwrap();
         let two = train(folder.path(), "initial", "5", "two", fc).unwrap();

@@ -8,7 +8,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use deepmcat_config::Frames;
+use deepmcat_schemas::jobs::ingest::Frames;
 
 use super::Frame;
 

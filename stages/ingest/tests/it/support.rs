@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use deepmcat_config::Frames;
 use deepmcat_ingest::{Error, Settings, Stamps, Summary, ingest};
+use deepmcat_schemas::jobs;
+use deepmcat_schemas::jobs::ingest::Frames;
 use deepmcat_schemas::{Labels, Manifest, Rejects, Sources, read_table};
 use deepmcat_stage::CommonArgs;
 
@@ -24,12 +25,17 @@ pub struct Dataset {
 }
 
 /// The settings of the default preset.
+/// The job of the settings as they are.
+fn job() -> jobs::Ingest {
+    CommonArgs::default().config().unwrap().ingest(Vec::new(), "dataset".into())
+}
+
 pub fn settings() -> Settings {
-    Settings::of(&CommonArgs::default().config().unwrap())
+    Settings::of(&job())
 }
 
 pub fn stamps() -> Stamps {
-    Stamps::of(&CommonArgs::default().config().unwrap())
+    Stamps::of(&job())
 }
 
 pub fn try_run(inputs: &[PathBuf], out: &Path, settings: &Settings) -> Result<Dataset, Error> {

@@ -6,7 +6,7 @@
 //! Thirteen convolutions, 3x3, padding 1, with bias, batch norm and ReLU after each, maximum pools of 2 after
 //! the 2nd, 4th, 7th, 10th and 13th (Simonyan and Zisserman, 2015, configuration D), one input channel.
 
-use deepmcat_config::{FeatureLayer, Network};
+use deepmcat_schemas::jobs::{FeatureLayer, Network};
 
 /// Channels of each convolution at full width, and whether a pool follows.
 const CONVOLUTIONS: [(f64, bool); 13] = [
@@ -99,11 +99,16 @@ pub fn convolutions(width: f64) -> Vec<Convolution> {
 /// Inputs and outputs of the two fully connected layers, where there are any.
 #[must_use]
 pub fn linears(network: &Network) -> Vec<(i64, i64)> {
-    let fc = i64::from(network.fc);
+    let fc = connected(network);
     match network.features {
         FeatureLayer::Pool => Vec::new(),
         FeatureLayer::Fc => vec![(pooled(network), fc), (fc, fc)],
     }
+}
+
+/// Width of the fully connected layers; 0 where there are none.
+fn connected(network: &Network) -> i64 {
+    network.fc.map_or(0, i64::from)
 }
 
 /// Channels of the last convolution times the pooled area.
@@ -117,7 +122,7 @@ fn pooled(network: &Network) -> i64 {
 pub fn dimensions(network: &Network) -> i64 {
     match network.features {
         FeatureLayer::Pool => pooled(network),
-        FeatureLayer::Fc => i64::from(network.fc),
+        FeatureLayer::Fc => connected(network),
     }
 }
 
@@ -153,7 +158,7 @@ mod tests {
     use super::*;
 
     fn network(width: f64, features: FeatureLayer) -> Network {
-        Network { width, input: 224, pool: 7, features, fc: 4096, dropout: 0.5 }
+        Network { width, input: 224, pool: 7, features, fc: Some(4096) }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use deepmcat_schemas::jobs::OutOfRange;
+
 /// An error of resolving a configuration: always the user's to mend.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -41,15 +43,8 @@ pub enum ConfigError {
         text: String,
     },
     /// A value that no stage can work with.
-    #[error("setting `{key}` is {found}, expected {expected}")]
-    OutOfRange {
-        /// `section.key`.
-        key: &'static str,
-        /// What would do.
-        expected: &'static str,
-        /// What is there.
-        found: String,
-    },
+    #[error(transparent)]
+    OutOfRange(#[from] OutOfRange),
     /// A configuration file is needed and there is none.
     #[error("{}: no run.toml here\nhint: make one with `deepmcat init FOLDER --run RUN`", path.display())]
     NoRun {

@@ -102,6 +102,8 @@ fn unknown(document: &DocumentMut, origin: &str, key: &str) -> ConfigError {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use deepmcat_schemas::jobs::train::Sgd;
+
     use super::*;
 
     fn set(sets: &[&str]) -> Result<(Config, DocumentMut), ConfigError> {
@@ -118,9 +120,11 @@ mod tests {
     #[test]
     fn the_papers_settings_are_the_papers() {
         let config = set(&[]).unwrap().0;
-        assert_eq!((config.run.epochs, config.train.batch, config.network.input), (200, 256, 224));
-        assert_eq!((config.train.rate, config.train.momentum, config.train.weight_decay), (0.05, 0.9, 1e-5));
-        assert_eq!((config.cluster.iterations, config.network.fc, config.network.width), (20, 4096, 1.0));
+        assert_eq!((config.run.epochs, config.train.sgd.batch, config.network.body.input), (200, 256, 224));
+        let Sgd { rate, momentum, weight_decay, .. } = config.train.sgd;
+        assert_eq!((rate, momentum, weight_decay), (0.05, 0.9, 1e-5));
+        let network = &config.network.body;
+        assert_eq!((config.cluster.iterations, network.fc, network.width), (20, Some(4096), 1.0));
         let k = |name| resolve(Some(name), None, &[]).unwrap().0.cluster.k;
         assert_eq!((k("balanced"), k("large"), k("small")), (24, 104, 104));
     }
@@ -128,7 +132,7 @@ mod tests {
     #[test]
     fn set_replaces_the_value_and_keeps_the_comment() {
         let (config, document) = set(&["cluster.k=7", "compute.device=cuda", "network.width=2"]).unwrap();
-        assert_eq!((config.cluster.k, config.compute.device.as_str(), config.network.width), (7, "cuda", 2.0));
+        assert_eq!((config.cluster.k, config.compute.device.as_str(), config.network.body.width), (7, "cuda", 2.0));
         let comments = |text: &str| text.lines().filter(|line| line.starts_with('#')).count();
         assert_eq!(comments(&document.to_string()), comments(PRESETS[0].1));
     }
@@ -170,140 +174,5 @@ mod tests {
         assert_eq!(resolve(None, Some(&file), &[]).unwrap().0.cluster.k, 9);
         fs_err::write(&file, "[cluster]\nk = \n").unwrap();
         assert!(resolve(None, Some(&file), &[]).unwrap_err().to_string().contains("line 2"));
-    }
-
-    #[test]
-    fn only_what_a_stage_reads_changes_its_stamp() {
-        let hash = |stage: &str, sets: &[&str]| set(sets).unwrap().0.stamp(stage).config_hash;
-        assert_ne!(hash("cluster", &[]), hash("cluster", &["cluster.k=7"]));
-        assert_eq!(hash("embed", &[]), hash("embed", &["cluster.k=7"]));
-        assert_eq!(hash("embed", &[]), hash("embed", &["compute.threads=1"]));
-        assert_ne!(hash("embed", &[]), hash("embed", &["run.seed=2"]));
-    }
-
-    /// Every setting, with another value that the check lets through, and the stages whose results it changes.
-    #[test]
-    fn each_setting_changes_the_results_of_those_who_read_it() {
-        const STAGES: [&str; 10] =
-            ["ingest", "labels", "pack", "init", "embed", "raw", "cluster", "sample", "train", "evaluate"];
-        let cases = [
-            ("input.paths", "[\"elsewhere\"]", ""), // the archive's content counts, not its place
-            ("run.seed", "2", "init embed cluster sample train"),
-            ("run.epochs", "3", ""),
-            ("run.networks", "2", ""), // of their nodes
-            ("run.taught", "1", ""),   // of its nodes
-            ("ingest.rules", "ukbb", "labels"),
-            ("ingest.frames", "all", "ingest"),
-            ("ingest.bits", "16", "ingest"),
-            ("ingest.window", "[1.0, 99.0]", "ingest"),
-            ("ingest.own_window", "true", "ingest"),
-            ("ingest.key_file", "key", ""), // its content counts
-            ("ingest.max_memory", "512", "ingest"),
-            ("ingest.max_seconds", "60", "ingest"),
-            ("network.width", "0.5", "init embed train"),
-            ("network.input", "256", "pack init embed train"),
-            ("network.pool", "3", "init embed train"),
-            ("network.features", "pool", "init embed train"),
-            ("network.fc", "64", "init embed train"),
-            ("network.dropout", "0.1", "train"),
-            ("augment.area", "[0.5, 1.0]", "embed train"),
-            ("augment.ratio", "[1.0, 1.0]", "embed train"),
-            ("augment.rotation", "5", "embed train"),
-            ("augment.bias", "0.1", "embed train"),
-            ("augment.gamma", "0.1", "embed train"),
-            ("augment.noise", "0.1", "embed train"),
-            ("augment.spread", "0.1", "embed train"),
-            ("embed.augment", "false", "embed"),
-            ("embed.views", "2", "embed"),
-            ("embed.memory", "0.5", "train"),
-            ("embed.batch", "128", "embed"),
-            ("embed.float16", "true", "embed raw"),
-            ("cluster.k", "24", "cluster"),
-            ("cluster.clusterings", "4", "cluster"),
-            ("cluster.start", "spread", "cluster"),
-            ("cluster.iterations", "5", "cluster"),
-            ("cluster.redo", "2", "cluster"),
-            ("cluster.tolerance", "0.1", "cluster"),
-            ("sample.uniform", "false", "sample"),
-            ("sample.least", "2400", "sample"),
-            ("sample.sure", "0.5", "sample"), // of the node that has it
-            ("train.batch", "32", "train"),
-            ("train.rate", "0.1", "train"),
-            ("train.schedule", "cosine", "train"),
-            ("train.momentum", "0.5", "train"),
-            ("train.weight_decay", "0.1", "train"),
-            ("train.head", "kept", "train"),
-            ("train.head_rate", "0.1", "train"),
-            ("train.threads", "1", ""),
-            ("final.augment", "true", ""), // a flag of one node
-            ("final.k", "24", ""),
-            ("final.merge", "2", "cluster"), // of the node that merges
-            ("final.start", "spread", ""),
-            ("final.redo", "2", ""),
-            ("compute.device", "cuda", "embed cluster train"),
-            ("compute.precision", "bfloat16", "embed cluster train"),
-            ("compute.threads", "3", ""),
-            ("compute.ranks", "2", "cluster train"),
-            ("retention.features", "5", ""),
-            ("retention.checkpoints", "5", ""),
-            ("retention.checkpoint_every", "5", ""),
-            ("pipeline.jobs", "5", ""),
-            ("pipeline.retries", "5", ""),
-            ("pipeline.shards", "5", ""),
-            ("pipeline.gpus", "5", ""),
-            ("pipeline.launcher", "srun -n {ranks}", ""),
-        ];
-        let (plain, document) = set(&[]).unwrap();
-        for (name, value, expected) in cases {
-            // One network has no other to learn from.
-            let needs = if name == "run.taught" { "run.networks=2" } else { "run.networks=1" };
-            let changed = set(&[needs, &format!("{name}={value}")]).unwrap().0;
-            assert_ne!(changed, plain, "{name}");
-            let rerun = STAGES.iter().filter(|stage| plain.settings_of(stage) != changed.settings_of(stage));
-            assert_eq!(rerun.copied().collect::<Vec<_>>().join(" "), expected, "{name}");
-        }
-        let all = document.iter().flat_map(|(section, item)| {
-            item.as_table().unwrap().iter().map(move |(key, _)| format!("{section}.{key}"))
-        });
-        assert_eq!(all.collect::<Vec<_>>(), cases.map(|(name, ..)| name.to_owned()), "a case for every setting");
-    }
-
-    #[test]
-    fn networks_differ_by_their_number_alone() {
-        let of = |epochs: &str, networks: &str| {
-            let sets = ["augment.bias=0.3", "augment.gamma=0.4", "augment.noise=0.2", "augment.spread=0.5"];
-            set(&[&sets[..], &[epochs, networks, "train.schedule=cosine"]].concat()).unwrap().0
-        };
-        let (few, more) = (of("run.epochs=6", "run.networks=3"), of("run.epochs=10", "run.networks=5"));
-        let strengths = |config: &Config| -> Vec<f64> {
-            (0..config.run.epochs)
-                .step_by(2)
-                .map(|epoch| (config.augment_at(epoch + 1).gamma * 250.0).round() / 100.0)
-                .collect()
-        };
-        assert_eq!(strengths(&few), [1.0, 0.5, 1.5]);
-        assert_eq!(strengths(&more), [1.0, 0.5, 1.5, 0.75, 1.25]);
-        let strong = few.augment_at(5);
-        assert!((strong.bias - 0.45).abs() < 1e-12 && (strong.noise - 0.3).abs() < 1e-12);
-        assert_eq!(
-            (strong.area, few.augment_at(6)),
-            (few.augment.area, few.augment.clone()),
-            "the pass after the last"
-        );
-        // So those that are there stay when others are added; not when all get longer.
-        let longer = of("run.epochs=9", "run.networks=3");
-        for stage in ["embed", "train"] {
-            assert_eq!(few.settings_of(stage), more.settings_of(stage));
-            assert_ne!(few.settings_of(stage), longer.settings_of(stage));
-        }
-    }
-
-    #[test]
-    fn settings_without_effect_are_not_read() {
-        let settings = |stage: &str, sets: &[&str]| set(sets).unwrap().0.settings_of(stage);
-        let clean = |more: &str| settings("embed", &["embed.augment=false", more]);
-        assert_eq!(clean("augment.noise=1"), clean("embed.views=4"));
-        let pool = |more: &str| settings("train", &["network.features=pool", more]);
-        assert_eq!(pool("network.fc=7"), pool("network.dropout=0.1"));
     }
 }

@@ -1,11 +1,14 @@
 //! Where the network runs: device, arithmetic, threads.
 
-use deepmcat_config::{Precision, has_bfloat16};
+use deepmcat_config::has_bfloat16;
+use deepmcat_schemas::jobs;
+use deepmcat_schemas::jobs::compute::Arithmetic;
+use deepmcat_stage::Means;
 use tch::{Cuda, Device, Kind};
 
 use crate::Error;
 
-/// The device and arithmetic that `[compute]` asks for.
+/// The device and arithmetic that a job asks for.
 #[derive(Debug, Clone, Copy)]
 pub struct Compute {
     /// Device of weights and batches.
@@ -22,13 +25,13 @@ impl Compute {
     /// # Errors
     /// When CUDA is asked for and this build of libtorch or this machine has none, or when the system starts no more
     /// threads.
-    pub fn start(settings: &deepmcat_config::Compute) -> Result<Self, Error> {
-        let device = device(&settings.device)?;
+    pub fn start(job: jobs::Compute, means: &Means) -> Result<Self, Error> {
+        let device = device(job.device, means.device.as_deref())?;
         let all = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = match usize::try_from(settings.threads) {
-            Ok(threads) if threads > 0 => threads,
-            _ if settings.ranks > 1 => (all / crate::ranks::local_count()).max(1),
-            _ => all,
+        let threads = match means.threads {
+            0 if job.ranks > 1 => (all / crate::ranks::local_count()).max(1),
+            0 => all,
+            threads => threads,
         };
         keep_freed_memory();
         tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
@@ -36,7 +39,10 @@ impl Compute {
         if device.is_cuda() {
             same_bits();
         }
-        let kind = kind(settings.precision, device != Device::Cpu || has_bfloat16());
+        let kind = match job.precision {
+            Some(Arithmetic::Bfloat16) => Kind::BFloat16,
+            Some(Arithmetic::Float32) | None => Kind::Float,
+        };
         if kind == Kind::BFloat16 && device == Device::Cpu && !has_bfloat16() {
             tracing::warn!("this processor has no bfloat16: compute.precision = \"float32\" is ten times faster here");
         }
@@ -47,15 +53,6 @@ impl Compute {
     #[must_use]
     pub fn cpu() -> Self {
         Self { device: Device::Cpu, kind: Kind::Float, threads: 1 }
-    }
-}
-
-/// The kind that `precision` means on a device that computes in bfloat16, or does not.
-fn kind(precision: Precision, bfloat16: bool) -> Kind {
-    match precision {
-        Precision::Bfloat16 => Kind::BFloat16,
-        Precision::Auto if bfloat16 => Kind::BFloat16,
-        Precision::Auto | Precision::Float32 => Kind::Float,
     }
 }
 
@@ -91,15 +88,17 @@ fn same_bits() {
     }
 }
 
-/// `cpu`, `cuda` or `cuda:N` as a device that is there.
-fn device(name: &str) -> Result<Device, Error> {
-    let refuse = |reason: String| Error::Device { asked: name.to_owned(), reason };
-    let number = match name {
-        "cpu" => return Ok(Device::Cpu),
-        "cuda" => None,
-        _ => {
-            let number: Option<usize> = name.strip_prefix("cuda:").and_then(|number| number.parse().ok());
-            Some(number.ok_or_else(|| refuse("it is none of cpu, cuda, cuda:N".to_owned()))?)
+/// The device of a job that is there: of several cards the one that is asked for, `cuda:N`.
+fn device(kind: jobs::compute::Device, asked: Option<&str>) -> Result<Device, Error> {
+    let name = if kind == jobs::compute::Device::Cpu { "cpu" } else { "cuda" };
+    let refuse = |reason: String| Error::Device { asked: asked.unwrap_or(name).to_owned(), reason };
+    let number = match (name, asked) {
+        ("cpu", None | Some("cpu")) => return Ok(Device::Cpu),
+        ("cpu", Some(_)) => return Err(refuse("the job is one for the processor".to_owned())),
+        (_, None | Some("cuda")) => None,
+        (_, Some(card)) => {
+            let number: Option<usize> = card.strip_prefix("cuda:").and_then(|number| number.parse().ok());
+            Some(number.ok_or_else(|| refuse("the job is one for a card: cuda or cuda:N".to_owned()))?)
         }
     };
     if !tch::utils::has_cuda() || !Cuda::is_available() {
@@ -125,17 +124,11 @@ mod tests {
     use deepmcat_stage::Failure;
 
     #[test]
-    fn auto_is_what_the_device_has() {
-        assert_eq!(kind(Precision::Auto, true), Kind::BFloat16);
-        assert_eq!(kind(Precision::Auto, false), Kind::Float);
-        assert_eq!(kind(Precision::Bfloat16, false), Kind::BFloat16);
-        assert_eq!(kind(Precision::Float32, true), Kind::Float);
-    }
-
-    #[test]
     fn a_device_that_is_not_there_is_a_usage_error() {
-        assert!(matches!(device("cpu"), Ok(Device::Cpu)));
-        let error = device("cuda:999").err().map(|error| (error.is_usage(), error.to_string()));
+        let (cpu, cuda) = (jobs::compute::Device::Cpu, jobs::compute::Device::Cuda);
+        assert!(matches!(device(cpu, None), Ok(Device::Cpu)));
+        assert!(device(cpu, Some("cuda:0")).is_err_and(|error| error.to_string().contains("for the processor")));
+        let error = device(cuda, Some("cuda:999")).err().map(|error| (error.is_usage(), error.to_string()));
         assert!(error.is_some_and(|(usage, text)| usage && text.contains("cuda:999") && text.contains("hint:")));
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! A build without the feature `mpi` knows one process alone, and refuses to be one of several.
 
-use deepmcat_config::Compute;
 use tch::Tensor;
 
 use crate::Error;
@@ -28,12 +27,12 @@ impl Ranks {
         }
     }
 
-    /// Joins the processes that `compute.ranks` asks for.
+    /// Joins the processes that a job asks for.
     ///
     /// # Errors
     /// When another number of them was started, or this build cannot talk to others.
-    pub fn join(settings: &Compute) -> Result<Self, Error> {
-        let asked = settings.ranks as usize;
+    pub fn join(asked: u32) -> Result<Self, Error> {
+        let asked = asked as usize;
         let started = if asked > 1 { Self::started()? } else { Self::alone() };
         let count = if asked > 1 { started.count } else { count_by_launcher() };
         if count != asked {

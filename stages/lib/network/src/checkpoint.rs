@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 
-use deepmcat_config::Network;
+use deepmcat_schemas::jobs::Network;
 use deepmcat_schemas::{Stamp, files};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, View};
@@ -213,11 +213,11 @@ fn mismatch(path: &Path, tensor: &str, expected: String, found: String) -> Error
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use deepmcat_config::FeatureLayer;
+    use deepmcat_schemas::jobs::FeatureLayer;
     use deepmcat_stage::Failure;
 
     fn network(width: f64) -> Network {
-        Network { width, input: 32, pool: 1, features: FeatureLayer::Fc, fc: 16, dropout: 0.5 }
+        Network { width, input: 32, pool: 1, features: FeatureLayer::Fc, fc: Some(16) }
     }
 
     fn written(folder: &Path) -> Vgg {

@@ -199,19 +199,19 @@ fn gradients(output: &Tensor, above: &Tensor, inputs: [&Tensor; 3]) -> Result<[T
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use deepmcat_config::{FeatureLayer, Network};
     use deepmcat_machine::Compute;
+    use deepmcat_schemas::jobs::{FeatureLayer, Network};
 
     /// The cut pass against libtorch's own norms and one backward pass.
     #[test]
     fn the_cut_pass_gives_the_gradients_of_the_whole() {
-        let network = Network { width: 0.125, input: 32, pool: 1, features: FeatureLayer::Fc, fc: 16, dropout: 0.5 };
+        let network = Network { width: 0.125, input: 32, pool: 1, features: FeatureLayer::Fc, fc: Some(16) };
         let draw = || Vgg::draw(&network, (3, 0), Compute::cpu()).unwrap();
         let head = Head::draw([2, 5], 16, 3, 0, tch::Device::Cpu).unwrap();
         let pixels: Vec<f32> = (0..6 * 32 * 32).map(|i| ((i * 7919 % 1013) as f32 / 500.0) - 1.0).collect();
         let images = vgg::images(&pixels, 6, 32, tch::Device::Cpu).unwrap();
         let labels = Tensor::from_slice(&[0_i64, 1, 2, 3, 4, 0, 1, 1, 3, 2, 0, 4]).view([6, 2]);
-        let dropout = Dropout { seed: 3, epoch: 0, step: 0 };
+        let dropout = Dropout { rate: 0.5, seed: 3, epoch: 0, step: 0 };
 
         let mut whole = draw();
         let passed = whole.forward(&images, dropout).unwrap();

@@ -3,7 +3,7 @@
 //! `forward: [b, 1, s, s] -> [b, d]`. Tensors are kept channels-last, which is what oneDNN works in: a training
 //! step takes two thirds of the time.
 
-use deepmcat_config::Network;
+use deepmcat_schemas::jobs::Network;
 use deepmcat_stage::random::{Purpose, generator};
 use rand::RngExt;
 use tch::{Device, Kind, Tensor};
@@ -44,14 +44,15 @@ pub struct Vgg {
     pub(crate) linears: Vec<Linear>,
     pub(crate) side: i64,
     pub(crate) compute: Compute,
-    dropout: f64,
     entries: Vec<Entry>,
     tensors: Vec<Tensor>,
 }
 
-/// Which dropout masks a step takes.
+/// How many values a step drops, and which.
 #[derive(Debug, Clone, Copy)]
 pub struct Dropout {
+    /// Share of the values that are dropped after the first fully connected layer.
+    pub rate: f64,
     /// The run's seed.
     pub seed: u64,
     /// The epoch.
@@ -99,7 +100,7 @@ impl Vgg {
         let blocks = convolutions(network.width).into_iter().map(block).collect::<Result<_, Error>>()?;
         let linear = |_| Ok(Linear { weight: take()?, bias: take()? });
         let linears = deepmcat_architecture::linears(network).into_iter().map(linear).collect::<Result<_, Error>>()?;
-        Ok(Self { blocks, linears, side: i64::from(network.pool), compute, dropout: network.dropout, entries, tensors })
+        Ok(Self { blocks, linears, side: i64::from(network.pool), compute, entries, tensors })
     }
 
     /// Every tensor with its entry, in the order of [`entries`].
@@ -149,8 +150,8 @@ impl Vgg {
             let (weight, bias) = (linear.weight.f_to_kind(kind)?, linear.bias.f_to_kind(kind)?);
             features = activated.f_linear(&weight, Some(&bias))?;
             activated = features.f_relu()?;
-            if number == 0 && self.dropout > 0.0 {
-                activated = activated.f_mul(&mask(&activated, self.dropout, dropout, part)?)?;
+            if number == 0 && dropout.rate > 0.0 {
+                activated = activated.f_mul(&mask(&activated, dropout, part)?)?;
             }
         }
         Ok(Passed {
@@ -251,8 +252,7 @@ fn windows(size: i64, side: i64) -> Result<Tensor, Error> {
 /// `x` holds the rows `first`, `first + each`, ... of the batch that the mask is drawn for.
 fn mask(
     x: &Tensor,
-    rate: f64,
-    Dropout { seed, epoch, step }: Dropout,
+    Dropout { rate, seed, epoch, step }: Dropout,
     (first, each): (usize, usize),
 ) -> Result<Tensor, Error> {
     let mut random = generator(seed, epoch, step, Purpose::Dropout);
@@ -273,15 +273,15 @@ fn mask(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use deepmcat_config::FeatureLayer;
+    use deepmcat_schemas::jobs::FeatureLayer;
 
     #[test]
     fn dropout_masks_are_reproducible_and_keep_the_mean() {
         let x = Tensor::ones([64, 1000], (Kind::Float, Device::Cpu));
-        let at = |step| mask(&x, 0.25, Dropout { seed: 1, epoch: 2, step }, (0, 1)).unwrap();
+        let at = |step| mask(&x, Dropout { rate: 0.25, seed: 1, epoch: 2, step }, (0, 1)).unwrap();
         assert!(at(3).equal(&at(3)));
         assert!(!at(3).equal(&at(4)));
-        let part = mask(&x.narrow(0, 0, 31), 0.25, Dropout { seed: 1, epoch: 2, step: 3 }, (1, 2)).unwrap();
+        let part = mask(&x.narrow(0, 0, 31), Dropout { rate: 0.25, seed: 1, epoch: 2, step: 3 }, (1, 2)).unwrap();
         assert!(part.equal(&at(3).slice(0, 1, 63, 2)));
         let mean = at(3).mean(Kind::Float).double_value(&[]);
         assert!((mean - 1.0).abs() < 0.01, "{mean}");
@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn initial_weights_have_the_spread_of_the_reference_and_depend_on_the_seed() {
-        let network = Network { width: 0.25, input: 32, pool: 1, features: FeatureLayer::Fc, fc: 64, dropout: 0.5 };
+        let network = Network { width: 0.25, input: 32, pool: 1, features: FeatureLayer::Fc, fc: Some(64) };
         let draw = |seed| Vgg::draw(&network, (seed, 0), Compute::cpu()).unwrap();
         let (one, again, other) = (draw(1), draw(1), draw(2));
         for ((entry, tensor), (_, same)) in one.tensors().zip(again.tensors()) {

@@ -5,9 +5,9 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use deepmcat_config::Augment;
 use deepmcat_network::{Batch, Batches, Item};
 use deepmcat_pixels::{Images, View};
+use deepmcat_schemas::jobs::Augment;
 use deepmcat_stage::random::Purpose;
 use proptest::prelude::*;
 use tch::Device;
@@ -28,15 +28,7 @@ fn images(folder: &Path, count: usize) -> Images {
 }
 
 fn view() -> View {
-    let settings = Augment {
-        area: [0.5, 1.0],
-        ratio: [0.75, 1.33],
-        rotation: 15.0,
-        bias: 0.3,
-        gamma: 0.5,
-        noise: 0.4,
-        spread: 0.0,
-    };
+    let settings = Augment { area: [0.5, 1.0], ratio: [0.75, 1.33], rotation: 15.0, bias: 0.3, gamma: 0.5, noise: 0.4 };
     View::Augmented { settings, seed: 1, epoch: 2, purpose: Purpose::EmbedAugment, number: 0 }
 }
 

@@ -7,12 +7,12 @@
 use std::collections::HashMap;
 
 use deepmcat_architecture::{Entry, Role, dimensions, entries};
-use deepmcat_config::{FeatureLayer, Network};
 use deepmcat_machine::Compute;
 use deepmcat_network::sgd::Rates;
 use deepmcat_network::vgg::{Dropout, images};
 use deepmcat_network::{Embedder, Head, Sgd, Vgg};
 use deepmcat_pixels::resample::{Affine, sample};
+use deepmcat_schemas::jobs::{FeatureLayer, Network};
 use tch::{Device, Kind, Tensor};
 
 const SIDE: usize = 64;
@@ -47,7 +47,7 @@ fn filled(shape: &[i64], role: Role, number: usize) -> Tensor {
 }
 
 fn network(features: FeatureLayer) -> (Network, Vgg, Tensor) {
-    let network = Network { width: 0.125, input: 64, pool: 2, features, fc: 24, dropout: 0.0 };
+    let network = Network { width: 0.125, input: 64, pool: 2, features, fc: Some(24) };
     let fill = |(number, Entry { shape, role, .. }): (usize, &Entry)| filled(shape, *role, number);
     let tensors = entries(&network).iter().enumerate().map(fill).collect();
     let size = SIDE * SIDE;
@@ -108,7 +108,7 @@ fn check_training(name: &str, layer: FeatureLayer) {
 
     let mut losses = Vec::new();
     for step in 0..3 {
-        let features = vgg.forward(&images, Dropout { seed: 0, epoch: 0, step }).unwrap().activated;
+        let features = vgg.forward(&images, Dropout { rate: 0.0, seed: 0, epoch: 0, step }).unwrap().activated;
         // The reference puts the ReLU behind either layer; pooled maps are not negative already.
         let loss = head.loss(&features, &labels).unwrap();
         let both: Vec<&Tensor> = body.weights().iter().chain(top.weights()).collect();

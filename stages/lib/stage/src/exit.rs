@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::json_log::JsonLines;
-use crate::{CommonArgs, LogFormat, Verbosity, parent};
+use crate::{LogFormat, Verbosity, parent};
 
 /// An error that knows whether trying again can help.
 pub trait Failure: std::error::Error {
@@ -25,22 +25,19 @@ impl Failure for deepmcat_config::ConfigError {
     }
 }
 
+impl Failure for deepmcat_schemas::jobs::JobError {
+    fn is_usage(&self) -> bool {
+        true
+    }
+}
+
 impl Failure for deepmcat_schemas::SchemaError {
     fn is_usage(&self) -> bool {
         Self::is_usage(self)
     }
 }
 
-/// The whole of a stage's `main`: parses arguments, sets up logs, runs the job, reports its error.
-pub fn main<A, E>(job: fn(A) -> Result<(), E>) -> ExitCode
-where
-    A: clap::Parser + AsRef<CommonArgs>,
-    E: Failure,
-{
-    main_with(|args: &A| args.as_ref().verbosity, job)
-}
-
-/// As [`main`], for a program whose arguments hold only the verbosity.
+/// The whole of `main` for a program whose arguments hold the verbosity.
 pub fn main_with<A, E>(verbosity: fn(&A) -> Verbosity, job: fn(A) -> Result<(), E>) -> ExitCode
 where
     A: clap::Parser,
@@ -48,9 +45,19 @@ where
 {
     let args = A::parse();
     let verbosity = verbosity(&args);
+    start(verbosity);
+    end(job(args), verbosity)
+}
+
+/// Sets up logs, and watches the runner that started this program.
+pub(crate) fn start(verbosity: Verbosity) {
     log_to_stderr(verbosity);
     parent::watch();
-    match job(args) {
+}
+
+/// Reports the error that ends a program, if one does.
+pub(crate) fn end<E: Failure>(outcome: Result<(), E>, verbosity: Verbosity) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             report(&error, verbosity);

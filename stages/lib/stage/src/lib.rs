@@ -2,6 +2,7 @@
 
 mod args;
 mod exit;
+mod front;
 mod json_log;
 mod parent;
 mod progress;
@@ -12,7 +13,8 @@ mod threads;
 mod timings;
 
 pub use args::{CommonArgs, LogFormat, Verbosity};
-pub use exit::{Failure, main, main_with, print_error};
+pub use exit::{Failure, main_with, print_error};
+pub use front::{Front, Means, NoMeans, Threads, main};
 pub use parent::{CARD, PARENT_WATCH};
 pub use progress::Progress;
 pub use shard::Shard;
