@@ -2,7 +2,7 @@
 
 use deepmcat_config::{Config, Frames};
 
-use crate::archive::ZipLimits;
+use crate::discover::zip::ZipLimits;
 use crate::keys::Keys;
 
 /// Settings of one ingest.
