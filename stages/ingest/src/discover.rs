@@ -37,9 +37,6 @@ struct Walked {
     rejects: Vec<(u32, Reject)>,
 }
 
-/// Files looked at between two times that something is kept of them.
-const AT_ONCE: usize = 1024;
-
 /// Lists all files below `inputs`, in zips those within `limits`.
 ///
 /// # Errors
@@ -77,20 +74,21 @@ pub(crate) fn discover(inputs: &[PathBuf], out: &Path, limits: ZipLimits) -> Res
 /// Puts the members of each zip in its place.
 fn open_zips(walked: Walked, limits: ZipLimits) -> Walked {
     let mut found = Walked { inputs: walked.inputs, files: Vec::new(), rejects: walked.rejects };
-    for rows in walked.files.chunks(AT_ONCE) {
-        let open = |&row: &u32| {
-            let path = found.inputs.path(row);
-            zip::is_zip_file(&path).then(|| (zip::list(&path, limits), path))
-        };
-        let opened: Vec<_> = rows.par_iter().map(open).collect();
-        for (&row, opened) in rows.iter().zip(opened) {
+    let path = |found: &Walked, row| found.inputs.path(row);
+    let zipped = |&row: &u32| (row, zip::is_zip_file(&path(&found, row)));
+    let looked: Vec<_> = walked.files.par_iter().map(zipped).collect();
+    let (zips, files): (Vec<_>, Vec<_>) = looked.into_iter().partition(|(_, is)| *is);
+    found.files = files.into_iter().map(|(row, _)| row).collect();
+    // A list of many members is long before it is in columns, so few are held at once.
+    for rows in zips.chunks(rayon::current_num_threads()) {
+        let opened = rows.par_iter().map(|&(row, _)| (row, zip::list(&path(&found, row), limits)));
+        for (row, opened) in opened.collect::<Vec<_>>() {
             match opened {
-                None => found.files.push(row),
-                Some((Err(reject), _)) => found.rejects.push((row, reject)),
-                Some((Ok(members), _)) if members.is_empty() => {
+                Err(reject) => found.rejects.push((row, reject)),
+                Ok(members) if members.is_empty() => {
                     found.rejects.push((row, Reject::new(Reason::NotAnImage, "a zip without files")));
                 }
-                Some((Ok(members), path)) => found.members(row, &path, members),
+                Ok(members) => found.members(row, &path(&found, row), members),
             }
         }
     }
