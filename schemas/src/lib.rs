@@ -24,7 +24,7 @@ pub mod tables;
 pub use error::SchemaError;
 pub use ids::{ClusterId, Epoch, ImageId};
 pub use layout::{ARROW_PART_0, PART_0};
-pub use parquet_io::{read_folder, read_stamp, read_table, write_table};
+pub use parquet_io::{read_folder, read_stamp, read_table, write_parts, write_table};
 pub use stamp::Stamp;
 pub use stat::FileStat;
 pub use table::{Cell, Column, Table};

@@ -1,5 +1,6 @@
 //! Parquet tables: written atomically with a stamp in the footer, read with every column checked.
 
+use std::borrow::Borrow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,9 +20,23 @@ use crate::{SchemaError, Stamp, Table, files};
 /// # Errors
 /// When the rows do not fit the schema or the file cannot be written.
 pub fn write_table<T: Table>(path: &Path, table: &T, stamp: &Stamp) -> Result<(), SchemaError> {
+    write_parts::<T>(path, std::iter::once(table), stamp)
+}
+
+/// As [`write_table`], of a table that is too long to be held at once: its rows come in parts. The same parts give the
+/// same bytes.
+///
+/// # Errors
+/// As [`write_table`].
+pub fn write_parts<T: Table>(
+    path: &Path,
+    parts: impl IntoIterator<Item = impl Borrow<T>>,
+    stamp: &Stamp,
+) -> Result<(), SchemaError> {
     let bad = |reason: String| SchemaError::BadRows { path: path.to_owned(), table: T::NAME, reason };
     let schema = Arc::new(T::schema());
-    let batch = RecordBatch::try_new(Arc::clone(&schema), table.to_arrays()).map_err(|e| bad(e.to_string()))?;
+    let batch = |part: &T| RecordBatch::try_new(Arc::clone(&schema), part.to_arrays()).map_err(|e| bad(e.to_string()));
+    let mut refused = None;
     // Sorted: a HashMap's order would change the bytes from run to run.
     let mut footer: Vec<_> = stamp.metadata(T::NAME, T::VERSION).into_iter().collect();
     footer.sort();
@@ -30,12 +45,22 @@ pub fn write_table<T: Table>(path: &Path, table: &T, stamp: &Stamp) -> Result<()
         .set_created_by("deepmcat".to_owned())
         .set_key_value_metadata(Some(footer.into_iter().map(|(key, value)| KeyValue::new(key, value)).collect()))
         .build();
-    files::write_atomic(path, |file| {
+    let written = files::write_atomic(path, |file| {
+        let schema = Arc::clone(&schema);
         let mut writer = ArrowWriter::try_new(file, schema, Some(properties)).map_err(std::io::Error::other)?;
-        writer.write(&batch).map_err(std::io::Error::other)?;
+        for part in parts {
+            match batch(part.borrow()) {
+                Ok(batch) => writer.write(&batch).map_err(std::io::Error::other)?,
+                Err(error) => {
+                    refused = Some(error);
+                    return Err(std::io::ErrorKind::InvalidInput.into());
+                }
+            }
+        }
         writer.close().map_err(std::io::Error::other)?;
         Ok(())
-    })
+    });
+    refused.map_or(written, Err)
 }
 
 /// Reads a table from one Parquet file.

@@ -76,6 +76,7 @@ pub struct Means {
 
 /// What the stage does.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant)] // one a process
 pub enum Task {
     /// Features by networks.
     Embed(Embed),

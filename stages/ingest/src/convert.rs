@@ -1,20 +1,23 @@
 //! The second pass: each chosen file is decoded and its slices are written as PNGs.
 
+use std::sync::Arc;
+
 use deepmcat_stage::Progress;
 use rayon::prelude::*;
 
-use crate::dataset::{Row, Writer};
-use crate::dicom_file::{self, Identity};
+use crate::choose::{Job, Plan};
 use crate::earlier::Earlier;
-use crate::guard;
+use crate::error::Error;
+use crate::format::Read;
+use crate::formats::FORMATS;
+use crate::image::Row;
+use crate::inputs::{Input, Inputs};
 use crate::keys::Keys;
-use crate::raster::Raster;
+use crate::publish::Writer;
 use crate::reject::Reject;
-use crate::scan::{Job, Work};
 use crate::settings::Settings;
-use crate::slice::{Sink, Slice, Stop};
-use crate::walk::Input;
-use crate::{Error, flags, nifti_file, picture, png_out, subject, window};
+use crate::slice::{Identity, Slice, Stop};
+use crate::{flags, guard, png_out, subject, window};
 
 /// What became of a file.
 #[derive(Debug, Default)]
@@ -30,7 +33,8 @@ pub(crate) struct Outcome {
 /// # Errors
 /// When a PNG cannot be written; a bad input is an [`Outcome`].
 pub(crate) fn convert(
-    inputs: &[Input],
+    inputs: &Inputs,
+    plan: &Plan,
     jobs: &[Job],
     settings: &Settings,
     writer: &Writer,
@@ -39,10 +43,10 @@ pub(crate) fn convert(
 ) -> Result<Vec<Outcome>, Error> {
     jobs.par_iter()
         .map(|job| {
-            let input = &inputs[job.input as usize];
+            let input = &inputs.get(job.input);
             let outcome = match take_over(input, job, writer, earlier)? {
                 Some(outcome) => outcome,
-                None => convert_one(input, job, settings, writer)?,
+                None => convert_one(input, job, plan, settings, writer)?,
             };
             progress.inc(1);
             Ok(outcome)
@@ -55,7 +59,7 @@ fn take_over(input: &Input, job: &Job, writer: &Writer, earlier: &Earlier) -> Re
     let Some(file) = earlier.file(input, job) else { return Ok(None) };
     let Some(mut rows) = file.sound() else { return Ok(None) };
     for row in &mut rows {
-        (row.input, row.label) = (job.input, job.label.clone());
+        row.input = job.input;
         writer.keep(row, &file.folder)?;
     }
     if !rows.is_empty() {
@@ -65,32 +69,16 @@ fn take_over(input: &Input, job: &Job, writer: &Writer, earlier: &Earlier) -> Re
     Ok(Some(Outcome { rows, rejects }))
 }
 
-fn convert_one(input: &Input, job: &Job, settings: &Settings, writer: &Writer) -> Result<Outcome, Error> {
+fn convert_one(input: &Input, job: &Job, plan: &Plan, settings: &Settings, writer: &Writer) -> Result<Outcome, Error> {
     let mut rows: Vec<Row> = Vec::new();
     let mut fatal = None;
-    // Frames of a NIfTI file that are not read.
-    let mut unread = None;
+    let format = FORMATS[job.format as usize];
     let mut sink = |slice: Slice| {
         rows.push(write(input, job.input, slice, settings, writer)?);
         Ok(())
     };
     let done = guard::isolated(settings.seconds, || {
-        let read = match &job.work {
-            Work::Dicom(chosen) => {
-                dicom_file::read(&input.place, chosen, settings.own_window, settings.limit, &mut sink)
-                    .map(|identity| ("dicom", identity))
-            }
-            Work::Nifti { .. } => {
-                nifti_file::read(&input.place, settings.frames, settings.own_window, settings.limit, &mut sink).map(
-                    |frames| {
-                        unread = frames;
-                        ("nifti", Identity::default())
-                    },
-                )
-            }
-            Work::Png => flat(picture::read_png(&input.place, settings.limit), &mut sink),
-            Work::Jpeg => flat(picture::read_jpeg(&input.place, settings.limit), &mut sink),
-        };
+        let read = format.read(&input.place, plan.chosen(job), settings, &mut sink);
         read.map_err(|stop| match stop {
             Stop::Reject(reject) => reject,
             Stop::Fatal(error) => {
@@ -103,9 +91,9 @@ fn convert_one(input: &Input, job: &Job, settings: &Settings, writer: &Writer) -
         return Err(error);
     }
     match done {
-        Ok((format, identity)) => {
-            complete(&mut rows, input, job, format, &identity, &settings.keys);
-            let left = job.left.iter().cloned().chain(unread.map(|frames| Reject::not_t0(Some(frames))));
+        Ok(Read { identity, unread }) => {
+            complete(&mut rows, input, job, format.sort(), identity, &settings.keys);
+            let left = plan.left(job).chain(unread.map(|frames| Reject::not_t0(Some(frames))));
             Ok(Outcome { rows, rejects: left.map(|reject| (job.input, reject)).collect() })
         }
         Err(reject) => {
@@ -118,11 +106,6 @@ fn convert_one(input: &Input, job: &Job, settings: &Settings, writer: &Writer) -
     }
 }
 
-fn flat(raster: Result<Raster, Reject>, sink: &mut Sink<'_>) -> Result<(&'static str, Identity), Stop> {
-    sink(Slice { raster: raster?, spacing: None, frame: 0, slice: 0 })?;
-    Ok(("image", Identity::default()))
-}
-
 /// Windows a slice and writes its PNG.
 fn write(input: &Input, number: u32, slice: Slice, settings: &Settings, writer: &Writer) -> Result<Row, Error> {
     let white = if settings.bits == 16 { u16::MAX } else { u16::from(u8::MAX) };
@@ -133,7 +116,7 @@ fn write(input: &Input, number: u32, slice: Slice, settings: &Settings, writer: 
         input: number,
         frame: slice.frame,
         slice: slice.slice,
-        key: settings.keys.image(&input.source, input.member.as_deref(), slice.frame, slice.slice),
+        key: settings.keys.image(&input.origin.source, input.origin.member.as_deref(), slice.frame, slice.slice),
         pixels: png_out::hash(size, &samples),
         width: size.0,
         height: size.1,
@@ -141,7 +124,7 @@ fn write(input: &Input, number: u32, slice: Slice, settings: &Settings, writer: 
         window: (grey.low, grey.high),
         ..Row::default()
     };
-    row.flags = flags::of(&row, grey.blank);
+    row.flags = flags::of(size, grey.blank);
     let path = writer.path(&row)?;
     png_out::write(&path, size, settings.bits, &samples, row.spacing)
         .map_err(|error| Error::io(&path, "written", error))?;
@@ -150,7 +133,7 @@ fn write(input: &Input, number: u32, slice: Slice, settings: &Settings, writer: 
 }
 
 /// Adds what is known once the whole file is read.
-fn complete(rows: &mut [Row], input: &Input, job: &Job, format: &'static str, identity: &Identity, keys: &Keys) {
+fn complete(rows: &mut [Row], input: &Input, job: &Job, format: &'static str, mut identity: Identity, keys: &Keys) {
     let name = input.name();
     let below = name.get(input.start..).unwrap_or_default();
     let patient = identity.patient.as_deref().and_then(subject::of_patient).or(identity.study.as_deref());
@@ -159,17 +142,13 @@ fn complete(rows: &mut [Row], input: &Input, job: &Job, format: &'static str, id
     let subject = subject.map(|subject| keys.subject(&subject));
     let grouped = job.series.map(|series| format!("{series:016x}"));
     let series = keys.series(grouped.as_deref().or(identity.series.as_deref()).unwrap_or(&name));
+    let object = identity.object.take().map(String::into_boxed_str);
+    let identity = Arc::new(identity);
     for row in rows {
-        row.format = format;
-        row.label.clone_from(&job.label);
-        row.subject.clone_from(&subject);
-        row.series.clone_from(&series);
-        row.identity.clone_from(identity);
-        if identity.overlay {
-            row.flags.push("overlay");
-        }
-        if identity.mosaic {
-            row.flags.push("mosaic");
-        }
+        (row.format, row.subject, row.series) = (format, subject, series);
+        row.identity = Arc::clone(&identity);
+        row.object.clone_from(&object);
+        row.flags.set("overlay", identity.overlay);
+        row.flags.set("mosaic", identity.mosaic);
     }
 }

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use deepmcat_schemas::layout::{INPUTS, LABELS, MANIFEST, REJECTS, SOURCES};
@@ -14,15 +15,19 @@ use deepmcat_schemas::{
     FileStat, Inputs, Labels, Manifest, Rejects, SchemaError, Sources, Table, read_stamp, read_table,
 };
 
-use crate::dataset::{Row, seal, written};
-use crate::dicom_file::Identity;
+use crate::choose::Job;
+use crate::discover::Found;
+use crate::flags::Flags;
+use crate::formats::FORMATS;
+use crate::image::{Row, written};
+use crate::inputs::{Input, Origin};
 use crate::keys::Keys;
 use crate::png_out;
+use crate::publish::seal;
 use crate::recipe::Recipe;
 use crate::reject::{FrameRange, Reason, Reject};
-use crate::scan::Job;
+use crate::slice::Identity;
 use crate::summary::Summary;
-use crate::walk::{Found, Input, Origin};
 
 /// What is known of one file.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +51,7 @@ pub(crate) struct EarlierFile {
 pub(crate) struct Earlier {
     keys: Keys,
     /// By the keyed hash of the input.
-    files: HashMap<String, EarlierFile>,
+    files: HashMap<u64, EarlierFile>,
     /// Ids of the finished data set's images, by their keys.
     ids: HashMap<u64, u32>,
     /// True where the finished data set was made with the same class rules too.
@@ -87,7 +92,7 @@ impl Earlier {
         let rejects: Rejects = read_table(&tables.join(REJECTS))?;
         if tables == folder {
             let ids = manifest.key.iter().zip(&manifest.image_id);
-            self.ids = ids.filter_map(|(key, id)| Some((u64::from_str_radix(key, 16).ok()?, id.0))).collect();
+            self.ids = ids.filter_map(|(key, id)| Some((parsed(key)?, id.0))).collect();
         }
         let sealed = FileStat::of(&path).map_or(0, |stat| stat.modified);
         for (row, input) in inputs.input.into_iter().enumerate() {
@@ -95,18 +100,20 @@ impl Earlier {
             let stat = FileStat { bytes, modified, changed: inputs.changed[row], inode: inputs.inode[row] };
             let (work, written) = (inputs.work[row], inputs.written[row]);
             let file = EarlierFile { stat, work, written, sealed, folder: folder.to_owned(), ..EarlierFile::default() };
-            self.files.insert(input, file);
+            self.files.extend(parsed(&input).map(|input| (input, file)));
         }
         for (row, image) in sources.image_id.iter().enumerate() {
             let Some(image) = image.map(|image| image as usize).filter(|&image| image < manifest.key.len()) else {
                 continue;
             };
-            if let Some(file) = self.files.get_mut(&sources.input[row]) {
+            if let Some(file) = parsed(&sources.input[row]).and_then(|input| self.files.get_mut(&input)) {
                 file.rows.push(image_row(&manifest, image, &sources, row));
             }
         }
         for (row, input) in rejects.input.iter().enumerate() {
-            if let (Some(file), Ok(reason)) = (self.files.get_mut(input), rejects.reason[row].parse::<Reason>()) {
+            if let (Some(file), Ok(reason)) =
+                (parsed(input).and_then(|input| self.files.get_mut(&input)), rejects.reason[row].parse::<Reason>())
+            {
                 let frames = rejects.frame[row].zip(rejects.frames[row]);
                 let frames = frames.map(|(first, count)| FrameRange { first, count });
                 file.rejects.push(Reject { frames, ..Reject::new(reason, rejects.message[row].clone()) });
@@ -121,9 +128,9 @@ impl Earlier {
 
     /// What is known of a file that is to be read as `job` says; nothing where it has changed.
     pub fn file(&self, input: &Input, job: &Job) -> Option<&EarlierFile> {
-        let known = self.of(&input.origin())?;
+        let known = self.of(&input.origin)?;
         let told = !known.rejects.is_empty() || !known.rows.is_empty();
-        (known.stat == input.stat && known.work == job.work() && told).then_some(known)
+        (known.stat == input.stat && known.work == job.work && told).then_some(known)
     }
 
     /// Counts a file as taken over.
@@ -141,12 +148,12 @@ impl Earlier {
         if self.ids.is_empty() || !self.same_rules {
             return None;
         }
-        let here = found.files.len() + found.rejects.len();
-        let same = |input: &Input| self.of(&input.origin()).is_some_and(|known| known.stat == input.stat);
-        let rejected = |origin: &Origin| self.of(origin).is_some_and(|known| !known.rejects.is_empty());
-        let as_they_were = here == self.files.len()
-            && found.files.iter().all(same)
-            && found.rejects.iter().all(|(origin, _)| rejected(origin))
+        let (inputs, readable) = (&found.inputs, found.inputs.readable() as u32);
+        let same = |input| self.of(&inputs.origin(input)).is_some_and(|known| known.stat == inputs.stat(input));
+        let rejected = |input| self.of(&inputs.origin(input)).is_some_and(|known| !known.rejects.is_empty());
+        let as_they_were = inputs.len() == self.files.len()
+            && (0..readable).all(same)
+            && (readable..inputs.len() as u32).all(rejected)
             && self.files.values().all(|file| file.as_written().is_some());
         if !as_they_were {
             return None;
@@ -165,11 +172,11 @@ impl Earlier {
             Summary { inputs: self.files.len() as u64, images: Some(self.ids.len() as u64), ..Summary::default() };
         for file in self.files.values() {
             summary.files += u64::from(!file.rows.is_empty());
-            file.rejects.iter().for_each(|reject| summary.count(reject));
+            file.rejects.iter().for_each(|reject| summary.count(reject.reason, reject.frames));
         }
         summary.taken_over = summary.files;
-        summary.flags = rows().flat_map(|row| &row.flags).fold(BTreeMap::new(), |mut flags, flag| {
-            *flags.entry(*flag).or_default() += 1;
+        summary.flags = rows().flat_map(|row| row.flags.names()).fold(BTreeMap::new(), |mut flags, flag| {
+            *flags.entry(flag).or_default() += 1;
             flags
         });
         summary
@@ -216,38 +223,42 @@ fn optional<T: Table>(folder: &Path, name: &str) -> Result<T, SchemaError> {
     if path.exists() { read_table(&path) } else { Ok(T::default()) }
 }
 
+/// A hash as the tables have it.
+fn parsed(hex: &str) -> Option<u64> {
+    u64::from_str_radix(hex, 16).ok()
+}
+
 /// An image by its place in the manifest and its `row` of the sources.
 fn image_row(manifest: &Manifest, index: usize, sources: &Sources, row: usize) -> Row {
     let spacing = manifest.spacing_x[index].zip(manifest.spacing_y[index]);
     let flags = manifest.flags[index].as_deref().unwrap_or_default();
+    let format = FORMATS.into_iter().map(|format| format.sort()).find(|sort| *sort == manifest.format[index]);
     Row {
         input: 0,
         frame: sources.frame[row],
         slice: sources.slice[row],
-        key: u64::from_str_radix(&manifest.key[index], 16).unwrap_or_default(),
-        pixels: manifest.pixels[index].clone(),
+        key: parsed(&manifest.key[index]).unwrap_or_default(),
+        pixels: parsed(&manifest.pixels[index]).unwrap_or_default(),
         width: manifest.width[index],
         height: manifest.height[index],
         spacing,
         window: (manifest.window_low[index], manifest.window_high[index]),
-        format: crate::dataset::FORMATS
-            .into_iter()
-            .find(|format| *format == manifest.format[index])
-            .unwrap_or_default(),
+        format: format.unwrap_or_default(),
         label: None,
         png: 0,
-        subject: manifest.subject[index].clone(),
-        series: manifest.series[index].clone(),
-        flags: crate::flags::parse(flags),
-        identity: Identity {
+        subject: manifest.subject[index].as_deref().and_then(parsed),
+        series: parsed(&manifest.series[index]).unwrap_or_default(),
+        flags: Flags::parse(flags),
+        object: sources.sop_uid[row].as_deref().map(Box::from),
+        identity: Arc::new(Identity {
             patient: sources.patient_id[row].clone(),
             study: sources.study_uid[row].clone(),
             series: sources.series_uid[row].clone(),
-            object: sources.sop_uid[row].clone(),
+            object: None,
             description: sources.series_description[row].clone(),
             burned_in: manifest.burned_in[index],
             overlay: flags.split(',').any(|flag| flag == "overlay"),
             mosaic: flags.split(',').any(|flag| flag == "mosaic"),
-        },
+        }),
     }
 }

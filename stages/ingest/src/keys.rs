@@ -44,10 +44,10 @@ impl Keys {
         format!("{:016x}", self.hash("key", &[]))
     }
 
-    /// The hash of an input, 16 hex digits: where it is, relative to the input folder, so stable when that is moved.
+    /// The hash of an input: where it is, relative to the input folder, so stable when that is moved.
     #[must_use]
-    pub fn input(&self, source: &str, member: Option<&str>) -> String {
-        format!("{:016x}", self.hash("input", &[source.as_bytes(), &in_zip(member)]))
+    pub fn input(&self, source: &str, member: Option<&str>) -> u64 {
+        self.hash("input", &[source.as_bytes(), &in_zip(member)])
     }
 
     /// The key of `parts` for one purpose. Parts are length-prefixed, so no two lists of parts run together.
@@ -68,16 +68,16 @@ impl Keys {
         self.hash("image", &[source.as_bytes(), &in_zip(member), &frame.to_le_bytes(), &slice.to_le_bytes()])
     }
 
-    /// The hash of a subject, 16 hex digits.
+    /// The hash of a subject.
     #[must_use]
-    pub fn subject(&self, identity: &str) -> String {
-        format!("{:016x}", self.hash("subject", &[identity.as_bytes()]))
+    pub fn subject(&self, identity: &str) -> u64 {
+        self.hash("subject", &[identity.as_bytes()])
     }
 
-    /// The hash of a series, 16 hex digits.
+    /// The hash of a series.
     #[must_use]
-    pub fn series(&self, identity: &str) -> String {
-        format!("{:016x}", self.hash("series", &[identity.as_bytes()]))
+    pub fn series(&self, identity: &str) -> u64 {
+        self.hash("series", &[identity.as_bytes()])
     }
 }
 

@@ -9,6 +9,7 @@ use flate2::{Crc, CrcReader};
 use fs_err::File;
 
 use crate::guard;
+use crate::reject::Reject;
 
 /// Where an input's bytes are.
 #[derive(Debug, Clone)]
@@ -58,6 +59,15 @@ impl Place {
                 Ok(Bytes { length: member.size, reader: Reader::Member { reader, size: member.size, crc: member.crc } })
             }
         }
+    }
+
+    /// All bytes of a picture as it is packed.
+    pub fn whole(&self, limit: u64) -> Result<Vec<u8>, Reject> {
+        let packed = self.open().map_err(|error| Reject::from_io(&error, "cannot be opened"))?;
+        Reject::if_larger(packed.length(), limit, "the file")?;
+        let mut bytes = Vec::new();
+        packed.take(limit).read_to_end(&mut bytes).map_err(|error| Reject::from_io(&error, "cannot be read"))?;
+        Ok(bytes)
     }
 
     /// The file, where it is one: what lies beside it can be read too.

@@ -1,8 +1,11 @@
 //! Inputs that give no image, and why.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use serde::Serialize;
+
+use crate::texts::Terms;
 
 /// Why an input, or a frame of it, gave no image: the reason codes of `rejects.parquet`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -122,6 +125,70 @@ pub struct Reject {
     pub message: String,
     /// The class rule that kept it out.
     pub(crate) rule: Option<usize>,
+}
+
+/// The rejects of an archive in few bytes each, since it may have millions: many have the same message.
+#[derive(Debug, Default)]
+pub(crate) struct Rejects {
+    rows: Vec<Row>,
+    messages: Terms<String>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    input: u32,
+    message: u32,
+    /// No frames: it is the whole input.
+    frames: FrameRange,
+    reason: Reason,
+}
+
+/// One of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rejected<'a> {
+    /// Number of the input.
+    pub input: u32,
+    /// As of a [`Reject`].
+    pub reason: Reason,
+    /// As of a [`Reject`].
+    pub frames: Option<FrameRange>,
+    /// As of a [`Reject`].
+    pub message: &'a str,
+}
+
+impl Rejects {
+    /// Adds one of an input.
+    pub fn push(&mut self, input: u32, reject: &Reject) {
+        let message = self.messages.number(reject.message.clone());
+        let frames = reject.frames.unwrap_or(FrameRange { first: 0, count: 0 });
+        self.rows.push(Row { input, message, frames, reason: reject.reason });
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = Rejected<'_>> {
+        self.since(0)
+    }
+
+    /// Those added after the first `known`.
+    pub fn since(&self, known: usize) -> impl Iterator<Item = Rejected<'_>> {
+        self.rows[known..].iter().map(|row| Rejected {
+            input: row.input,
+            reason: row.reason,
+            frames: Some(row.frames).filter(|frames| frames.count > 0),
+            message: self.messages.get(row.message),
+        })
+    }
+
+    /// Puts them in an order of the inputs, and those of one input in that of their frames.
+    pub fn sort_by(&mut self, order: impl Fn(u32, u32) -> Ordering) {
+        let frames = |row: &Row| (row.frames.count > 0, row.frames);
+        self.rows.sort_by(|a, b| order(a.input, b.input).then_with(|| frames(a).cmp(&frames(b))));
+    }
 }
 
 impl Reject {

@@ -1,6 +1,6 @@
 //! What an ingest tells its user at the end.
 
-use crate::listing::Compared;
+use crate::scan::Compared;
 use crate::summary::Summary;
 
 /// Kinds of unmatched files that a dry run shows.

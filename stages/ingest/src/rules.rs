@@ -7,12 +7,11 @@
 mod parse;
 
 use std::borrow::Cow;
-use std::path::Path;
 
 use dicom_object::Tag;
 use regex::Regex;
 
-use crate::Error;
+use crate::reject::{Reason, Reject};
 
 /// What a rule looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,22 +74,6 @@ pub const BUILT_IN: [(&str, &str); 3] = [
 ];
 
 impl Rules {
-    /// The rules that `ingest.rules` names: a built-in name or a TOML file.
-    ///
-    /// # Errors
-    /// When there are none of that name, or a rule cannot be used; the error names the line.
-    pub fn load(name: &str) -> Result<Self, Error> {
-        if let Some((_, text)) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
-            return parse::parse(name, text);
-        }
-        let text = fs_err::read_to_string(Path::new(name)).map_err(|source| Error::NoRules {
-            name: name.to_owned(),
-            built_in: BUILT_IN.map(|(name, _)| name).join(", "),
-            source,
-        })?;
-        parse::parse(name, &text)
-    }
-
     /// The rules in order.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
@@ -101,6 +84,21 @@ impl Rules {
     #[must_use]
     pub fn latest(&self) -> bool {
         self.latest
+    }
+
+    /// As [`Self::verdict`], of an input that is not kept out.
+    pub(crate) fn admit<'a>(
+        &self,
+        source: &'a str,
+        tag: impl Fn(Tag) -> Option<Cow<'a, str>>,
+    ) -> Result<Verdict, Reject> {
+        match self.verdict(source, tag) {
+            Verdict::Exclude(rule) => {
+                let message = format!("kept out by a class rule: {}", self.rules[rule].name);
+                Err(Reject { rule: Some(rule), ..Reject::new(Reason::Excluded, message) })
+            }
+            verdict => Ok(verdict),
+        }
     }
 
     /// Applies the rules to an input: `source` is its path, `tag` looks up an attribute (none for other formats).

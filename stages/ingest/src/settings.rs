@@ -1,9 +1,9 @@
 //! What the job needs to know, as typed values.
 
-use deepmcat_schemas::jobs;
 use deepmcat_schemas::jobs::ingest::Frames;
+use deepmcat_schemas::{Stamp, jobs};
 
-use crate::archive::ZipLimits;
+use crate::discover::zip::ZipLimits;
 use crate::keys::Keys;
 
 /// Settings of one ingest.
@@ -57,5 +57,22 @@ impl Settings {
             fresh: false,
             threads: 0,
         }
+    }
+}
+
+/// The stamps of an ingest's tables.
+#[derive(Debug, Clone)]
+pub struct Stamps {
+    /// Of all but the labels: class rules change nothing in them but through what they exclude.
+    pub images: Stamp,
+    /// Of the table of labels.
+    pub labels: Stamp,
+}
+
+impl Stamps {
+    /// By the settings that the tables depend on.
+    #[must_use]
+    pub fn of(job: &jobs::Ingest) -> Self {
+        Self { images: job.stamp(), labels: job.labels_stamp() }
     }
 }

@@ -4,6 +4,27 @@ use crate::Error;
 use crate::raster::Raster;
 use crate::reject::Reject;
 
+/// Whom and what a file is about: for the sources table and the keyed hashes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Identity {
+    /// PatientID (0010,0020).
+    pub patient: Option<String>,
+    /// StudyInstanceUID (0020,000D).
+    pub study: Option<String>,
+    /// SeriesInstanceUID (0020,000E).
+    pub series: Option<String>,
+    /// SOPInstanceUID (0008,0018).
+    pub object: Option<String>,
+    /// SeriesDescription (0008,103E).
+    pub description: Option<String>,
+    /// BurnedInAnnotation (0028,0301) is YES, or the object is a Secondary Capture.
+    pub burned_in: bool,
+    /// It has overlay planes (60xx,0010), which are not drawn into the image.
+    pub overlay: bool,
+    /// It is a Siemens mosaic that could not be split into its slices.
+    pub mosaic: bool,
+}
+
 /// A decoded slice on its way to a PNG.
 #[derive(Debug)]
 pub(crate) struct Slice {

@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::dataset::Row;
-use crate::listing::Compared;
-use crate::reject::{Reason, Reject};
+use crate::image::Row;
+use crate::reject::{FrameRange, Reason, Rejects};
 use crate::rules::Rules;
-use crate::scan::Scan;
-use crate::walk::Origin;
+use crate::scan::{Compared, Tally};
 
 /// Counts of one ingest; of a dry run, what it would make. `inputs = files + the sum of rejects`, always.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -44,29 +42,29 @@ pub struct Summary {
 
 impl Summary {
     pub(crate) fn new<'a>(
-        labels: impl Iterator<Item = Option<&'a str>>,
-        rejects: &[(Origin, Reject)],
+        labels: impl Iterator<Item = (Option<&'a str>, u64)>,
+        rejects: &Rejects,
         rules: &Rules,
-        scan: &Scan,
+        tally: &Tally,
     ) -> Self {
-        let mut summary = Self { compared: scan.compared, unmatched: scan.unmatched.clone(), ..Self::default() };
-        for label in labels.flatten() {
-            *summary.labels.entry(label.to_owned()).or_default() += 1;
+        let mut summary = Self { compared: tally.compared, unmatched: tally.unmatched.clone(), ..Self::default() };
+        for (label, images) in labels.filter(|(_, images)| *images > 0) {
+            label.into_iter().for_each(|label| *summary.labels.entry(label.to_owned()).or_default() += images);
         }
-        rejects.iter().for_each(|(_, reject)| summary.count(reject));
-        for (rule, &count) in rules.rules().iter().zip(&scan.matched).filter(|(_, count)| **count > 0) {
+        rejects.iter().for_each(|reject| summary.count(reject.reason, reject.frames));
+        for (rule, &count) in rules.rules().iter().zip(&tally.matched).filter(|(_, count)| **count > 0) {
             summary.rules.insert(rule.name.clone(), count);
         }
-        let idle = rules.rules().iter().zip(&scan.matched).filter(|(_, count)| **count == 0);
+        let idle = rules.rules().iter().zip(&tally.matched).filter(|(_, count)| **count == 0);
         summary.idle_rules = idle.map(|(rule, _)| rule.name.clone()).collect();
         summary
     }
 
     /// Counts a rejected file, or the frames that a file lost.
-    pub(crate) fn count(&mut self, reject: &Reject) {
-        match reject.frames {
-            None => *self.rejects.entry(reject.reason.code()).or_default() += 1,
-            Some(frames) => *self.frames.entry(reject.reason.code()).or_default() += u64::from(frames.count),
+    pub(crate) fn count(&mut self, reason: Reason, frames: Option<FrameRange>) {
+        match frames {
+            None => *self.rejects.entry(reason.code()).or_default() += 1,
+            Some(frames) => *self.frames.entry(reason.code()).or_default() += u64::from(frames.count),
         }
     }
 
@@ -80,8 +78,8 @@ impl Summary {
     /// Images by flag.
     pub(crate) fn flags(rows: &[Row]) -> BTreeMap<&'static str, u64> {
         let mut flags = BTreeMap::new();
-        for flag in rows.iter().flat_map(|row| &row.flags) {
-            *flags.entry(*flag).or_default() += 1;
+        for flag in rows.iter().flat_map(|row| row.flags.names()) {
+            *flags.entry(flag).or_default() += 1;
         }
         flags
     }

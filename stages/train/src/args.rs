@@ -77,6 +77,7 @@ pub struct Means {
 
 /// What the stage does.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant)] // one a process
 pub enum Task {
     /// Draws weights.
     Init(Init),

@@ -1,12 +1,32 @@
 //! Reads class rules from TOML; a fault names its line.
 
+use std::path::Path;
+
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_object::StandardDataDictionary;
 use regex::Regex;
 use toml_edit::{Document, Item, Table};
 
-use super::{Action, Field, Rule, Rules};
+use super::{Action, BUILT_IN, Field, Rule, Rules};
 use crate::Error;
+
+impl Rules {
+    /// The rules that `ingest.rules` names: a built-in name or a TOML file.
+    ///
+    /// # Errors
+    /// When there are none of that name, or a rule cannot be used; the error names the line.
+    pub fn load(name: &str) -> Result<Self, Error> {
+        if let Some((_, text)) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
+            return parse(name, text);
+        }
+        let text = fs_err::read_to_string(Path::new(name)).map_err(|source| Error::NoRules {
+            name: name.to_owned(),
+            built_in: BUILT_IN.map(|(name, _)| name).join(", "),
+            source,
+        })?;
+        parse(name, &text)
+    }
+}
 
 /// Parses `repeats` and the `[[rule]]` tables; `origin` is the file or the built-in name.
 pub(super) fn parse(origin: &str, text: &str) -> Result<Rules, Error> {
