@@ -168,9 +168,10 @@ class Study:
         shutil.rmtree(folder, ignore_errors=True)
         config = ["--config", run / "run.toml", "-q"]
         dataset = ["--dataset", run / "dataset"]
-        self.call("embed", *dataset, "--weights", run / "checkpoints/initial", "--clean", "--out", folder / "f", *config)
+        self.call("embed", *dataset, "--weights", run / "checkpoints/initial", "--out", folder / "f",
+                  "--set", "embed.augment=false", *config)
         tables = ["--assignments", folder / "a", "--clusters", folder / "c"]
-        self.call("cluster", "--features", folder / "f", "--k", k, "--redo", 10, *tables, *config)
+        self.call("cluster", "--features", folder / "f", "--set", f"cluster.k={k}", "--set", "cluster.redo=10", *tables, *config)
         return json.loads(self.call("evaluate", *dataset, *tables, "--out", folder / "m", "--json", *config))
 
 
