@@ -17,8 +17,7 @@ STUDY_PYTHON := target/study-python
 FEATURES ?= deepmcat-ingest/jpeg-ls
 CMAKE_WHEEL := target/cmake
 export CMAKE := $(CURDIR)/$(CMAKE_WHEEL)/cmake/data/bin/cmake
-# MPI=1: several processes train and cluster together (compute.ranks); needs mpicc and libclang.
-CARGO_FEATURES := $(if $(FEATURES),--features $(FEATURES)) $(if $(MPI),--features deepmcat-machine/mpi)
+CARGO_FEATURES := $(if $(FEATURES),--features $(FEATURES))
 
 # Runs tests, shows what they print and counts at the end, skipped ones too.
 TEST_LOG := target/test.log
@@ -28,7 +27,7 @@ COUNTED = set -o pipefail; $(1) 2>&1 | tee $(TEST_LOG); status=$$?; awk -f tests
 
 help:
 	@sed -n '1,3s/^# //p' Makefile
-	@echo "also: setup [CUDA=1], build [CUDA=1] [MPI=1], test-narrow, lint, doc, bench, study, fuzz, clean-demo"
+	@echo "also: setup [CUDA=1], build [CUDA=1], test-narrow, lint, doc, bench, study, fuzz, clean-demo"
 
 # Another folder than the CPU build's, so that cargo sees the change and links CUDA's part. One of the user's own goes first.
 ifneq ($(CUDA),)

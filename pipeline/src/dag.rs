@@ -125,24 +125,6 @@ impl Node {
         if self.id.stage == Stage::Embed { config.pipeline.shards as usize } else { 1 }
     }
 
-    /// Processes that do the node's work together under MPI.
-    #[must_use]
-    pub fn ranks(&self, config: &Config) -> usize {
-        if matches!(self.id.stage, Stage::Cluster | Stage::Train) { config.compute.ranks as usize } else { 1 }
-    }
-
-    /// The words before its program: what starts several processes, where it takes them.
-    #[must_use]
-    pub fn launcher(&self, config: &Config) -> Vec<String> {
-        match self.ranks(config) {
-            1 => Vec::new(),
-            ranks => {
-                let words = config.pipeline.launcher.replace("{ranks}", &ranks.to_string());
-                words.split_whitespace().map(str::to_owned).collect()
-            }
-        }
-    }
-
     /// True for what takes long to start.
     #[must_use]
     pub fn loads_libtorch(&self) -> bool {
@@ -189,8 +171,7 @@ impl Node {
     /// The whole line as a user would type it, of one of the processes that share the work.
     #[must_use]
     pub fn shown(&self, run: &RunFolder, shard: (usize, usize)) -> String {
-        let mut words = self.launcher(&run.config);
-        words.push(format!("deepmcat-{}", self.job.program()));
+        let mut words = vec![format!("deepmcat-{}", self.job.program())];
         let line = self.command_line(&run.path, &run.config, shard);
         words.extend(line.iter().map(|word| word.to_string_lossy().into_owned()));
         words.join(" ")

@@ -109,18 +109,7 @@ fn libtorch(run: Option<&RunFolder>) -> Vec<Finding> {
         (n, _) => format!("{n} devices, numbered from 0"),
     };
     let bfloat16 = if has("bfloat16") { "" } else { "no " };
-    let ranks = run.map_or(1, |run| run.config.compute.ranks);
-    let mpi = match (seen["mpi"].as_str(), ranks) {
-        (Some(version), _) => finding("mpi", Verdict::Ok, version),
-        (None, 1) => {
-            finding("mpi", Verdict::Note, "built without; only compute.ranks above 1 needs it: make build MPI=1")
-        }
-        (None, ranks) => {
-            finding("mpi", Verdict::Bad, format!("compute.ranks is {ranks}; build with it: make build MPI=1"))
-        }
-    };
     vec![
-        mpi,
         finding(
             "libtorch",
             Verdict::Ok,

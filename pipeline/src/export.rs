@@ -41,10 +41,6 @@ struct Job {
     name: String,
     /// The command, quoted for a shell in the run folder.
     command: String,
-    /// What starts `ranks` processes of it, likewise; empty where that is 1.
-    launcher: String,
-    /// Processes that work together under MPI.
-    ranks: usize,
     /// Files and folders that it reads, below the run folder.
     inputs: Vec<PathBuf>,
     /// Files and folders that it writes, below the run folder.
@@ -74,8 +70,6 @@ fn jobs(run: &RunFolder, nodes: &[Node]) -> Result<Vec<Job>, Error> {
             jobs.push(Job {
                 name: node.id.to_string().replace('@', "_") + &part,
                 command: command(node, config, (shard, shards))?,
-                launcher: node.launcher(config).iter().map(|word| quoted(word) + " ").collect(),
-                ranks: node.ranks(config),
                 inputs: inputs(node, nodes, config),
                 outputs: outputs(node, shard, config),
                 after: reads.iter().flat_map(|&before| of_node[before].clone()).collect(),

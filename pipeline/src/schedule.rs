@@ -288,7 +288,7 @@ impl<'a> Scheduler<'a> {
         };
         let surely = |&place: &usize| {
             let node = &self.plan.nodes[place];
-            let alone = node.shards(&self.run.config) == 1 && node.ranks(&self.run.config) == 1;
+            let alone = node.shards(&self.run.config) == 1;
             self.plan.receipts[place].is_none() && alone && !early.has(node.id)
         };
         (0..self.plan.nodes.len()).filter(next).take(AHEAD).filter(surely).collect()

@@ -7,7 +7,6 @@ use std::process::Command;
 use deepmcat_testing::{Need, skip};
 
 use crate::python::python;
-use crate::ranks::{TWO, has_mpi};
 use crate::world::{World, assert_same, tables};
 
 /// The tables that do not depend on the number of shards: features are in as many parts as there are shards.
@@ -85,17 +84,6 @@ fn both_exports_run_on_a_real_slurm() {
         change(&world, run, "\nepochs = 2", "\nepochs = 1"); // a job takes seconds to start
     }
     change(&world, "run", "\nepochs = 2", "\nepochs = 1");
-    // The batch script starts two processes by srun, where this build can; the run beside it by mpirun.
-    let together = has_mpi();
-    if together {
-        let mut words = vec!["init", "archive", "--run", "together", "--preset", "ci", "--set", "compute.threads=1"];
-        // The key of the other runs.
-        let key = format!("ingest.key_file={}", world.path("key").display());
-        words.extend(["--set", "run.epochs=1", "--set", &key]);
-        words.extend(TWO);
-        world.deepmcat(&words);
-        change(&world, "batch", "\nranks = 1", "\nranks = 2");
-    }
     fs_err::write(world.path("submit.sh"), world.deepmcat(&["export", "slurm", "batch"])).unwrap();
     fs_err::write(world.path("Snakefile"), world.deepmcat(&["export", "snakemake", "flow"])).unwrap();
     let on_slurm = |command: &str| {
@@ -116,11 +104,7 @@ fn both_exports_run_on_a_real_slurm() {
         return;
     }
     world.deepmcat(&["run", "run"]);
-    let beside = if together { "together" } else { "run" };
-    if together {
-        world.deepmcat(&["run", "together"]);
-    }
-    assert_same(&unsharded(&world, "batch"), &unsharded(&world, beside));
+    assert_same(&unsharded(&world, "batch"), &unsharded(&world, "run"));
     if python(&world, "snakemake_executor_plugin_cluster_generic", "").is_none() {
         return;
     }

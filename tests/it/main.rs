@@ -7,7 +7,6 @@ mod export;
 mod history;
 mod privacy;
 mod python;
-mod ranks;
 mod real_scans;
 mod rerun;
 mod resume;

@@ -348,7 +348,6 @@ pub(super) mod tests {
         let (learning, last) = ("cluster@0 cluster@1", "cluster@raw cluster@2");
         let clusters = "cluster@raw cluster@0 cluster@1 cluster@2";
         let cards = "cluster@raw embed@0 cluster@0 train@0 embed@1 cluster@1 train@1 embed@2 cluster@2";
-        let together = "cluster@raw cluster@0 train@0 cluster@1 train@1 cluster@2";
         let cases = [
             ("input.paths", "[\"elsewhere\"]", ""), // the archive's content counts, not its place
             ("run.seed", "2", seeded),
@@ -408,7 +407,6 @@ pub(super) mod tests {
             ("compute.device", "cuda", cards),
             ("compute.precision", "bfloat16", "embed@0 train@0 embed@1 train@1 embed@2"),
             ("compute.threads", "3", ""),
-            ("compute.ranks", "2", together),
             ("retention.features", "5", ""),
             ("retention.checkpoints", "5", ""),
             ("retention.checkpoint_every", "5", ""),
@@ -416,7 +414,6 @@ pub(super) mod tests {
             ("pipeline.retries", "5", ""),
             ("pipeline.shards", "5", ""),
             ("pipeline.gpus", "5", ""),
-            ("pipeline.launcher", "srun -n {ranks}", ""),
         ];
         let config = |sets: &[&str]| {
             deepmcat_config::resolve(None, None, &sets.iter().map(|&set| set.to_owned()).collect::<Vec<_>>()).unwrap()

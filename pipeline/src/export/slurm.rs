@@ -21,22 +21,14 @@ pub(super) fn text(run: &RunFolder, jobs: &[Job]) -> String {
         // 0 threads are all that a node has.
         let threads =
             if job.threads == 0 { " --exclusive".to_owned() } else { format!(" --cpus-per-task={}", job.threads) };
-        // A job of several processes is started by srun, which Slurm tells where they run; pipeline.launcher is for
-        // machines without it.
-        let (tasks, gpu, srun) = match (job.ranks, job.gpu) {
-            (1, false) => (String::new(), "", ""),
-            (1, true) => (String::new(), " --gres=gpu:1", ""),
-            (ranks, gpu) => {
-                (format!(" --ntasks={ranks}"), if gpu { " --gpus-per-task=1" } else { "" }, "srun --mpi=pmix ")
-            }
-        };
+        let gpu = if job.gpu { " --gres=gpu:1" } else { "" };
         let removed: Vec<String> = job.last_to_read.iter().map(|path| quoted(&path.to_string_lossy())).collect();
         let removed = if removed.is_empty() { String::new() } else { format!(" && rm -r {}", removed.join(" ")) };
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "{name}=$(submit \"${{options[@]}}\" --job-name={name} --output=logs/{name}.log{tasks}{threads}{gpu}{after} --wrap {})",
-            quoted(&format!("{srun}{}{removed}", job.command)),
+            "{name}=$(submit \"${{options[@]}}\" --job-name={name} --output=logs/{name}.log{threads}{gpu}{after} --wrap {})",
+            quoted(&format!("{}{removed}", job.command)),
             name = job.name,
         );
     }

@@ -30,13 +30,12 @@ pub(super) fn text(run: &RunFolder, jobs: &[Job]) -> String {
         let outputs: Vec<String> = job.outputs.iter().map(|path| output(path, removed(path))).collect();
         let _ = writeln!(text, "    output: {}", outputs.join(", "));
         let _ = writeln!(text, "    log: \"logs/{}.log\"", job.name);
-        let threads =
-            if job.threads == 0 { "workflow.cores".to_owned() } else { (job.threads * job.ranks).to_string() };
+        let threads = if job.threads == 0 { "workflow.cores".to_owned() } else { job.threads.to_string() };
         let _ = writeln!(text, "    threads: {threads}");
         if job.gpu {
             let _ = writeln!(text, "    resources: gpu=1");
         }
-        let command = format!("{}{}", job.launcher, job.command).replace('{', "{{").replace('}', "}}");
+        let command = job.command.replace('{', "{{").replace('}', "}}");
         let _ = writeln!(text, "    shell: {}", string(&format!("{command} > {{log}} 2>&1")));
     }
     text

@@ -51,15 +51,7 @@ impl Process {
         if node.id.stage == Stage::Ingest && matches!(begin, Begin::Now { fresh: true }) {
             line.push("--fresh".into());
         }
-        let mut command = match node.launcher(&run.config).split_first() {
-            None => Command::new(&program),
-            Some((first, rest)) => {
-                let mut command = Command::new(first);
-                command.args(rest).arg(&program);
-                command
-            }
-        };
-        let program = Path::new(command.get_program()).to_owned();
+        let mut command = Command::new(&program);
         let log = log.try_clone()?;
         writeln!(&log, "$ {}", node.shown(run, shard))?;
         command

@@ -10,18 +10,6 @@ pub struct Compute {
     pub device: Device,
     /// Arithmetic of the network, where there is one.
     pub precision: Option<Arithmetic>,
-    /// Processes that work together.
-    #[serde(default = "one", skip_serializing_if = "is_one")]
-    pub ranks: u32,
-}
-
-fn one() -> u32 {
-    1
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde asks for it
-fn is_one(ranks: &u32) -> bool {
-    *ranks == 1
 }
 
 /// A kind of device: cards of one machine count as equal.

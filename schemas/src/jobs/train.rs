@@ -135,14 +135,6 @@ impl Sgd {
         share("train.momentum", self.momentum)?;
         share("train.weight_decay", self.weight_decay)
     }
-
-    /// Refuses batches that cannot be shared by so many processes.
-    ///
-    /// # Errors
-    /// When a batch has fewer images.
-    pub fn check_shared(&self, ranks: u32) -> Result<(), OutOfRange> {
-        must(self.batch >= ranks, "train.batch", "at least an image for each of compute.ranks", self.batch)
-    }
 }
 
 impl Check for Train {
@@ -150,7 +142,6 @@ impl Check for Train {
         self.network.check()?;
         self.augment.check()?;
         self.train.check()?;
-        self.train.check_shared(self.compute.ranks)?;
         share("network.dropout", self.dropout.unwrap_or_default())?;
         share("embed.memory", self.memory.map_or(0.0, |memory| memory.keep))
     }

@@ -7,7 +7,6 @@
 
 use std::marker::PhantomData;
 
-use deepmcat_machine::Ranks;
 use deepmcat_schemas::features::Values;
 use rayon::prelude::*;
 use tch::{Device, Kind, TchError, Tensor};
@@ -31,15 +30,11 @@ pub(crate) fn each_block<T: Send, R: Send>(
     if device.is_cuda() { blocks.into_iter().map(work).collect() } else { blocks.into_par_iter().map(work).collect() }
 }
 
-/// The rows of a feature table as blocks on a device; those on the processor borrow from the table. Of several
-/// processes each holds its share of the rows, and all learn what the others found.
+/// The rows of a feature table as blocks on a device; those on the processor borrow from the table.
 #[derive(Debug)]
 pub struct Blocks<'a> {
     pub(crate) blocks: Vec<Tensor>,
     pub(crate) device: Device,
-    /// Rows of the whole table, n.
-    pub(crate) rows: usize,
-    ranks: &'a Ranks,
     /// What the tensors borrow: libtorch does not know of it.
     features: PhantomData<Values<'a>>,
 }
@@ -49,29 +44,18 @@ impl<'a> Blocks<'a> {
     ///
     /// # Errors
     /// When the device has no room for them.
-    pub fn new(features: &Features<'a>, rows: usize, device: Device, ranks: &'a Ranks) -> Result<Self, Error> {
+    pub fn new(features: &Features<'a>, rows: usize, device: Device) -> Result<Self, Error> {
         // Threads share the blocks (see above), so a product gets one. It is a setting of the whole process.
         tch::set_num_threads(1);
         let mut blocks = Vec::new();
-        let share = ranks.share(features.len());
-        let mut before = 0;
         for part in features.parts() {
             let count = part.ids.len();
-            let place = |row: usize| row.saturating_sub(before).min(count);
-            let end = place(share.end);
-            for start in (place(share.start)..end).step_by(rows.max(1)) {
-                let block = view(part, start, rows.max(1).min(end - start))?;
+            for start in (0..count).step_by(rows.max(1)) {
+                let block = view(part, start, rows.max(1).min(count - start))?;
                 blocks.push(if device == Device::Cpu { block } else { block.f_to_device(device)? });
             }
-            before += count;
         }
-        Ok(Self { blocks, device, rows: features.len(), ranks, features: PhantomData })
-    }
-
-    /// The processes that share the rows.
-    #[must_use]
-    pub fn ranks(&self) -> &'a Ranks {
-        self.ranks
+        Ok(Self { blocks, device, features: PhantomData })
     }
 
     /// The nearest and the second-nearest centroid of every row `[n]`. There are at least two centroids.
@@ -101,7 +85,7 @@ impl<'a> Blocks<'a> {
         let found = each_block(self.device, blocks, |(block, operands): (&mut Tensor, Operands)| {
             pick(operands.products(block)?, &operands.squares)
         })?;
-        Ok(self.ranks.gather(found.into_iter().flatten().collect(), self.rows))
+        Ok(found.into_iter().flatten().collect())
     }
 }
 
@@ -170,9 +154,8 @@ pub(crate) mod tests {
         let values = [0.0, 0.0, 9.0, 9.0, 1.0, 0.0, 4.0, 4.0, 5.0, 6.0];
         let features = Features::from_values(&ids, 2, &values).unwrap();
         let centroids = centroids(&[0.0, 1.0, 10.0, 10.0, 4.0, 5.0], 2);
-        let alone = Ranks::alone();
         for rows in [1, 2, 3, 100] {
-            let mut blocks = Blocks::new(&features, rows, Device::Cpu, &alone).unwrap();
+            let mut blocks = Blocks::new(&features, rows, Device::Cpu).unwrap();
             let pairs = blocks.two_nearest(&centroids).unwrap();
             assert_eq!(pairs, [[0, 2], [1, 2], [0, 2], [2, 0], [2, 1]], "{rows}");
         }
@@ -181,8 +164,7 @@ pub(crate) mod tests {
     #[test]
     fn of_equal_centroids_the_first_is_nearest() {
         let features = Features::from_values(&[0], 2, &[1.0, 1.0]).unwrap();
-        let alone = Ranks::alone();
-        let mut blocks = Blocks::new(&features, 8, Device::Cpu, &alone).unwrap();
+        let mut blocks = Blocks::new(&features, 8, Device::Cpu).unwrap();
         assert_eq!(blocks.two_nearest(&centroids(&[2.0, 2.0, 0.0, 0.0, 2.0, 2.0], 2)).unwrap(), [[0, 1]]);
     }
 }

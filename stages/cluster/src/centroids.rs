@@ -1,6 +1,5 @@
 //! Centroids `[k, d]` and how an iteration moves them: to the means of their images, and the empty ones elsewhere.
 
-use deepmcat_machine::Ranks;
 use rayon::prelude::*;
 
 use crate::features::Features;
@@ -54,9 +53,9 @@ impl Centroids {
     }
 
     /// The means of the clusters `[n]` of an assignment, empty ones filled; gives the number of those.
-    pub fn update(&mut self, features: &Features<'_>, clusters: &[u32], ranks: &Ranks) -> usize {
+    pub fn update(&mut self, features: &Features<'_>, clusters: &[u32]) -> usize {
         let mut sums = Sums::new(self.k, self.dimensions);
-        sums.update(features, clusters, ranks);
+        sums.update(features, clusters);
         self.move_to(&sums)
     }
 
@@ -100,63 +99,57 @@ impl Centroids {
 /// The sum of the rows of every cluster, and how many they are.
 ///
 /// Sums are in double precision, a thread per cluster, so they do not depend on the number of threads. Of an assignment
-/// like the one before only the rows that changed cluster are read. Of several processes each adds up its share.
+/// like the one before only the rows that changed cluster are read.
 #[derive(Debug)]
 pub struct Sums {
     k: usize,
     dimensions: usize,
-    /// The clusters of this process's rows that `own` holds.
+    /// The assignment `[n]` that they are of.
     clusters: Vec<u32>,
-    /// `[k, d + 1]`: sums and sizes over this process's rows, and over all.
-    own: Vec<f64>,
-    all: Vec<f64>,
+    /// `[k, d + 1]`: sums and sizes.
+    values: Vec<f64>,
 }
 
 impl Sums {
     /// Of no row yet.
     #[must_use]
     pub fn new(k: usize, dimensions: usize) -> Self {
-        let zeros = vec![0.0; k * (dimensions + 1)];
-        Self { k, dimensions, clusters: Vec::new(), own: zeros.clone(), all: zeros }
+        Self { k, dimensions, clusters: Vec::new(), values: vec![0.0; k * (dimensions + 1)] }
     }
 
     /// Goes over to the assignment `clusters` `[n]`.
-    pub fn update(&mut self, features: &Features<'_>, clusters: &[u32], ranks: &Ranks) {
-        let share = ranks.share(clusters.len());
-        let now = &clusters[share.clone()];
+    pub fn update(&mut self, features: &Features<'_>, clusters: &[u32]) {
         let before = &self.clusters;
-        let is_changed = |row: &u32| before[*row as usize] != now[*row as usize];
-        let rows = 0..now.len() as u32;
+        let is_changed = |row: &u32| before[*row as usize] != clusters[*row as usize];
+        let rows = 0..clusters.len() as u32;
         let changed: Vec<u32> = if before.is_empty() { Vec::new() } else { rows.clone().filter(is_changed).collect() };
         // A row that changed is read twice.
-        let afresh = before.is_empty() || 2 * changed.len() > now.len();
+        let afresh = before.is_empty() || 2 * changed.len() > clusters.len();
         let (left, joined) = if afresh {
-            self.own.fill(0.0);
-            (Members::new(&[], now, self.k), Members::new(&rows.collect::<Vec<_>>(), now, self.k))
+            self.values.fill(0.0);
+            (Members::new(&[], clusters, self.k), Members::new(&rows.collect::<Vec<_>>(), clusters, self.k))
         } else {
-            (Members::new(&changed, before, self.k), Members::new(&changed, now, self.k))
+            (Members::new(&changed, before, self.k), Members::new(&changed, clusters, self.k))
         };
         let width = self.dimensions + 1;
-        self.own.par_chunks_exact_mut(width).enumerate().for_each_init(
+        self.values.par_chunks_exact_mut(width).enumerate().for_each_init(
             || vec![0.0_f32; width - 1],
             |buffer, (cluster, sums)| {
                 for (rows, sign) in [(left.of(cluster), -1.0), (joined.of(cluster), 1.0)] {
                     for &row in rows {
-                        let values = features.row(share.start + row as usize, buffer);
+                        let values = features.row(row as usize, buffer);
                         sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += sign * f64::from(value));
                     }
                     sums[width - 1] += sign * rows.len() as f64;
                 }
             },
         );
-        self.clusters = now.to_vec();
-        self.all.copy_from_slice(&self.own);
-        ranks.sum(&mut self.all);
+        self.clusters = clusters.to_vec();
     }
 
     /// Sum `[d]` and size of a cluster.
     fn of(&self, cluster: usize) -> (&[f64], f64) {
-        let sums = &self.all[cluster * (self.dimensions + 1)..][..=self.dimensions];
+        let sums = &self.values[cluster * (self.dimensions + 1)..][..=self.dimensions];
         (&sums[..self.dimensions], sums[self.dimensions])
     }
 
@@ -219,7 +212,7 @@ mod tests {
         let values = [1.0, 0.0, 3.0, 0.0, 0.0, 5.0];
         let features = Features::from_values(&[0, 1, 2], 2, &values).unwrap();
         let mut centroids = Centroids::zeros(2, 2);
-        assert_eq!(centroids.update(&features, &[1, 1, 0], &Ranks::alone()), 0);
+        assert_eq!(centroids.update(&features, &[1, 1, 0]), 0);
         assert_eq!(centroids.values(), [0.0, 5.0, 2.0, 0.0]);
     }
 
@@ -232,11 +225,11 @@ mod tests {
         let mut sums = Sums::new(5, 3);
         for changed in [vec![], vec![3, 4, 17], vec![4], (0..15).collect::<Vec<usize>>()] {
             changed.into_iter().for_each(|row| clusters[row] = (clusters[row] + 2) % 5);
-            sums.update(&features, &clusters, &Ranks::alone());
+            sums.update(&features, &clusters);
             let mut fresh = Sums::new(5, 3);
-            fresh.update(&features, &clusters, &Ranks::alone());
+            fresh.update(&features, &clusters);
             // Integers: sums are exact.
-            assert_eq!(sums.all, fresh.all);
+            assert_eq!(sums.values, fresh.values);
         }
         let centroids = Centroids { k: 5, dimensions: 3, values: (0..15).map(|value| value as f32).collect() };
         let squares = |row: usize| {
@@ -252,7 +245,7 @@ mod tests {
         let values = [1.0, 2.0, 1.0, 2.0, 1.0, 2.0, 8.0, 8.0];
         let features = Features::from_values(&[0, 1, 2, 3], 2, &values).unwrap();
         let mut centroids = Centroids::zeros(3, 2);
-        assert_eq!(centroids.update(&features, &[2, 2, 2, 1], &Ranks::alone()), 1);
+        assert_eq!(centroids.update(&features, &[2, 2, 2, 1]), 1);
         let (more, less) = (1.0 + PERTURBATION, 1.0 - PERTURBATION);
         assert_eq!(centroids.row(0), [more, 2.0 * less]);
         assert_eq!(centroids.row(1), [8.0, 8.0]);
@@ -265,7 +258,7 @@ mod tests {
         let features = Features::from_values(&[0, 1, 2, 3, 4, 5], 1, &values).unwrap();
         let mut centroids = Centroids::zeros(4, 1);
         // 5 and 1: the empty ones take 2 of 5, then 1 of the 3 that are left.
-        assert_eq!(centroids.update(&features, &[3, 3, 3, 3, 3, 1], &Ranks::alone()), 2);
+        assert_eq!(centroids.update(&features, &[3, 3, 3, 3, 3, 1]), 2);
         let distinct: std::collections::BTreeSet<u32> =
             centroids.values().iter().map(|value| value.to_bits()).collect();
         assert_eq!(distinct.len(), 4, "{centroids:?}");

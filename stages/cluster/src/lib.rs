@@ -14,7 +14,7 @@ mod parameters;
 mod search;
 mod start;
 
-use deepmcat_machine::{Compute, Ranks};
+use deepmcat_machine::Compute;
 use deepmcat_schemas::{Assignments, ClusterId, Clusters, PART_0, jobs, read_folder, write_table};
 use deepmcat_stage::{Means, Timings};
 use tch::Device;
@@ -36,7 +36,6 @@ pub use parameters::Parameters;
 pub fn run(job: jobs::Cluster, means: Means) -> Result<(), Error> {
     let mut timings = Timings::new();
     let device = Compute::start(job.compute, &means)?.device;
-    let ranks = Ranks::join(job.compute.ranks)?;
     let files = FeatureFiles::open(&job.inputs.features)?;
     let features = files.features()?;
     let previous: Option<Assignments> = job.inputs.previous.as_deref().map(read_folder).transpose()?;
@@ -50,18 +49,13 @@ pub fn run(job: jobs::Cluster, means: Means) -> Result<(), Error> {
         // A small data set cannot fill them all; of single images nothing is learned about what lies together.
         parameters.k = (from as usize).min(features.len() / 2).min(merge::MOST).max(parameters.groups);
     }
-    let (assignments, clusters) = cluster(&features, previous.as_ref(), &parameters, device, &ranks)?;
+    let (assignments, clusters) = cluster(&features, previous.as_ref(), &parameters, device)?;
     timings.lap("compute");
-    if !ranks.is_first() {
-        ranks.leave();
-        return Ok(());
-    }
     let stamp = job.stamp();
     write_table(&job.outputs.assignments.join(PART_0), &assignments, &stamp)?;
     write_table(&job.outputs.clusters.join(PART_0), &clusters, &stamp)?;
     timings.lap("write");
     timings.log();
-    ranks.leave();
     Ok(())
 }
 
@@ -74,15 +68,14 @@ pub fn cluster(
     previous: Option<&Assignments>,
     parameters: &Parameters,
     device: Device,
-    ranks: &Ranks,
 ) -> Result<(Assignments, Clusters), Error> {
-    let mut blocks = Blocks::new(features, assign::block_rows(device), device, ranks)?;
+    let mut blocks = Blocks::new(features, assign::block_rows(device), device)?;
     let fit = fit(features, previous, &mut blocks, parameters)?;
     let merged = if parameters.groups < parameters.k {
         let groups = merge(features, &fit.centroids, &fit.clusters, parameters.groups, device)?;
         let own: Vec<u32> = fit.clusters.iter().map(|&cluster| groups[cluster as usize]).collect();
         let mut means = Centroids::zeros(parameters.groups, features.dimensions());
-        means.update(features, &own, ranks);
+        means.update(features, &own);
         Some((means, own))
     } else {
         None

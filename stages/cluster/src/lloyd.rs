@@ -57,7 +57,7 @@ pub fn fit(
     let progress = Progress::new(u64::from(parameters.redo) * parameters.iterations as u64, "iterations");
     let mut best: Option<Fit> = None;
     for attempt in 0..parameters.redo.max(1) {
-        let start = start::centroids(features, previous, parameters, attempt, blocks.ranks());
+        let start = start::centroids(features, previous, parameters, attempt);
         let found = descend(features, &lengths, blocks, start, parameters, &progress)?;
         tracing::debug!(
             "start {attempt}: objective {} after {} iterations",
@@ -85,18 +85,17 @@ pub(crate) fn descend(
     parameters: &Parameters,
     progress: &Progress,
 ) -> Result<Fit, Error> {
-    let ranks = blocks.ranks();
     let mut search = Search::new(blocks, features, lengths);
     let mut clusters = search.assign(&centroids, None)?;
     let total = lengths.iter().copied().map(f64::from).sum();
     let mut sums = Sums::new(centroids.k(), centroids.dimensions());
-    sums.update(features, &clusters, ranks);
+    sums.update(features, &clusters);
     let mut history = vec![Iteration { objective: sums.objective(&centroids, total), filled: 0 }];
     for iteration in 0..parameters.iterations {
         let start = centroids.clone();
         let filled = centroids.move_to(&sums);
         let next = search.assign(&centroids, Some(&Moved::between(&start, &centroids)))?;
-        sums.update(features, &next, ranks);
+        sums.update(features, &next);
         let (before, now) = (history[iteration].objective, sums.objective(&centroids, total));
         history.push(Iteration { objective: now, filled });
         progress.inc(1);
@@ -114,7 +113,6 @@ pub(crate) fn descend(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use deepmcat_machine::Ranks;
     use deepmcat_schemas::Epoch;
     use deepmcat_schemas::jobs::cluster::Start;
     use proptest::prelude::*;
@@ -139,8 +137,7 @@ mod tests {
     fn fit_values(values: &[f32], dimensions: usize, rows: usize, parameters: &Parameters) -> Result<Fit, Error> {
         let ids: Vec<u32> = (0..(values.len() / dimensions) as u32).collect();
         let features = Features::from_values(&ids, dimensions, values)?;
-        let alone = Ranks::alone();
-        fit(&features, None, &mut Blocks::new(&features, rows, Device::Cpu, &alone)?, parameters)
+        fit(&features, None, &mut Blocks::new(&features, rows, Device::Cpu)?, parameters)
     }
 
     /// `fixtures/golden.csv`, made by `fixtures/make_golden.py` with scikit-learn.
@@ -157,8 +154,7 @@ mod tests {
         }
         let ids: Vec<u32> = (0..expected.len() as u32).collect();
         let features = Features::from_values(&ids, values.len() / expected.len(), &values).unwrap();
-        let alone = Ranks::alone();
-        let mut blocks = Blocks::new(&features, 64, Device::Cpu, &alone).unwrap();
+        let mut blocks = Blocks::new(&features, 64, Device::Cpu).unwrap();
         let lengths = features.squared_lengths().unwrap();
         let start = start::from_rows(&features, &rows);
         let progress = Progress::new(100, "iterations");

@@ -194,7 +194,7 @@ mod tests {
         let ids: Vec<u32> = (0..points.len() as u32).collect();
         let features = Features::from_values(&ids, 2, points.as_flattened()).unwrap();
         let mut centroids = Centroids::zeros(clusters.iter().max().map_or(0, |&most| most as usize + 1), 2);
-        centroids.update(&features, clusters, &deepmcat_machine::Ranks::alone());
+        centroids.update(&features, clusters);
         merge(&features, &centroids, clusters, groups, Device::Cpu).unwrap()
     }
 

@@ -13,7 +13,7 @@ pub struct Search<'b, 'a> {
     blocks: &'b mut Blocks<'a>,
     features: &'b Features<'b>,
     lengths: &'b [f32],
-    /// Of this process's rows.
+    /// `[n]`
     bounds: Vec<Bound>,
 }
 
@@ -21,7 +21,7 @@ impl<'b, 'a> Search<'b, 'a> {
     /// A search that knows nothing yet. `lengths` `[n]` are the rows' squared lengths.
     #[must_use]
     pub fn new(blocks: &'b mut Blocks<'a>, features: &'b Features<'b>, lengths: &'b [f32]) -> Self {
-        let bounds = vec![Bound::UNKNOWN; blocks.ranks().share(blocks.rows).len()];
+        let bounds = vec![Bound::UNKNOWN; features.len()];
         Self { blocks, features, lengths, bounds }
     }
 
@@ -33,11 +33,11 @@ impl<'b, 'a> Search<'b, 'a> {
     /// When memory runs out.
     pub fn assign(&mut self, centroids: &Centroids, moved: Option<&Moved>) -> Result<Vec<u32>, Error> {
         let Self { blocks, features, lengths, bounds } = self;
-        let (rows, ranks, device) = (blocks.rows, blocks.ranks(), blocks.device);
+        let device = blocks.device;
         let squares = squared_lengths(centroids);
         let widest = squares.iter().copied().fold(0.0, f32::max);
         let operands = Operands::new(centroids, device)?;
-        let mut first = ranks.share(rows).start;
+        let mut first = 0;
         let mut rest = bounds.as_mut_slice();
         let mut works = Vec::with_capacity(blocks.blocks.len());
         for block in &mut blocks.blocks {
@@ -70,8 +70,7 @@ impl<'b, 'a> Search<'b, 'a> {
             Ok::<(), TchError>(())
         };
         each_block(device, works, work)?;
-        let own = bounds.iter().map(|bound| [bound.cluster, 0]).collect();
-        Ok(ranks.gather(own, rows).into_iter().map(|[cluster, _]| cluster).collect())
+        Ok(bounds.iter().map(|bound| bound.cluster).collect())
     }
 }
 
@@ -125,7 +124,6 @@ fn least_two(products: &[f32], squares: &[f32]) -> (u32, [f32; 2]) {
 mod tests {
     use super::*;
     use crate::assign::tests::centroids;
-    use deepmcat_machine::Ranks;
 
     #[test]
     fn rows_follow_when_centroids_move() {
@@ -133,12 +131,11 @@ mod tests {
         let values = [0.0, 0.0, 9.0, 9.0, 1.0, 0.0, 4.0, 4.0, 5.0, 6.0];
         let features = Features::from_values(&ids, 2, &values).unwrap();
         let lengths = features.squared_lengths().unwrap();
-        let alone = Ranks::alone();
         let start = centroids(&[0.0, 1.0, 10.0, 10.0, 4.0, 5.0], 2);
         // The first centroid goes away: its rows go to the next, and the others stay.
         let later = centroids(&[90.0, 90.0, 10.0, 10.0, 4.0, 5.0], 2);
         for rows in [1, 2, 3, 100] {
-            let mut blocks = Blocks::new(&features, rows, Device::Cpu, &alone).unwrap();
+            let mut blocks = Blocks::new(&features, rows, Device::Cpu).unwrap();
             let mut search = Search::new(&mut blocks, &features, &lengths);
             assert_eq!(search.assign(&start, None).unwrap(), [0, 1, 0, 2, 2], "{rows}");
             let moved = Moved::between(&start, &later);

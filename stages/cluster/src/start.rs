@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use deepmcat_machine::Ranks;
 use deepmcat_schemas::jobs::cluster::Start;
 use deepmcat_schemas::{Assignments, ImageId};
 use deepmcat_stage::random::{Purpose, repeated};
@@ -23,10 +22,9 @@ pub fn centroids(
     previous: Option<&Assignments>,
     parameters: &Parameters,
     attempt: u32,
-    ranks: &Ranks,
 ) -> Centroids {
     let before = previous.filter(|_| parameters.start == Start::Previous && attempt == 0);
-    if let Some(centroids) = before.and_then(|before| means(features, before, parameters.k, ranks)) {
+    if let Some(centroids) = before.and_then(|before| means(features, before, parameters.k)) {
         return centroids;
     }
     match parameters.start {
@@ -36,14 +34,14 @@ pub fn centroids(
 }
 
 /// The means of the clusters of the epoch before; `None` where an image had none, or there were more clusters.
-fn means(features: &Features<'_>, previous: &Assignments, k: usize, ranks: &Ranks) -> Option<Centroids> {
+fn means(features: &Features<'_>, previous: &Assignments, k: usize) -> Option<Centroids> {
     let before: HashMap<ImageId, u32> =
         previous.image_id.iter().copied().zip(previous.cluster.iter().map(|cluster| cluster.0)).collect();
     let ids = features.image_ids();
     let clusters: Option<Vec<u32>> =
         ids.iter().map(|id| before.get(id).copied().filter(|&cluster| (cluster as usize) < k)).collect();
     let mut centroids = Centroids::zeros(k, features.dimensions());
-    centroids.update(features, &clusters?, ranks);
+    centroids.update(features, &clusters?);
     Some(centroids)
 }
 
@@ -209,9 +207,7 @@ mod tests {
             cluster: clusters.iter().copied().map(deepmcat_schemas::ClusterId).collect(),
             ..Assignments::default()
         };
-        let start = |previous: &[u32], attempt| {
-            centroids(&features, Some(&before(previous)), &parameters, attempt, &Ranks::alone())
-        };
+        let start = |previous: &[u32], attempt| centroids(&features, Some(&before(previous)), &parameters, attempt);
         assert_eq!(start(&[1, 1, 0, 0], 0).values(), [11.0, 0.5]);
         assert_ne!(start(&[1, 1, 0, 0], 1).values(), [11.0, 0.5]);
         // An image without a cluster, or one of more clusters, says that the epoch before was another run's.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deepmcat_architecture::dimensions;
-use deepmcat_machine::Ranks;
 use deepmcat_network::sgd::Rates;
 use deepmcat_network::vgg::Dropout;
 use deepmcat_network::{Batches, Error, Head, Sgd, Vgg};
@@ -47,8 +46,7 @@ pub struct State {
     pub features: Option<Vec<f32>>,
 }
 
-/// Trains the network on the draws of `order`, under a new last layer or the one that was kept. Of several processes
-/// each takes its part of every batch, and all end with the same weights.
+/// Trains the network on the draws of `order`, under a new last layer or the one that was kept.
 ///
 /// # Errors
 /// When an image cannot be read, the loss is not finite, or libtorch fails.
@@ -57,7 +55,6 @@ pub fn train(
     images: Images,
     mut order: Order,
     job: &Train,
-    ranks: &Ranks,
 ) -> Result<Trained, Error> {
     let (seed, epoch, settings) = (job.seed, job.epoch.0, &job.train);
     let device = vgg.device();
@@ -80,22 +77,16 @@ pub fn train(
     let view = View::Augmented { settings: job.augment.clone(), seed, epoch, purpose: Purpose::Augment, number: 0 };
     let side = job.network.input as usize;
     let batch_size = settings.batch as usize;
-    order.without_rest(batch_size, ranks.count());
+    order.without_rest(batch_size);
     let draws = order.items.len();
-    if draws < ranks.count() {
-        return Err(Error::TooFewForRanks { images: draws, ranks: ranks.count() });
-    }
     let width = usize::try_from(dimensions(&job.network)).unwrap_or_default();
     let remember =
-        |(features, memory): (Vec<f32>, jobs::train::Memory)| Memory::new(features, width, memory.keep, &order, ranks);
+        |(features, memory): (Vec<f32>, jobs::train::Memory)| Memory::new(features, width, memory.keep, &order);
     let mut memory = features.zip(job.memory).map(remember);
-    let mine = order.part(batch_size, (ranks.rank(), ranks.count()));
-    // Of every whole batch; batches are then cut in the same places everywhere.
-    let part_size = (batch_size - ranks.rank()).div_ceil(ranks.count());
     let mut table = Training::default();
     let progress = Progress::new(draws as u64, "images trained");
     let schedule = Rate::new(job.horizon, settings.batch, draws);
-    let batches = Batches::start(Arc::new(images), mine.items.clone(), view, (part_size, side), device);
+    let batches = Batches::start(Arc::new(images), order.items.clone(), view, (batch_size, side), device);
     let mut start = Instant::now();
     let mut waited = Duration::ZERO;
     for (step, batch) in (0..).zip(batches) {
@@ -105,26 +96,20 @@ pub fn train(
         let share = schedule.share(step);
         sgd.set_rate(settings.rate * share);
         head_sgd.set_rate(settings.head_rate * share * times);
-        let whole = batch_size.min(draws - step as usize * batch_size);
-        let labels = mine.labels_of(batch.start..batch.start + batch.count);
+        let labels = order.labels_of(batch.start..batch.start + batch.count);
         let labels = Tensor::f_from_slice(labels)?.f_view([batch.count as i64, clusterings])?.f_to_device(device)?;
 
         let dropout = Dropout { rate: job.dropout.unwrap_or_default(), seed, epoch, step };
-        let (loss, gradients, features) = if ranks.count() > 1 {
-            vgg.gradients_together(&head, (&batch.pixels, &labels), dropout, whole, ranks)?
-        } else {
-            let passed = vgg.forward(&batch.pixels, dropout)?;
-            let loss = head.loss(&passed.activated, &labels)?;
-            // Gradients as values: nothing accumulates, nothing has to be zeroed.
-            let gradients = Tensor::f_run_backward(&[&loss], &trained, false, false)?;
-            (loss.f_double_value(&[])?, gradients, passed.features)
-        };
-        let loss = loss as f32;
+        let passed = vgg.forward(&batch.pixels, dropout)?;
+        let loss = head.loss(&passed.activated, &labels)?;
+        // Gradients as values: nothing accumulates, nothing has to be zeroed.
+        let gradients = Tensor::f_run_backward(&[&loss], &trained, false, false)?;
+        let loss = loss.f_double_value(&[])? as f32;
         if !loss.is_finite() {
             return Err(Error::NonFinite { what: format!("the loss at step {step} of epoch {epoch}") });
         }
         if let Some(memory) = &mut memory {
-            memory.take(&mine.items[batch.start..batch.start + batch.count], &features)?;
+            memory.take(&order.items[batch.start..batch.start + batch.count], &passed.features)?;
         }
         let (of_body, of_head) = gradients.split_at(sgd.weights().len());
         sgd.step(of_body)?;
@@ -134,9 +119,9 @@ pub fn train(
         table.step.push(step);
         table.loss.push(loss);
         table.learning_rate.push((settings.rate * share) as f32);
-        table.images_per_second.push(whole as f32 / (now - start).as_secs_f32());
+        table.images_per_second.push(batch.count as f32 / (now - start).as_secs_f32());
         start = now;
-        progress.inc(whole as u64);
+        progress.inc(batch.count as u64);
     }
     progress.finish();
     vgg.check_finite()?;
@@ -146,6 +131,6 @@ pub fn train(
         table.loss.len(),
         waited.as_secs_f64()
     );
-    let features = memory.map(|memory| memory.finish(ranks)).transpose()?;
+    let features = memory.map(|memory| memory.finish()).transpose()?;
     Ok(Trained { vgg, sgd, head, table, features })
 }

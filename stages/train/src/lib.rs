@@ -7,7 +7,7 @@ mod order;
 mod rate;
 
 use deepmcat_architecture::dimensions;
-use deepmcat_machine::{Compute, Ranks};
+use deepmcat_machine::Compute;
 use deepmcat_network::{Vgg, checkpoint};
 use deepmcat_pixels::Images;
 use deepmcat_schemas::jobs::train::{Inputs, LastLayer, Outputs};
@@ -46,7 +46,6 @@ fn one_epoch(job: &Train, means: &Means) -> Result<(), Error> {
     if let Some(threads) = means.network_threads {
         tch::set_num_threads(threads);
     }
-    let ranks = Ranks::join(job.compute.ranks)?;
     let mut timings = Timings::new();
     let Inputs { dataset, pixels, samples, weights, features } = &job.inputs;
     let manifest: Manifest = read_table(&dataset.join(layout::MANIFEST))?;
@@ -60,12 +59,8 @@ fn one_epoch(job: &Train, means: &Means) -> Result<(), Error> {
     let before = features.as_deref().map(|before| memory::read(before, &manifest.image_id, width)).transpose()?;
     timings.lap("read");
     let state = State { vgg, velocities, head, features: before };
-    let Trained { vgg, sgd, head, table, features: after } = train(state, images, order, job, &ranks)?;
+    let Trained { vgg, sgd, head, table, features: after } = train(state, images, order, job)?;
     timings.lap("compute");
-    if !ranks.is_first() {
-        ranks.leave();
-        return Ok(());
-    }
     let (stamp, Outputs { checkpoint: out, training, features }) = (job.stamp(), &job.outputs);
     write_table(&training.join(PART_0), &table, &stamp)?;
     if let (Some(next), Some(values), Some(memory)) = (features, after, job.memory) {
@@ -76,6 +71,5 @@ fn one_epoch(job: &Train, means: &Means) -> Result<(), Error> {
     checkpoint::write_model(out, &vgg, &stamp)?;
     timings.lap("write");
     timings.log();
-    ranks.leave();
     Ok(())
 }

@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use deepmcat_machine::Ranks;
 use deepmcat_network::inference::normalise;
 use deepmcat_network::{Error, Item};
 use deepmcat_schemas::ImageId;
@@ -15,9 +14,6 @@ use deepmcat_schemas::features::{FeatureTable, parts};
 use tch::Tensor;
 
 use crate::Order;
-
-/// Values that processes add up at once.
-const BLOCK: usize = 1 << 20;
 
 /// Features `[n * d]` of the images of `ids`, in their order, from a feature table folder.
 ///
@@ -47,7 +43,7 @@ pub fn read(folder: &Path, ids: &[ImageId], dimensions: usize) -> Result<Vec<f32
 #[derive(Debug)]
 pub struct Memory {
     dimensions: usize,
-    /// `[n * d]`: this process's part of the sums.
+    /// `[n * d]`: the sums so far.
     values: Vec<f32>,
     /// What a draw's feature counts in the end.
     shares: HashMap<u32, f32>,
@@ -56,7 +52,7 @@ pub struct Memory {
 impl Memory {
     /// Starts from `features` `[n * d]`, of which an image keeps the share `keep` at each of its draws in `order`.
     #[must_use]
-    pub fn new(mut features: Vec<f32>, dimensions: usize, keep: f64, order: &Order, ranks: &Ranks) -> Self {
+    pub fn new(mut features: Vec<f32>, dimensions: usize, keep: f64, order: &Order) -> Self {
         let images = features.len() / dimensions.max(1);
         let mut kept = vec![1.0; images];
         let mut shares = HashMap::with_capacity(order.items.len());
@@ -65,9 +61,7 @@ impl Memory {
             kept[item.row] *= keep;
         }
         for (feature, kept) in features.chunks_exact_mut(dimensions.max(1)).zip(kept) {
-            // The sums of all processes have what is kept once.
-            let kept = if ranks.is_first() { kept as f32 } else { 0.0 };
-            feature.iter_mut().for_each(|value| *value *= kept);
+            feature.iter_mut().for_each(|value| *value *= kept as f32);
         }
         Self { dimensions, values: features, shares }
     }
@@ -87,18 +81,11 @@ impl Memory {
         Ok(())
     }
 
-    /// The features `[n * d]` after the epoch, each of length 1; the same for all processes.
+    /// The features `[n * d]` after the epoch, each of length 1.
     ///
     /// # Errors
     /// When a feature is not finite.
-    pub fn finish(mut self, ranks: &Ranks) -> Result<Vec<f32>, Error> {
-        if ranks.count() > 1 {
-            for block in self.values.chunks_mut(BLOCK) {
-                let mut sums: Vec<f64> = block.iter().map(|&value| f64::from(value)).collect();
-                ranks.sum(&mut sums);
-                block.iter_mut().zip(sums).for_each(|(value, sum)| *value = sum as f32);
-            }
-        }
+    pub fn finish(mut self) -> Result<Vec<f32>, Error> {
         normalise(&mut self.values, self.dimensions, image)?;
         Ok(self.values)
     }
@@ -118,7 +105,7 @@ mod tests {
     fn a_feature_that_is_not_finite_names_the_image_that_was_drawn() {
         let items: Vec<Item> = [5, 2, 3].into_iter().zip(0..).map(|(row, draw)| Item { row, draw }).collect();
         let order = Order { labels: vec![0; 3], items: items.clone(), clusterings: 1, clusters: 1 };
-        let mut memory = Memory::new(vec![1.0; 6], 1, 0.5, &order, &Ranks::alone());
+        let mut memory = Memory::new(vec![1.0; 6], 1, 0.5, &order);
         let error = memory.take(&items, &Tensor::from_slice(&[1.0_f32, f32::NAN, 1.0]).view([3, 1])).unwrap_err();
         assert!(error.to_string().contains("the feature of image 2 "), "{error}");
     }
@@ -128,11 +115,11 @@ mod tests {
         let items: Vec<Item> = [1, 0, 1].into_iter().zip(0..).map(|(row, draw)| Item { row, draw }).collect();
         let order = Order { labels: vec![0; 3], items: items.clone(), clusterings: 1, clusters: 1 };
         let features = vec![1.0, 0.0, 1.0, 0.0, 0.6, 0.8];
-        let mut memory = Memory::new(features, 2, 0.5, &order, &Ranks::alone());
+        let mut memory = Memory::new(features, 2, 0.5, &order);
         // Of any length: their direction counts.
         memory.take(&items[..2], &Tensor::from_slice(&[0.0_f32, 7.0, 0.0, 3.0]).view([2, 2])).unwrap();
         memory.take(&items[2..], &Tensor::from_slice(&[-2.0_f32, 0.0]).view([1, 2])).unwrap();
-        let found = memory.finish(&Ranks::alone()).unwrap();
+        let found = memory.finish().unwrap();
         // Image 0: half of each. Image 1: (1, 0) / 4 + (0, 1) / 4 - (1, 0) / 2. Image 2 was not drawn.
         let half = 0.5_f32.sqrt();
         let expected = [half, half, -half, half, 0.6, 0.8];

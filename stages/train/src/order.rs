@@ -47,11 +47,11 @@ impl Order {
         Ok(Self { items, labels, clusterings, clusters })
     }
 
-    /// Leaves out a last batch of one image, which batch norm cannot work with, or of less than one for each process.
-    pub fn without_rest(&mut self, batch: usize, ranks: usize) {
+    /// Leaves out a last batch of one image, which batch norm cannot work with.
+    pub fn without_rest(&mut self, batch: usize) {
         let rest = self.items.len() % batch;
-        if rest < ranks.max(2) && self.items.len() > rest {
-            self.items.truncate(self.items.len() - rest);
+        if rest == 1 && self.items.len() > 1 {
+            self.items.truncate(self.items.len() - 1);
             self.labels.truncate(self.items.len() * self.clusterings);
         }
     }
@@ -60,14 +60,6 @@ impl Order {
     #[must_use]
     pub fn labels_of(&self, draws: std::ops::Range<usize>) -> &[i64] {
         &self.labels[draws.start * self.clusterings..draws.end * self.clusterings]
-    }
-
-    /// The images `rank`, `rank + ranks`, ... of every batch.
-    #[must_use]
-    pub fn part(&self, batch: usize, (rank, ranks): (usize, usize)) -> Self {
-        let places = || (0..self.items.len()).filter(|place| place % batch % ranks == rank);
-        let items = places().map(|place| self.items[place]).collect();
-        Self { items, labels: places().flat_map(|place| self.labels_of(place..place + 1)).copied().collect(), ..*self }
     }
 }
 
@@ -98,24 +90,10 @@ mod tests {
             (order.items.as_slice(), order.labels.as_slice(), order.clusters),
             (&expected[..], &[1, 1, 5][..], 6)
         );
-        order.without_rest(2, 1);
+        order.without_rest(2);
         assert_eq!((order.items.len(), order.labels.len()), (2, 2));
-        order.without_rest(2, 1);
+        order.without_rest(2);
         assert_eq!(order.items.len(), 2);
-        order.without_rest(4, 2);
-        assert_eq!(order.items.len(), 2);
-    }
-
-    #[test]
-    fn parts_of_a_batch_go_round() {
-        let items: Vec<Item> = (0..8).map(|draw| Item { row: 0, draw }).collect();
-        let order = Order { labels: (0..8).collect(), items, clusterings: 1, clusters: 8 };
-        let draws = |rank| order.part(5, (rank, 2)).items.iter().map(|item| item.draw).collect::<Vec<_>>();
-        assert_eq!((draws(0), draws(1)), (vec![0, 2, 4, 5, 7], vec![1, 3, 6]));
-        assert_eq!(order.part(5, (1, 2)).labels, [1, 3, 6]);
-        assert_eq!(order.part(5, (0, 1)), order);
-        let two = Order { labels: (0..16).collect(), clusterings: 2, ..order };
-        assert_eq!(two.part(5, (1, 2)).labels, [2, 3, 6, 7, 12, 13]);
     }
 
     #[test]

@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 pub enum Need {
     /// Slurm's daemons and commands.
     Slurm,
-    /// A build with MPI, and `mpirun`.
-    Mpi,
     /// Archives in `../shared/data`.
     Shared,
     /// The packages of `tests/requirements.txt`.
@@ -25,7 +23,6 @@ impl Need {
     pub fn name(self) -> &'static str {
         match self {
             Self::Slurm => "slurm",
-            Self::Mpi => "mpi",
             Self::Shared => "shared",
             Self::Python => "python",
             Self::Mount => "mount",
@@ -74,8 +71,8 @@ mod tests {
 
     #[test]
     fn a_need_is_required_by_its_name() {
-        assert!(Need::Mpi.is_in("slurm, mpi") && Need::Slurm.is_in("slurm"));
-        assert!(!Need::Mpi.is_in("") && !Need::Mpi.is_in("openmpi,slurm"));
+        assert!(Need::Python.is_in("slurm, python") && Need::Slurm.is_in("slurm"));
+        assert!(!Need::Slurm.is_in("") && !Need::Slurm.is_in("slurmctld,python"));
     }
 
     #[test]

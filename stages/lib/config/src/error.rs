@@ -27,7 +27,10 @@ pub enum ConfigError {
         message: String,
     },
     /// A key that no setting has.
-    #[error("{origin}: unknown setting `{key}`{}", suggestion.as_ref().map(|s| format!("\nhint: did you mean `{s}`?")).unwrap_or_default())]
+    #[error("{origin}: unknown setting `{key}`\nhint: {}", match suggestion {
+        Some(setting) => format!("did you mean `{setting}`?"),
+        None => "take it out; this version has no such setting".to_owned(),
+    })]
     UnknownKey {
         /// File, preset or `--set`.
         origin: String,

@@ -134,7 +134,7 @@ impl Config {
             network: self.network.in_effect(),
             embed: self.embed.features.clone(),
             views: self.embed.augment.then(views),
-            compute: self.compute(1, true),
+            compute: self.compute(true),
         }
     }
 
@@ -158,7 +158,7 @@ impl Config {
             outputs,
             cluster: self.cluster.clone(),
             merge_from: None,
-            compute: self.compute(self.compute.ranks, false),
+            compute: self.compute(false),
         }
     }
 
@@ -193,13 +193,13 @@ impl Config {
             augment: self.augment_at(epoch),
             horizon: (self.train.sgd.schedule == Schedule::Cosine).then(horizon),
             train: self.train.sgd.clone(),
-            compute: self.compute(self.compute.ranks, true),
+            compute: self.compute(true),
         }
     }
 
-    fn compute(&self, ranks: u32, network: bool) -> jobs::Compute {
+    fn compute(&self, network: bool) -> jobs::Compute {
         let precision = network.then(|| self.compute.arithmetic());
-        jobs::Compute { device: self.compute.kind(), precision, ranks }
+        jobs::Compute { device: self.compute.kind(), precision }
     }
 }
 

@@ -118,8 +118,6 @@ section! {
         precision: Precision,
         /// Threads; 0: all cores.
         threads: u32,
-        /// Processes that train and cluster together.
-        ranks: u32,
     }
 }
 section! {
@@ -144,8 +142,6 @@ section! {
         shards: u32,
         /// Nodes at the same time that compute on graphics cards.
         gpus: u32,
-        /// What starts `compute.ranks` processes, as words; `{ranks}` is their number.
-        launcher: String,
     }
 }
 
@@ -216,8 +212,7 @@ impl Config {
         share("embed.memory", self.embed.memory)?;
         self.cluster.check()?;
         self.sample.check()?;
-        self.train.sgd.check()?;
-        self.train.sgd.check_shared(self.compute.ranks)
+        self.train.sgd.check()
     }
 
     fn check_runner(&self) -> Result<(), OutOfRange> {
@@ -229,7 +224,6 @@ impl Config {
             ("final.k", final_pass.k, 0..=1_000_000, "0 (that of cluster.k), or 2 to 1000000"),
             ("final.redo", final_pass.redo, 1..=100_000, "1 to 100000"),
             ("compute.threads", compute.threads, 0..=4096, "0 to 4096"),
-            ("compute.ranks", compute.ranks, 1..=4096, "1 to 4096"),
             ("retention.features", retention.features, 0..=1_000_000, "0 to 1000000"),
             ("retention.checkpoints", retention.checkpoints, 0..=1_000_000, "0 to 1000000"),
             ("retention.checkpoint_every", retention.checkpoint_every, 0..=1_000_000, "0 to 1000000"),
@@ -254,7 +248,6 @@ impl Config {
             "fewer than run.networks: one at least learns by itself",
             run.taught,
         )?;
-        must(!pipeline.launcher.trim().is_empty(), "pipeline.launcher", "a program with its arguments", "")?;
         let device = &compute.device;
         let known = device == "cpu"
             || device == "cuda"

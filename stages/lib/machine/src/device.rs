@@ -29,7 +29,6 @@ impl Compute {
         let device = device(job.device, means.device.as_deref())?;
         let all = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = match means.threads {
-            0 if job.ranks > 1 => (all / crate::ranks::local_count()).max(1),
             0 => all,
             threads => threads,
         };
@@ -105,8 +104,7 @@ fn device(kind: jobs::compute::Device, asked: Option<&str>) -> Result<Device, Er
         return Err(refuse("this libtorch sees no CUDA device".to_owned()));
     }
     let devices = usize::try_from(Cuda::device_count()).unwrap_or_default();
-    // One process of several on a machine takes the card of its number.
-    let number = number.unwrap_or_else(|| (crate::ranks::local_rank() + card_of_runner()) % devices.max(1));
+    let number = number.unwrap_or_else(|| card_of_runner() % devices.max(1));
     if number >= devices {
         return Err(refuse(format!("there are {devices} CUDA devices, numbered from 0")));
     }

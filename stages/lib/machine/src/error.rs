@@ -2,7 +2,7 @@
 
 use deepmcat_stage::{Failure, ThreadsError};
 
-/// An error of the device, or of the processes that share the work.
+/// An error of the device.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The configuration asks for a device that this build or machine lacks.
@@ -15,26 +15,11 @@ pub enum Error {
         /// What is missing.
         reason: String,
     },
-    /// The configuration and the launcher do not agree.
-    #[error(
-        "setting `compute.ranks` is {asked}, but {started} processes were started\nhint: start `mpirun -n {asked} deepmcat-...` (one alone without mpirun), or set compute.ranks to what was started"
-    )]
-    Ranks {
-        /// The setting.
-        asked: usize,
-        /// Processes that there are.
-        started: usize,
-    },
-    /// The configuration asks for several processes and this build knows one.
-    #[error(
-        "setting `compute.ranks` needs MPI, which this build was made without\nhint: build with `make build MPI=1`, or --set compute.ranks=1"
-    )]
-    NoMpi,
     /// The system starts no such number of threads.
     #[error(transparent)]
     Threads(#[from] ThreadsError),
     /// libtorch refused; its [`message`].
-    #[error("libtorch: {0}\nhint: if memory ran out, lower compute.ranks or use a machine with more of it")]
+    #[error("libtorch: {0}\nhint: if memory ran out, use a machine with more of it")]
     Torch(String),
 }
 

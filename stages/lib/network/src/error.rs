@@ -87,14 +87,6 @@ pub enum Error {
         /// What is there.
         found: String,
     },
-    /// Some processes would have no image, and the others wait for them.
-    #[error("{images} images cannot be shared by {ranks} processes\nhint: lower compute.ranks to at most {images}")]
-    TooFewForRanks {
-        /// Images drawn.
-        images: usize,
-        /// The setting.
-        ranks: usize,
-    },
     /// Arithmetic left the finite numbers.
     #[error("{what} is not finite\nhint: lower train.rate or train.head_rate, or use compute.precision = \"float32\"")]
     NonFinite {

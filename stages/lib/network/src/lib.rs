@@ -10,7 +10,6 @@ mod fill;
 mod head;
 pub mod inference;
 pub mod sgd;
-mod step;
 pub mod vgg;
 
 pub use batches::{Batch, Batches, Item};

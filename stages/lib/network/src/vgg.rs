@@ -13,13 +13,13 @@ use deepmcat_architecture::{Convolution, Entry, Role, convolutions, entries};
 use deepmcat_machine::Compute;
 
 /// Share of a batch's statistics in a norm's running ones (PyTorch's default).
-pub(crate) const NORM_MOMENTUM: f64 = 0.1;
+const NORM_MOMENTUM: f64 = 0.1;
 /// Added to a norm's variance (PyTorch's default).
-pub(crate) const NORM_EPSILON: f64 = 1e-5;
+const NORM_EPSILON: f64 = 1e-5;
 
 /// Convolution, norm, ReLU and perhaps a maximum pool.
 #[derive(Debug)]
-pub(crate) struct Block {
+struct Block {
     pub weight: Tensor,
     pub bias: Tensor,
     pub scale: Tensor,
@@ -32,7 +32,7 @@ pub(crate) struct Block {
 
 /// A fully connected layer.
 #[derive(Debug)]
-pub(crate) struct Linear {
+struct Linear {
     pub weight: Tensor,
     pub bias: Tensor,
 }
@@ -40,10 +40,10 @@ pub(crate) struct Linear {
 /// The network's body: everything but the last layer.
 #[derive(Debug)]
 pub struct Vgg {
-    pub(crate) blocks: Vec<Block>,
-    pub(crate) linears: Vec<Linear>,
-    pub(crate) side: i64,
-    pub(crate) compute: Compute,
+    blocks: Vec<Block>,
+    linears: Vec<Linear>,
+    side: i64,
+    compute: Compute,
     entries: Vec<Entry>,
     tensors: Vec<Tensor>,
 }
@@ -137,13 +137,6 @@ impl Vgg {
             drop(tch::no_grad(|| block.batches.f_add_scalar_(1))?);
             x = pooled_relu(x, block.pool)?;
         }
-        self.tail(&x, dropout, (0, 1))
-    }
-
-    /// What follows the last block. `x` holds the images `first`, `first + each`, ... of the batch, which is what the
-    /// dropout mask goes by.
-    pub(crate) fn tail(&self, x: &Tensor, dropout: Dropout, part: (usize, usize)) -> Result<Passed, Error> {
-        let kind = self.compute.kind;
         let mut features = flatten(x, self.side)?;
         let mut activated = features.shallow_clone();
         for (number, linear) in self.linears.iter().enumerate() {
@@ -151,7 +144,7 @@ impl Vgg {
             features = activated.f_linear(&weight, Some(&bias))?;
             activated = features.f_relu()?;
             if number == 0 && dropout.rate > 0.0 {
-                activated = activated.f_mul(&mask(&activated, dropout, part)?)?;
+                activated = activated.f_mul(&mask(&activated, dropout)?)?;
             }
         }
         Ok(Passed {
@@ -207,19 +200,19 @@ pub fn images(pixels: &[f32], count: usize, side: usize, device: Device) -> Resu
 }
 
 /// A 3x3 convolution with padding 1.
-pub(crate) fn convolve(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor, Error> {
+fn convolve(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor, Error> {
     Ok(x.f_conv2d(weight, Some(bias), [1, 1], [1, 1], [1, 1], 1)?)
 }
 
 /// The ReLU of a block and its maximum pool of 2, where there is one. The pool goes first: the same values and gradients,
 /// with a ReLU of a quarter as many.
-pub(crate) fn pooled_relu(x: Tensor, pool: bool) -> Result<Tensor, Error> {
+fn pooled_relu(x: Tensor, pool: bool) -> Result<Tensor, Error> {
     let mut x = if pool { x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)? } else { x };
     Ok(x.f_relu_()?)
 }
 
 /// Adaptive average pool to `side` x `side`, flattened channel by channel as PyTorch does: `[b, c * side * side]`.
-pub(crate) fn flatten(x: &Tensor, side: i64) -> Result<Tensor, Error> {
+fn flatten(x: &Tensor, side: i64) -> Result<Tensor, Error> {
     let overlap = x.size().iter().skip(2).any(|size| size % side != 0);
     // Where windows overlap, a card adds up their gradients in whatever order they come: other bits at each run.
     let pooled =
@@ -248,25 +241,12 @@ fn windows(size: i64, side: i64) -> Result<Tensor, Error> {
 }
 
 /// A dropout mask for `x` `[b, d]`: 0, or 1 / (1 - rate). Drawn by counter, so alike on every device and thread count.
-///
-/// `x` holds the rows `first`, `first + each`, ... of the batch that the mask is drawn for.
-fn mask(
-    x: &Tensor,
-    Dropout { rate, seed, epoch, step }: Dropout,
-    (first, each): (usize, usize),
-) -> Result<Tensor, Error> {
+fn mask(x: &Tensor, Dropout { rate, seed, epoch, step }: Dropout) -> Result<Tensor, Error> {
     let mut random = generator(seed, epoch, step, Purpose::Dropout);
-    let shape = x.size();
-    let (rows, width) = (shape[0] as usize, shape[1] as usize);
     let keep = 1.0 / (1.0 - rate) as f32;
-    let draw = |_| if random.random::<f32>() < rate as f32 { 0.0 } else { keep };
-    let whole: Vec<f32> = (0..(first + rows.saturating_sub(1) * each + 1) * width).map(draw).collect();
-    let values = if each == 1 {
-        whole
-    } else {
-        whole.chunks_exact(width).skip(first).step_by(each).flatten().copied().collect()
-    };
-    Ok(Tensor::f_from_slice(&values)?.f_view(&shape[..])?.f_to_device(x.device())?.f_to_kind(x.f_kind()?)?)
+    let values: Vec<f32> =
+        (0..x.numel()).map(|_| if random.random::<f32>() < rate as f32 { 0.0 } else { keep }).collect();
+    Ok(Tensor::f_from_slice(&values)?.f_view(&x.size()[..])?.f_to_device(x.device())?.f_to_kind(x.f_kind()?)?)
 }
 
 #[cfg(test)]
@@ -278,11 +258,9 @@ mod tests {
     #[test]
     fn dropout_masks_are_reproducible_and_keep_the_mean() {
         let x = Tensor::ones([64, 1000], (Kind::Float, Device::Cpu));
-        let at = |step| mask(&x, Dropout { rate: 0.25, seed: 1, epoch: 2, step }, (0, 1)).unwrap();
+        let at = |step| mask(&x, Dropout { rate: 0.25, seed: 1, epoch: 2, step }).unwrap();
         assert!(at(3).equal(&at(3)));
         assert!(!at(3).equal(&at(4)));
-        let part = mask(&x.narrow(0, 0, 31), Dropout { rate: 0.25, seed: 1, epoch: 2, step: 3 }, (1, 2)).unwrap();
-        assert!(part.equal(&at(3).slice(0, 1, 63, 2)));
         let mean = at(3).mean(Kind::Float).double_value(&[]);
         assert!((mean - 1.0).abs() < 0.01, "{mean}");
     }

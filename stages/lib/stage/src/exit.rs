@@ -68,7 +68,7 @@ pub(crate) fn end<E: Failure>(outcome: Result<(), E>, verbosity: Verbosity) -> E
 
 /// Logs go to stderr: stdout is data.
 fn log_to_stderr(args: Verbosity) {
-    let level = match (args.quiet || parent::is_follower(), args.verbose) {
+    let level = match (args.quiet, args.verbose) {
         (true, _) => LevelFilter::WARN,
         (_, true) => LevelFilter::DEBUG,
         _ => LevelFilter::INFO,

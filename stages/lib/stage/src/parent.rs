@@ -13,23 +13,10 @@ pub const CARD: &str = "DEEPMCAT_CARD";
 /// Exit code of a stage that ends because its runner did (128 + SIGTERM).
 const TERMINATED: i32 = 143;
 
-/// Set by Open MPI's `mpirun`: the number of the process. It hands stdin to number 0 alone, and ends the others with it.
-const MPIRUN_RANK: &str = "OMPI_COMM_WORLD_RANK";
-/// Set by `srun`.
-const SRUN_RANK: &str = "SLURM_PROCID";
-
-/// True for a process that was started with others and is not the first of them: what all would say, the first says.
-pub(crate) fn is_follower() -> bool {
-    [MPIRUN_RANK, SRUN_RANK].into_iter().any(|name| std::env::var(name).is_ok_and(|rank| rank != "0"))
-}
-
 /// When started by the runner: waits for its word if it is to, and ends this process as soon as stdin closes, however
 /// the runner ended.
 pub(crate) fn watch() {
     let Some(how) = std::env::var_os(PARENT_WATCH) else { return };
-    if std::env::var(MPIRUN_RANK).is_ok_and(|rank| rank != "0") {
-        return;
-    }
     if how == "wait" && !matches!(std::io::stdin().lock().read(&mut [0]), Ok(1)) {
         std::process::exit(TERMINATED);
     }

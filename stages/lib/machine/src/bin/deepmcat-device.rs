@@ -11,7 +11,6 @@ fn main() {
         "openmp": tch::utils::has_openmp(),
         "mkl": tch::utils::has_mkl(),
         "threads": tch::get_num_threads(),
-        "mpi": deepmcat_machine::mpi_version(),
         "bfloat16": deepmcat_config::has_bfloat16(),
         "cuda_built": tch::utils::has_cuda() || tch::utils::has_cudart(),
         "cuda_devices": if tch::Cuda::is_available() { tch::Cuda::device_count() } else { 0 },
