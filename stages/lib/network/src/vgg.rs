@@ -15,11 +15,11 @@ use deepmcat_machine::Compute;
 /// Share of a batch's statistics in a norm's running ones (PyTorch's default).
 const NORM_MOMENTUM: f64 = 0.1;
 /// Added to a norm's variance (PyTorch's default).
-const NORM_EPSILON: f64 = 1e-5;
+pub(crate) const NORM_EPSILON: f64 = 1e-5;
 
 /// Convolution, norm, ReLU and perhaps a maximum pool.
 #[derive(Debug)]
-struct Block {
+pub(crate) struct Block {
     pub weight: Tensor,
     pub bias: Tensor,
     pub scale: Tensor,
@@ -32,7 +32,7 @@ struct Block {
 
 /// A fully connected layer.
 #[derive(Debug)]
-struct Linear {
+pub(crate) struct Linear {
     pub weight: Tensor,
     pub bias: Tensor,
 }
@@ -40,10 +40,10 @@ struct Linear {
 /// The network's body: everything but the last layer.
 #[derive(Debug)]
 pub struct Vgg {
-    blocks: Vec<Block>,
-    linears: Vec<Linear>,
-    side: i64,
-    compute: Compute,
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) linears: Vec<Linear>,
+    pub(crate) side: i64,
+    pub(crate) compute: Compute,
     entries: Vec<Entry>,
     tensors: Vec<Tensor>,
 }
@@ -137,7 +137,7 @@ impl Vgg {
             drop(tch::no_grad(|| block.batches.f_add_scalar_(1))?);
             x = pooled_relu(x, block.pool)?;
         }
-        let mut features = flatten(x, self.side)?;
+        let mut features = flatten(&x, self.side)?;
         let mut activated = features.shallow_clone();
         for (number, linear) in self.linears.iter().enumerate() {
             let (weight, bias) = (linear.weight.f_to_kind(kind)?, linear.bias.f_to_kind(kind)?);
@@ -200,19 +200,19 @@ pub fn images(pixels: &[f32], count: usize, side: usize, device: Device) -> Resu
 }
 
 /// A 3x3 convolution with padding 1.
-fn convolve(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor, Error> {
+pub(crate) fn convolve(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor, Error> {
     Ok(x.f_conv2d(weight, Some(bias), [1, 1], [1, 1], [1, 1], 1)?)
 }
 
 /// The ReLU of a block and its maximum pool of 2, where there is one. The pool goes first: the same values and gradients,
 /// with a ReLU of a quarter as many.
-fn pooled_relu(x: Tensor, pool: bool) -> Result<Tensor, Error> {
+pub(crate) fn pooled_relu(x: Tensor, pool: bool) -> Result<Tensor, Error> {
     let mut x = if pool { x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)? } else { x };
     Ok(x.f_relu_()?)
 }
 
 /// Adaptive average pool to `side` x `side`, flattened channel by channel as PyTorch does: `[b, c * side * side]`.
-fn flatten(x: &Tensor, side: i64) -> Result<Tensor, Error> {
+pub(crate) fn flatten(x: &Tensor, side: i64) -> Result<Tensor, Error> {
     let overlap = x.size().iter().skip(2).any(|size| size % side != 0);
     // Where windows overlap, a card adds up their gradients in whatever order they come: other bits at each run.
     let pooled =
