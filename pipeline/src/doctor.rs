@@ -7,6 +7,7 @@ use deepmcat_schemas::layout::RUN_TOML;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::dag::Stage;
 use crate::dispatch::stage_program;
 use crate::estimate::Estimate;
 use crate::machine::processor;
@@ -39,9 +40,6 @@ pub struct Finding {
 fn finding(what: &'static str, verdict: Verdict, text: impl Into<String>) -> Finding {
     Finding { what, verdict, text: text.into() }
 }
-
-/// The programs that a run starts.
-const STAGES: [&str; 7] = ["ingest", "pack", "embed", "cluster", "sample", "train", "evaluate"];
 
 /// Looks at programs, libtorch, processor, memory, disk and, with a run folder, at what that run needs.
 ///
@@ -79,9 +77,10 @@ fn stages() -> Finding {
             Ok(_) => None,
         },
     };
-    let wrong: Vec<String> = STAGES.iter().filter_map(check).collect();
+    let stages = Stage::ALL.into_iter().filter(|stage| *stage != Stage::Init).map(Stage::name).collect::<Vec<_>>();
+    let wrong: Vec<String> = stages.iter().filter_map(check).collect();
     if wrong.is_empty() {
-        finding("stages", Verdict::Ok, format!("{} of version {own}", STAGES.join(", ")))
+        finding("stages", Verdict::Ok, format!("{} of version {own}", stages.join(", ")))
     } else {
         finding("stages", Verdict::Bad, format!("{}; build all stages: make build", wrong.join("; ")))
     }

@@ -28,6 +28,4 @@ pub use parquet_io::{read_folder, read_stamp, read_table, write_parts, write_tab
 pub use stamp::Stamp;
 pub use stat::FileStat;
 pub use table::{Cell, Column, Table};
-pub use tables::{
-    Assignments, Clusters, Events, Inputs, Labels, Manifest, Metrics, Rejects, Samples, Sources, Training,
-};
+pub use tables::*;
