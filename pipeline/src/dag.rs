@@ -10,10 +10,11 @@ use std::str::FromStr;
 use deepmcat_config::Config;
 use deepmcat_schemas::Epoch;
 use deepmcat_schemas::jobs::{Job, NODES};
+use deepmcat_schemas::layout::epoch_of;
 
 pub use chain::nodes;
 
-use crate::{Error, RunFolder};
+use crate::Error;
 
 /// A job; all but `Init` are the stage of the same name (`Init` is `train --init`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,6 +62,12 @@ pub enum Pass {
     Epoch(Epoch),
 }
 
+/// True for outputs that retention removes.
+#[must_use]
+pub fn may_be_absent(output: &Path) -> bool {
+    epoch_of(output).is_some() && (output.starts_with("features") || output.starts_with("checkpoints"))
+}
+
 /// The name of a node: `ingest`, `embed@7`, `cluster@raw`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId {
@@ -84,7 +91,7 @@ impl FromStr for NodeId {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let unknown = || Error::BadNode { node: text.to_owned() };
+        let unknown = || Error::BadNode { node: text.to_owned(), stages: Stage::ALL.map(Stage::name).join(", ") };
         let (name, pass) = match text.split_once('@') {
             None => (text, Pass::Once),
             Some((name, "raw")) => (name, Pass::Raw),
@@ -170,9 +177,9 @@ impl Node {
 
     /// The whole line as a user would type it, of one of the processes that share the work.
     #[must_use]
-    pub fn shown(&self, run: &RunFolder, shard: (usize, usize)) -> String {
+    pub fn shown(&self, run: &Path, config: &Config, shard: (usize, usize)) -> String {
         let mut words = vec![format!("deepmcat-{}", self.job.program())];
-        let line = self.command_line(&run.path, &run.config, shard);
+        let line = self.command_line(run, config, shard);
         words.extend(line.iter().map(|word| word.to_string_lossy().into_owned()));
         words.join(" ")
     }

@@ -6,9 +6,6 @@ use deepmcat_config::{ConfigError, RULES};
 use deepmcat_schemas::{Epoch, SchemaError};
 use deepmcat_stage::Failure;
 
-use crate::dag::Stage;
-use crate::settings::RULES_SETTING;
-
 /// An error of the runner.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -73,7 +70,7 @@ pub enum Error {
     /// A file that a setting names and that is not there.
     #[error(
         "{}: no such file\nhint: {setting} names it; give {}the path of a file", path.display(),
-        if *setting == RULES_SETTING { format!("one of {}, or ", RULES.join(", ")) } else { String::new() }
+        if *setting == deepmcat_schemas::jobs::RULES { format!("one of {}, or ", RULES.join(", ")) } else { String::new() }
     )]
     NoFile {
         /// The file.
@@ -133,10 +130,12 @@ pub enum Error {
         there: String,
     },
     /// A word that cannot be a node of any run.
-    #[error("`{node}` is no node\nhint: STAGE, STAGE@EPOCH or STAGE@raw, where STAGE is one of {}", stages())]
+    #[error("`{node}` is no node\nhint: STAGE, STAGE@EPOCH or STAGE@raw, where STAGE is one of {stages}")]
     BadNode {
         /// As the user wrote it.
         node: String,
+        /// The names of all stages.
+        stages: String,
     },
     /// A stage that ended well and did not write what it has to.
     #[error("{node} ended without an error and did not write {}\nhint: its log is {}", path.display(), log.display())]
@@ -177,11 +176,6 @@ pub enum Error {
         /// The run folder.
         run: PathBuf,
     },
-}
-
-/// The names of all stages.
-fn stages() -> String {
-    Stage::ALL.map(Stage::name).join(", ")
 }
 
 /// What to do about the file system's commonest answers.

@@ -11,10 +11,10 @@ use deepmcat_schemas::layout::epoch_of;
 use deepmcat_schemas::{ARROW_PART_0, PART_0};
 
 use crate::args::Engine;
-use crate::dag::{Node, Stage, dependencies, nodes};
+use crate::dag::{Node, Stage, dependencies, may_be_absent, nodes};
 use crate::dispatch::stage_program;
 use crate::lock::Lock;
-use crate::retention::{Keeper, may_be_absent};
+use crate::retention::Keeper;
 use crate::{Error, RunFolder};
 
 /// The workflow's text.
@@ -24,19 +24,19 @@ use crate::{Error, RunFolder};
 pub fn export(engine: Engine, run: &Path) -> Result<String, Error> {
     let run = RunFolder::open(&fs_err::canonicalize(run)?)?;
     let nodes = nodes(&run.config);
-    let jobs = jobs(&run, &nodes)?;
+    let processes = processes(&run, &nodes)?;
     // What the lines name. Not beside a run that is at work with other jobs.
     let _lock = Lock::take(&run.path)?;
     run.write_jobs(&nodes)?;
     Ok(match engine {
-        Engine::Snakemake => snakemake::text(&run, &jobs),
-        Engine::Slurm => slurm::text(&run, &jobs),
+        Engine::Snakemake => snakemake::text(&run, &processes),
+        Engine::Slurm => slurm::text(&run, &processes),
     })
 }
 
 /// One process of the workflow.
 #[derive(Debug)]
-struct Job {
+struct Process {
     /// A name that is a word in every language: `embed_7_0`.
     name: String,
     /// The command, quoted for a shell in the run folder.
@@ -45,29 +45,29 @@ struct Job {
     inputs: Vec<PathBuf>,
     /// Files and folders that it writes, below the run folder.
     outputs: Vec<PathBuf>,
-    /// Places of the jobs before it.
+    /// Places of the processes before it.
     after: Vec<usize>,
     /// Threads of each process.
     threads: usize,
     /// True where it computes on a graphics card.
     gpu: bool,
-    /// Folders that retention does not keep and no job after it reads.
+    /// Folders that retention does not keep and no process after it reads.
     last_to_read: Vec<PathBuf>,
 }
 
-fn jobs(run: &RunFolder, nodes: &[Node]) -> Result<Vec<Job>, Error> {
+fn processes(run: &RunFolder, nodes: &[Node]) -> Result<Vec<Process>, Error> {
     let config = &run.config;
     let reads = dependencies(nodes);
-    let mut jobs: Vec<Job> = Vec::new();
-    // The jobs of each node.
+    let mut processes: Vec<Process> = Vec::new();
+    // The processes of each node.
     let mut of_node: Vec<Vec<usize>> = Vec::new();
     for (node, reads) in nodes.iter().zip(&reads) {
         let shards = node.shards(config);
         let mut mine = Vec::new();
         for shard in 0..shards {
             let part = if shards > 1 { format!("_{shard}") } else { String::new() };
-            mine.push(jobs.len());
-            jobs.push(Job {
+            mine.push(processes.len());
+            processes.push(Process {
                 name: node.id.to_string().replace('@', "_") + &part,
                 command: command(node, config, (shard, shards))?,
                 inputs: inputs(node, nodes, config),
@@ -85,12 +85,12 @@ fn jobs(run: &RunFolder, nodes: &[Node]) -> Result<Vec<Job>, Error> {
     {
         // Nodes stand after those that they read from: the last reader ends after every other.
         if let Some(reader) = nodes.iter().rposition(|node| node.inputs.contains(output)) {
-            for &job in &of_node[reader] {
-                jobs[job].last_to_read.push(output.clone());
+            for &process in &of_node[reader] {
+                processes[process].last_to_read.push(output.clone());
             }
         }
     }
-    Ok(jobs)
+    Ok(processes)
 }
 
 fn command(node: &Node, config: &Config, shard: (usize, usize)) -> Result<String, Error> {

@@ -1,6 +1,5 @@
 //! The machine that a node was computed on, as far as sums may round differently on another.
 
-use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
@@ -10,7 +9,6 @@ use serde_json::Value;
 
 use crate::dag::{Node, Stage};
 use crate::dispatch::stage_program;
-use crate::plan::{Plan, State};
 
 /// What a receipt says of the machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,24 +74,6 @@ impl Here {
     /// The version of libtorch; none where it does not load. Loading it takes a third of a second.
     pub fn libtorch(&self) -> Option<String> {
         self.libtorch.get_or_init(libtorch).clone()
-    }
-
-    /// How this machine differs from those that computed the finished nodes of the stages still to be run.
-    #[must_use]
-    pub fn changes(&self, plan: &Plan, config: &Config) -> Vec<String> {
-        let open: BTreeSet<Stage> = (0..plan.nodes.len())
-            .filter(|&place| plan.is_open(place))
-            .map(|place| plan.nodes[place].id.stage)
-            .collect();
-        let mut changes = BTreeSet::new();
-        for (place, node) in plan.nodes.iter().enumerate().filter(|(_, node)| node.loads_libtorch()) {
-            let done = plan.states[place] == State::Done && open.contains(&node.id.stage);
-            let machine = plan.receipts[place].as_ref().and_then(|receipt| receipt.machine.as_ref());
-            if let Some(machine) = machine.filter(|_| done) {
-                changes.extend(machine.differences(&self.of(node, config)));
-            }
-        }
-        changes.into_iter().collect()
     }
 }
 

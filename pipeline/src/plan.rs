@@ -1,14 +1,17 @@
 //! Decides which nodes are done, which have to run, and why.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::dag::{Node, NodeId, dependencies, no_node};
+use deepmcat_config::Config;
+
+use crate::dag::{Node, NodeId, Stage, dependencies, may_be_absent, no_node};
 use crate::fingerprint::{components, differences};
 use crate::hashes::Hashes;
+use crate::machine::Here;
 use crate::receipt::Receipt;
-use crate::retention::may_be_absent;
 use crate::select::Selection;
 use crate::{Error, RunFolder, provenance};
 
@@ -104,6 +107,23 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// How this machine differs from those that computed the finished nodes of the stages still to be run.
+    #[must_use]
+    pub fn changes(&self, here: &Here, config: &Config) -> Vec<String> {
+        let places = 0..self.nodes.len();
+        let open: BTreeSet<Stage> =
+            places.filter(|&place| self.is_open(place)).map(|place| self.nodes[place].id.stage).collect();
+        let mut changes = BTreeSet::new();
+        for (place, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.loads_libtorch()) {
+            let done = self.states[place] == State::Done && open.contains(&node.id.stage);
+            let machine = self.receipts[place].as_ref().and_then(|receipt| receipt.machine.as_ref());
+            if let Some(machine) = machine.filter(|_| done) {
+                changes.extend(machine.differences(&here.of(node, config)));
+            }
+        }
+        changes.into_iter().collect()
+    }
+
     /// Looks at a run folder; changes nothing.
     ///
     /// # Errors

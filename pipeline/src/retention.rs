@@ -15,12 +15,6 @@ use deepmcat_schemas::layout::{TEMPORARY, epoch_of, epochs, partition};
 use crate::plan::{Plan, State};
 use crate::{Error, RunFolder};
 
-/// True for outputs that retention removes.
-#[must_use]
-pub fn may_be_absent(output: &Path) -> bool {
-    epoch_of(output).is_some() && (output.starts_with("features") || output.starts_with("checkpoints"))
-}
-
 /// The folders, relative to the run, that the policy does not keep and no node still to be run reads.
 #[must_use]
 pub fn removable(run: &RunFolder, plan: &Plan) -> Vec<PathBuf> {
@@ -138,6 +132,7 @@ pub fn size(path: &Path) -> u64 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::dag::may_be_absent;
 
     fn kept(sets: &[&str], table: &str) -> Vec<u32> {
         let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();

@@ -72,7 +72,7 @@ pub fn run(run: &RunFolder, _lock: &Lock, options: &Options) -> Result<(usize, P
         );
     }
     let here = Here::default();
-    let changes = here.changes(&plan, &run.config);
+    let changes = plan.changes(&here, &run.config);
     if !changes.is_empty() {
         tracing::warn!(
             "finished parts of this run were computed otherwise ({}); sums may round differently from here on. To compute \

@@ -7,8 +7,7 @@ use toml_edit::{Array, Value};
 
 use crate::Error;
 
-/// The setting that names the class rules or their file.
-pub const RULES_SETTING: &str = "ingest.rules";
+pub use deepmcat_schemas::jobs::RULES as RULES_SETTING;
 /// The setting that names the file with the key of names and identifiers.
 pub const KEY_SETTING: &str = "ingest.key_file";
 /// The setting that names the archive.

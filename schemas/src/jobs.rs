@@ -63,8 +63,8 @@ fn result_version(kind: &str) -> u32 {
 const RESULT_VERSION: &str = "result_version";
 /// The tables of a job's file that hold paths.
 const PATHS: [&str; 2] = ["inputs", "outputs"];
-/// The setting that counts for labels alone.
-const RULES: &str = "ingest.rules";
+/// The setting that names the class rules; it counts for labels alone.
+pub const RULES: &str = "ingest.rules";
 
 /// Refuses settings that no stage can work with.
 trait Check {

@@ -17,7 +17,7 @@ use crate::{write_dicom, write_nifti, write_png, write_zip};
 
 /// What to write.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct Order {
     /// The scans.
     pub phantom: Phantom,
     /// How many subjects.
@@ -60,7 +60,7 @@ pub struct Facts {
 ///
 /// # Errors
 /// When `out` exists and is not an empty folder, or something cannot be written.
-pub fn generate(plan: &Plan, out: &Path) -> Result<Facts, Error> {
+pub fn generate(plan: &Order, out: &Path) -> Result<Facts, Error> {
     let start = Instant::now();
     if plan.format == Format::Png && plan.phantom.frames > 1 {
         return Err(Error::FramesInPng { frames: plan.phantom.frames });
@@ -127,7 +127,7 @@ struct Written {
     images: BTreeMap<Class, u64>,
 }
 
-fn write_all(plan: &Plan, folder: &Path) -> Result<Written, Error> {
+fn write_all(plan: &Order, folder: &Path) -> Result<Written, Error> {
     let mut classes = plan.classes.clone();
     classes.sort_unstable();
     classes.dedup();
@@ -162,7 +162,7 @@ fn write_all(plan: &Plan, folder: &Path) -> Result<Written, Error> {
 }
 
 /// Writes what belongs together; gives the number of files.
-fn write_group(plan: &Plan, subject: u32, field: u32, scans: &[Scan], folder: &Path) -> Result<u64, Error> {
+fn write_group(plan: &Order, subject: u32, field: u32, scans: &[Scan], folder: &Path) -> Result<u64, Error> {
     let seed = plan.phantom.seed;
     match plan.format {
         Format::Nifti => scans.iter().map(|scan| write_nifti::write(scan, folder)).sum(),

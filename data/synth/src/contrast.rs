@@ -6,7 +6,8 @@ use crate::motion::Beat;
 use crate::plane::Plane;
 use crate::random::Draw;
 use crate::subject::Anatomy;
-use crate::tissue::{TISSUES, Tissue};
+use crate::subject::TISSUES;
+use crate::tissue::Tissue;
 use crate::vector::vec3;
 
 /// Relative signal by tissue: air, fat, muscle, lung, liver, bone, myocardium, blood left, blood

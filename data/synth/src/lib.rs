@@ -25,7 +25,7 @@ mod write_nifti;
 mod write_png;
 mod write_zip;
 
-pub use archive::{Facts, Plan, generate};
+pub use archive::{Facts, Order, generate};
 pub use args::{Args, Format, Hardness};
 pub use class::Class;
 pub use error::Error;
@@ -44,7 +44,7 @@ pub fn run(args: Args) -> Result<(), Error> {
     if classes.is_empty() {
         classes = Class::ALL.to_vec();
     }
-    let plan = Plan {
+    let plan = Order {
         phantom: Phantom { seed: args.seed, hardness: args.hardness.0, size: args.size as usize, frames: args.frames },
         subjects: args.subjects,
         classes,

@@ -3,8 +3,10 @@
 use crate::motion::Beat;
 use crate::random::{ALL, Draw, Place, Purpose, stream};
 use crate::shape::{Capsule, Column, Ellipsoid};
-use crate::tissue::TISSUES;
 use crate::vector::{Vec3, vec3};
+
+/// How many tissues there are (`tissue.rs`).
+pub const TISSUES: usize = 12;
 
 /// Thorax: |x/a|^2.4 + |y/b|^2.4 <= 1, a rim of fat and muscle inside; endless along Z.
 #[derive(Debug, Clone, Copy)]

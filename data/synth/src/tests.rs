@@ -11,8 +11,8 @@ use crate::*;
 
 const SMALL: Phantom = Phantom { seed: 7, hardness: 0.7, size: 32, frames: 1 };
 
-fn plan(phantom: Phantom, subjects: u32, format: Format) -> Plan {
-    Plan { phantom, subjects, classes: Class::ALL.to_vec(), format }
+fn plan(phantom: Phantom, subjects: u32, format: Format) -> Order {
+    Order { phantom, subjects, classes: Class::ALL.to_vec(), format }
 }
 
 /// Every file below `folder` by its relative path.
@@ -155,7 +155,7 @@ fn trigger_time_follows_instance_number_and_not_the_file_name() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("archive");
     let cine = Phantom { frames: 12, size: 16, ..SMALL };
-    generate(&Plan { classes: vec![Class::Lvot], ..plan(cine, 1, Format::Dicom) }, &out).unwrap();
+    generate(&Order { classes: vec![Class::Lvot], ..plan(cine, 1, Format::Dicom) }, &out).unwrap();
     let mut by_name = Vec::new();
     for number in 1..=12 {
         let path = out.join("phantom-0001/08_CINE_segmented_LVOT").join(format!("{number}.dcm"));
@@ -174,12 +174,12 @@ fn trigger_time_follows_instance_number_and_not_the_file_name() {
 fn a_full_folder_is_refused_and_an_empty_one_taken() {
     use deepmcat_stage::Failure;
     let folder = tempfile::tempdir().unwrap();
-    let one = Plan { classes: vec![Class::Ao], ..plan(SMALL, 1, Format::Png) };
+    let one = Order { classes: vec![Class::Ao], ..plan(SMALL, 1, Format::Png) };
     generate(&one, folder.path()).unwrap();
     let error = generate(&one, folder.path()).unwrap_err();
     assert!(matches!(error, Error::NotEmpty { .. }) && error.is_usage());
     assert!(error.to_string().contains("hint:"));
-    let cine = Plan { phantom: Phantom { frames: 2, ..SMALL }, ..one };
+    let cine = Order { phantom: Phantom { frames: 2, ..SMALL }, ..one };
     let error = generate(&cine, &folder.path().join("new")).unwrap_err();
     assert!(matches!(error, Error::FramesInPng { frames: 2 }) && error.is_usage());
 }

@@ -3,9 +3,6 @@
 use crate::subject::{Anatomy, STERNUM_END};
 use crate::vector::{Vec3, vec3};
 
-/// How many tissues there are.
-pub const TISSUES: usize = 12;
-
 /// A tissue; the number is the column of the contrast tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]

@@ -62,7 +62,7 @@ pub(super) fn plan(
     for place in (0..plan.nodes.len()).filter(|&place| plan.is_open(place)) {
         let (node, state) = (&plan.nodes[place], &plan.states[place]);
         let shards = node.shards(&run.config);
-        let commands_of = (0..shards).map(|shard| node.shown(&run, (shard, shards)));
+        let commands_of = (0..shards).map(|shard| node.shown(&run.path, &run.config, (shard, shards)));
         let command = commands_of.collect::<Vec<_>>().join("\n");
         if as_json {
             entries.push(json!({

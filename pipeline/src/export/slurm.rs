@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use super::{Job, quoted};
+use super::{Process, quoted};
 use crate::RunFolder;
 
 /// The script.
-pub(super) fn text(run: &RunFolder, jobs: &[Job]) -> String {
+pub(super) fn text(run: &RunFolder, processes: &[Process]) -> String {
     let mut text = format!(
         "#!/bin/bash\n\
          # Made by `deepmcat export slurm`: submits the whole run, a job a process. Options for every job, for\n\
@@ -15,21 +15,25 @@ pub(super) fn text(run: &RunFolder, jobs: &[Job]) -> String {
          submit() {{ sbatch --parsable --kill-on-invalid-dep=yes --export=ALL \"$@\"; }}\noptions=(\"$@\")\n\n",
         quoted(&run.path.to_string_lossy())
     );
-    for job in jobs {
-        let after: Vec<String> = job.after.iter().map(|&before| format!("${{{}}}", jobs[before].name)).collect();
+    for process in processes {
+        let after: Vec<String> =
+            process.after.iter().map(|&before| format!("${{{}}}", processes[before].name)).collect();
         let after = if after.is_empty() { String::new() } else { format!(" --dependency=afterok:{}", after.join(":")) };
         // 0 threads are all that a node has.
-        let threads =
-            if job.threads == 0 { " --exclusive".to_owned() } else { format!(" --cpus-per-task={}", job.threads) };
-        let gpu = if job.gpu { " --gres=gpu:1" } else { "" };
-        let removed: Vec<String> = job.last_to_read.iter().map(|path| quoted(&path.to_string_lossy())).collect();
+        let threads = if process.threads == 0 {
+            " --exclusive".to_owned()
+        } else {
+            format!(" --cpus-per-task={}", process.threads)
+        };
+        let gpu = if process.gpu { " --gres=gpu:1" } else { "" };
+        let removed: Vec<String> = process.last_to_read.iter().map(|path| quoted(&path.to_string_lossy())).collect();
         let removed = if removed.is_empty() { String::new() } else { format!(" && rm -r {}", removed.join(" ")) };
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
             "{name}=$(submit \"${{options[@]}}\" --job-name={name} --output=logs/{name}.log{threads}{gpu}{after} --wrap {})",
-            quoted(&format!("{}{removed}", job.command)),
-            name = job.name,
+            quoted(&format!("{}{removed}", process.command)),
+            name = process.name,
         );
     }
     text

@@ -3,39 +3,41 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::Job;
+use super::Process;
 use crate::RunFolder;
 
 /// The Snakefile.
-pub(super) fn text(run: &RunFolder, jobs: &[Job]) -> String {
+pub(super) fn text(run: &RunFolder, processes: &[Process]) -> String {
     // Snakemake walks the chain of jobs by recursion, with some frames a job; Python's own limit of 1000 ends that.
-    let limit = 10_000 + 50 * jobs.len();
+    let limit = 10_000 + 50 * processes.len();
     let mut text = format!(
         "# Made by `deepmcat export snakemake`: the whole run, a rule a process.\n\
          #   snakemake --snakefile Snakefile --cores 8 [--resources gpu=1]\n\
          import sys\n\nsys.setrecursionlimit({limit})\n\nworkdir: {}\n\n",
         literal(&run.path)
     );
-    let removed = |path: &Path| jobs.iter().any(|job| job.last_to_read.iter().any(|folder| path.starts_with(folder)));
+    let removed = |path: &Path| {
+        processes.iter().any(|process| process.last_to_read.iter().any(|folder| path.starts_with(folder)))
+    };
     let all: Vec<String> =
-        jobs.iter().flat_map(|job| &job.outputs).filter(|path| !removed(path)).map(literal).collect();
+        processes.iter().flat_map(|process| &process.outputs).filter(|path| !removed(path)).map(literal).collect();
     // Writing to a String cannot fail.
     let _ = write!(text, "rule all:\n    input:\n        {}\n", all.join(",\n        "));
-    for job in jobs {
-        let _ = write!(text, "\nrule {}:\n", job.name);
-        if !job.inputs.is_empty() {
-            let inputs: Vec<String> = job.inputs.iter().map(literal).collect();
+    for process in processes {
+        let _ = write!(text, "\nrule {}:\n", process.name);
+        if !process.inputs.is_empty() {
+            let inputs: Vec<String> = process.inputs.iter().map(literal).collect();
             let _ = writeln!(text, "    input: {}", inputs.join(", "));
         }
-        let outputs: Vec<String> = job.outputs.iter().map(|path| output(path, removed(path))).collect();
+        let outputs: Vec<String> = process.outputs.iter().map(|path| output(path, removed(path))).collect();
         let _ = writeln!(text, "    output: {}", outputs.join(", "));
-        let _ = writeln!(text, "    log: \"logs/{}.log\"", job.name);
-        let threads = if job.threads == 0 { "workflow.cores".to_owned() } else { job.threads.to_string() };
+        let _ = writeln!(text, "    log: \"logs/{}.log\"", process.name);
+        let threads = if process.threads == 0 { "workflow.cores".to_owned() } else { process.threads.to_string() };
         let _ = writeln!(text, "    threads: {threads}");
-        if job.gpu {
+        if process.gpu {
             let _ = writeln!(text, "    resources: gpu=1");
         }
-        let command = job.command.replace('{', "{{").replace('}', "}}");
+        let command = process.command.replace('{', "{{").replace('}', "}}");
         let _ = writeln!(text, "    shell: {}", string(&format!("{command} > {{log}} 2>&1")));
     }
     text

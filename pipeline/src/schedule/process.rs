@@ -52,7 +52,7 @@ impl Process {
         }
         let mut command = Command::new(&program);
         let log = log.try_clone()?;
-        writeln!(&log, "$ {}", node.shown(run, shard))?;
+        writeln!(&log, "$ {}", node.shown(&run.path, &run.config, shard))?;
         command
             .args(&line)
             .env(deepmcat_stage::PARENT_WATCH, if matches!(begin, Begin::WhenTold) { "wait" } else { "1" })

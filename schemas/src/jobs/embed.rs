@@ -19,7 +19,7 @@ pub struct Embed {
     /// The network.
     pub network: Network,
     /// How features are made and stored.
-    pub embed: Features,
+    pub embed: FeatureForm,
     /// What the network sees of an image; none: all of it, unchanged.
     pub views: Option<Views>,
     /// Where it computes.
@@ -47,7 +47,7 @@ paths! {
 /// How features are made and stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Features {
+pub struct FeatureForm {
     /// Images a batch.
     pub batch: u32,
     /// Features in half precision.
@@ -68,7 +68,7 @@ pub struct Views {
     pub augment: Augment,
 }
 
-impl Features {
+impl FeatureForm {
     /// Refuses batches that no machine can work with.
     ///
     /// # Errors

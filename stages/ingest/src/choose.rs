@@ -21,7 +21,7 @@ use group::Unsure;
 
 /// A file that is to give images.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Job {
+pub(crate) struct Conversion {
     /// Number of the input.
     pub input: u32,
     /// Its format, by its place in the list.
@@ -39,9 +39,9 @@ pub(crate) struct Job {
 
 /// What is to be read.
 #[derive(Debug, Default)]
-pub(crate) struct Plan {
+pub(crate) struct Choice {
     /// Files to read, by input.
-    pub jobs: Vec<Job>,
+    pub conversions: Vec<Conversion>,
     /// Names of classes.
     pub classes: Terms<String>,
     /// Inputs that give no image.
@@ -54,34 +54,34 @@ pub(crate) struct Plan {
     left: Vec<FrameRange>,
 }
 
-impl Plan {
-    /// The chosen frames of a job.
-    pub fn chosen(&self, job: &Job) -> &[Chosen] {
-        &self.chosen[job.chosen[0] as usize..job.chosen[1] as usize]
+impl Choice {
+    /// The chosen frames of a conversion.
+    pub fn chosen(&self, conversion: &Conversion) -> &[Chosen] {
+        &self.chosen[conversion.chosen[0] as usize..conversion.chosen[1] as usize]
     }
 
-    /// Of the frames of a job those that become no images.
-    pub fn left(&self, job: &Job) -> impl Iterator<Item = Reject> {
-        let runs = &self.left[job.left[0] as usize..job.left[1] as usize];
+    /// Of the frames of a conversion those that become no images.
+    pub fn left(&self, conversion: &Conversion) -> impl Iterator<Item = Reject> {
+        let runs = &self.left[conversion.left[0] as usize..conversion.left[1] as usize];
         runs.iter().map(|run| Reject::not_t0(Some(*run)))
     }
 }
 
 /// Chooses the frames of series and puts all files in order.
-pub(crate) fn choose(scan: Scan, inputs: &Inputs, settings: &Settings) -> Plan {
+pub(crate) fn choose(scan: Scan, inputs: &Inputs, settings: &Settings) -> Choice {
     let Scan { wholes, mut headers, format, classes, rejects, tally } = scan;
-    let mut plan = Plan { classes, rejects, tally, ..Plan::default() };
+    let mut choice = Choice { classes, rejects, tally, ..Choice::default() };
     let copies = dicom::copies(&headers, inputs, settings.seconds, settings.limit);
     for (input, reject) in &copies {
-        plan.rejects.push(*input, reject);
+        choice.rejects.push(*input, reject);
     }
     for file in &mut headers.files {
         file.out = copies.contains_key(&file.input);
     }
     warn(group::group(&mut headers));
-    plan.leave_out_repeats(&mut headers);
-    plan.choose(&headers, format, settings.frames);
-    plan.jobs.extend(wholes.into_iter().map(|Whole { input, format, class, work }| Job {
+    choice.leave_out_repeats(&mut headers);
+    choice.choose(&headers, format, settings.frames);
+    choice.conversions.extend(wholes.into_iter().map(|Whole { input, format, class, work }| Conversion {
         input,
         format,
         class,
@@ -90,8 +90,8 @@ pub(crate) fn choose(scan: Scan, inputs: &Inputs, settings: &Settings) -> Plan {
         chosen: [0; 2],
         left: [0; 2],
     }));
-    plan.jobs.sort_unstable_by_key(|job| job.input);
-    plan
+    choice.conversions.sort_unstable_by_key(|conversion| conversion.input);
+    choice
 }
 
 /// Says which files were grouped without their SeriesInstanceUID.
@@ -105,7 +105,7 @@ fn warn(Unsure { blank, shared, series }: Unsure) {
     }
 }
 
-impl Plan {
+impl Choice {
     /// Rejects the files of series that were acquired again later.
     fn leave_out_repeats(&mut self, headers: &mut Headers) {
         let acquired: Vec<_> = headers.acquired().collect();
@@ -144,7 +144,15 @@ impl Plan {
                 }
             });
             let (chosen, left) = ([from as u32, next as u32], [first, self.left.len() as u32]);
-            self.jobs.push(Job { input: file.input, format, class: file.class, series, work, chosen, left });
+            self.conversions.push(Conversion {
+                input: file.input,
+                format,
+                class: file.class,
+                series,
+                work,
+                chosen,
+                left,
+            });
             read.insert(id);
         }
         self.series = read.len() as u64;

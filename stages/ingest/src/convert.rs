@@ -5,7 +5,7 @@ use std::sync::Arc;
 use deepmcat_stage::Progress;
 use rayon::prelude::*;
 
-use crate::choose::{Job, Plan};
+use crate::choose::{Choice, Conversion};
 use crate::earlier::Earlier;
 use crate::error::Error;
 use crate::format::Read;
@@ -28,25 +28,26 @@ pub(crate) struct Outcome {
     pub rejects: Vec<(u32, Reject)>,
 }
 
-/// Converts all jobs, in parallel; what is known of files that are as they were is taken over.
+/// Converts all conversions, in parallel; what is known of files that are as they were is taken over.
 ///
 /// # Errors
 /// When a PNG cannot be written; a bad input is an [`Outcome`].
 pub(crate) fn convert(
     inputs: &Inputs,
-    plan: &Plan,
-    jobs: &[Job],
+    choice: &Choice,
+    conversions: &[Conversion],
     settings: &Settings,
     writer: &Writer,
     earlier: &Earlier,
     progress: &Progress,
 ) -> Result<Vec<Outcome>, Error> {
-    jobs.par_iter()
-        .map(|job| {
-            let input = &inputs.get(job.input);
-            let outcome = match take_over(input, job, writer, earlier)? {
+    conversions
+        .par_iter()
+        .map(|conversion| {
+            let input = &inputs.get(conversion.input);
+            let outcome = match take_over(input, conversion, writer, earlier)? {
                 Some(outcome) => outcome,
-                None => convert_one(input, job, plan, settings, writer)?,
+                None => convert_one(input, conversion, choice, settings, writer)?,
             };
             progress.inc(1);
             Ok(outcome)
@@ -55,30 +56,41 @@ pub(crate) fn convert(
 }
 
 /// The outcome of an earlier ingest, where the file is as it was and its images are there.
-fn take_over(input: &Input, job: &Job, writer: &Writer, earlier: &Earlier) -> Result<Option<Outcome>, Error> {
-    let Some(file) = earlier.file(input, job) else { return Ok(None) };
+fn take_over(
+    input: &Input,
+    conversion: &Conversion,
+    writer: &Writer,
+    earlier: &Earlier,
+) -> Result<Option<Outcome>, Error> {
+    let Some(file) = earlier.file(input, conversion) else { return Ok(None) };
     let Some(mut rows) = file.sound() else { return Ok(None) };
     for row in &mut rows {
-        row.input = job.input;
+        row.input = conversion.input;
         writer.keep(row, &file.folder)?;
     }
     if !rows.is_empty() {
         earlier.take();
     }
-    let rejects = file.rejects.iter().map(|reject| (job.input, reject.clone())).collect();
+    let rejects = file.rejects.iter().map(|reject| (conversion.input, reject.clone())).collect();
     Ok(Some(Outcome { rows, rejects }))
 }
 
-fn convert_one(input: &Input, job: &Job, plan: &Plan, settings: &Settings, writer: &Writer) -> Result<Outcome, Error> {
+fn convert_one(
+    input: &Input,
+    conversion: &Conversion,
+    choice: &Choice,
+    settings: &Settings,
+    writer: &Writer,
+) -> Result<Outcome, Error> {
     let mut rows: Vec<Row> = Vec::new();
     let mut fatal = None;
-    let format = FORMATS[job.format as usize];
+    let format = FORMATS[conversion.format as usize];
     let mut sink = |slice: Slice| {
-        rows.push(write(input, job.input, slice, settings, writer)?);
+        rows.push(write(input, conversion.input, slice, settings, writer)?);
         Ok(())
     };
     let done = guard::isolated(settings.seconds, || {
-        let read = format.read(&input.place, plan.chosen(job), settings, &mut sink);
+        let read = format.read(&input.place, choice.chosen(conversion), settings, &mut sink);
         read.map_err(|stop| match stop {
             Stop::Reject(reject) => reject,
             Stop::Fatal(error) => {
@@ -92,16 +104,16 @@ fn convert_one(input: &Input, job: &Job, plan: &Plan, settings: &Settings, write
     }
     match done {
         Ok(Read { identity, unread }) => {
-            complete(&mut rows, input, job, format.sort(), identity, &settings.keys);
-            let left = plan.left(job).chain(unread.map(|frames| Reject::not_t0(Some(frames))));
-            Ok(Outcome { rows, rejects: left.map(|reject| (job.input, reject)).collect() })
+            complete(&mut rows, input, conversion, format.sort(), identity, &settings.keys);
+            let left = choice.left(conversion).chain(unread.map(|frames| Reject::not_t0(Some(frames))));
+            Ok(Outcome { rows, rejects: left.map(|reject| (conversion.input, reject)).collect() })
         }
         Err(reject) => {
             // All slices of a file or none, so that what is missing has one reason.
             for row in &rows {
                 writer.remove(row)?;
             }
-            Ok(Outcome { rows: Vec::new(), rejects: vec![(job.input, reject)] })
+            Ok(Outcome { rows: Vec::new(), rejects: vec![(conversion.input, reject)] })
         }
     }
 }
@@ -133,14 +145,21 @@ fn write(input: &Input, number: u32, slice: Slice, settings: &Settings, writer: 
 }
 
 /// Adds what is known once the whole file is read.
-fn complete(rows: &mut [Row], input: &Input, job: &Job, format: &'static str, mut identity: Identity, keys: &Keys) {
+fn complete(
+    rows: &mut [Row],
+    input: &Input,
+    conversion: &Conversion,
+    format: &'static str,
+    mut identity: Identity,
+    keys: &Keys,
+) {
     let name = input.name();
     let below = name.get(input.start..).unwrap_or_default();
     let patient = identity.patient.as_deref().and_then(subject::of_patient).or(identity.study.as_deref());
     let of_volume = || (format == "nifti").then(|| name.clone());
     let subject = patient.map(str::to_owned).or_else(|| subject::of_path(below)).or_else(of_volume);
     let subject = subject.map(|subject| keys.subject(&subject));
-    let grouped = job.series.map(|series| format!("{series:016x}"));
+    let grouped = conversion.series.map(|series| format!("{series:016x}"));
     let series = keys.series(grouped.as_deref().or(identity.series.as_deref()).unwrap_or(&name));
     let object = identity.object.take().map(String::into_boxed_str);
     let identity = Arc::new(identity);

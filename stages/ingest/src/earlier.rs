@@ -15,7 +15,7 @@ use deepmcat_schemas::{
     FileStat, Inputs, Labels, Manifest, Rejects, SchemaError, Sources, Table, read_stamp, read_table,
 };
 
-use crate::choose::Job;
+use crate::choose::Conversion;
 use crate::discover::Found;
 use crate::flags::Flags;
 use crate::formats::FORMATS;
@@ -126,11 +126,11 @@ impl Earlier {
         self.files.get(&self.keys.input(&origin.source, origin.member.as_deref()))
     }
 
-    /// What is known of a file that is to be read as `job` says; nothing where it has changed.
-    pub fn file(&self, input: &Input, job: &Job) -> Option<&EarlierFile> {
+    /// What is known of a file that is to be read as `conversion` says; nothing where it has changed.
+    pub fn file(&self, input: &Input, conversion: &Conversion) -> Option<&EarlierFile> {
         let known = self.of(&input.origin)?;
         let told = !known.rejects.is_empty() || !known.rows.is_empty();
-        (known.stat == input.stat && known.work == job.work && told).then_some(known)
+        (known.stat == input.stat && known.work == conversion.work && told).then_some(known)
     }
 
     /// Counts a file as taken over.

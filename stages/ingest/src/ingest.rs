@@ -7,7 +7,7 @@ use std::sync::Arc;
 use deepmcat_stage::Progress;
 use rayon::prelude::*;
 
-use crate::choose::{self, Plan};
+use crate::choose::{self, Choice};
 use crate::discover::{self, Found};
 use crate::earlier::Earlier;
 use crate::error::Error;
@@ -53,39 +53,39 @@ pub fn ingest(
         return target.map_or(Ok(()), |target| target.writer.leave()).map(|()| summary);
     }
     let rejects = std::mem::take(&mut found.rejects);
-    let plan = pool.install(|| {
+    let choice = pool.install(|| {
         let scan = scan::scan(&found.inputs, rejects, &rules, settings);
         choose::choose(scan, &found.inputs, settings)
     });
     match target {
-        None => Ok(pool.install(|| would_be(plan, &found.inputs, &rules, settings))),
-        Some(target) => target.make(&pool, plan, &found.inputs, &rules, settings),
+        None => Ok(pool.install(|| would_be(choice, &found.inputs, &rules, settings))),
+        Some(target) => target.make(&pool, choice, &found.inputs, &rules, settings),
     }
 }
 
 /// The counts of a dry run.
-fn would_be(mut plan: Plan, inputs: &Inputs, rules: &Rules, settings: &Settings) -> Summary {
-    let jobs = std::mem::take(&mut plan.jobs);
+fn would_be(mut choice: Choice, inputs: &Inputs, rules: &Rules, settings: &Settings) -> Summary {
+    let jobs = std::mem::take(&mut choice.conversions);
     for job in &jobs {
-        let left: Vec<_> = plan.left(job).collect();
-        left.iter().for_each(|reject| plan.rejects.push(job.input, reject));
+        let left: Vec<_> = choice.left(job).collect();
+        left.iter().for_each(|reject| choice.rejects.push(job.input, reject));
     }
     let counts: Vec<(u64, u64)> = jobs
         .par_iter()
         .map(|job| {
             let format = FORMATS[job.format as usize];
-            format.count(&inputs.get(job.input).place, plan.chosen(job), settings.frames)
+            format.count(&inputs.get(job.input).place, choice.chosen(job), settings.frames)
         })
         .collect();
-    let other = jobs.iter().filter(|job| plan.chosen(job).is_empty()).count() as u64;
-    let label = |class: Option<u32>| class.map(|class| plan.classes.get(class).as_str());
+    let other = jobs.iter().filter(|job| choice.chosen(job).is_empty()).count() as u64;
+    let label = |class: Option<u32>| class.map(|class| choice.classes.get(class).as_str());
     let labels = jobs.iter().zip(&counts).map(|(job, (images, _))| (label(job.class), *images));
     let mut summary = Summary {
         inputs: inputs.len() as u64,
         files: jobs.len() as u64,
         images: Some(counts.iter().map(|(images, _)| images).sum()),
-        series: plan.series + other,
-        ..Summary::new(labels, &plan.rejects, rules, &plan.tally)
+        series: choice.series + other,
+        ..Summary::new(labels, &choice.rejects, rules, &choice.tally)
     };
     summary.later(counts.iter().map(|(_, later)| later).sum());
     summary
@@ -120,25 +120,25 @@ impl<'a> Target<'a> {
     fn make(
         self,
         pool: &rayon::ThreadPool,
-        mut plan: Plan,
+        mut choice: Choice,
         inputs: &Inputs,
         rules: &Rules,
         settings: &Settings,
     ) -> Result<Summary, Error> {
         let Self { mut writer, earlier, stamps } = self;
         let (keys, bits) = (&settings.keys, settings.bits);
-        let (jobs, mut rejects) = (std::mem::take(&mut plan.jobs), std::mem::take(&mut plan.rejects));
+        let (jobs, mut rejects) = (std::mem::take(&mut choice.conversions), std::mem::take(&mut choice.rejects));
         let (mut rows, mut work) = (Vec::<Row>::new(), vec![0; inputs.len()]);
         let (mut labels, mut identities) = (Terms::default(), Terms::default());
         let progress = Progress::new(jobs.len() as u64, "files converted");
         let write_back = durable::WriteBack::start(writer.folder());
         for chunk in jobs.chunks(settings.batch) {
-            let convert = || convert::convert(inputs, &plan, chunk, settings, &writer, &earlier, &progress);
+            let convert = || convert::convert(inputs, &choice, chunk, settings, &writer, &earlier, &progress);
             let outcomes = pool.install(convert)?;
             let (from, rejected) = (rows.len(), rejects.len());
             for (job, outcome) in chunk.iter().zip(outcomes) {
                 work[job.input as usize] = job.work;
-                let label = job.class.map(|class| labels.shared(plan.classes.get(class).clone()));
+                let label = job.class.map(|class| labels.shared(choice.classes.get(class).clone()));
                 for mut row in outcome.rows {
                     row.label.clone_from(&label);
                     row.identity = identities.shared(Arc::unwrap_or_clone(row.identity));
@@ -169,9 +169,9 @@ impl<'a> Target<'a> {
             images: Some(rows.len() as u64),
             series: rows.iter().map(|row| row.series).collect::<HashSet<_>>().len() as u64,
             flags: Summary::flags(&rows),
-            ..Summary::new(labels, &rejects, rules, &plan.tally)
+            ..Summary::new(labels, &rejects, rules, &choice.tally)
         };
-        drop((plan, earlier));
+        drop((choice, earlier));
         let accounts: &[u32] = &(0..inputs.len() as u32).collect::<Vec<_>>();
         let (rows, work) = (&rows, &work);
         let content = Content { inputs, keys, accounts, work, rows, rejects: &rejects, rejected: 0, bits };

@@ -81,7 +81,7 @@ section! {
         memory: f64,
         /// How features are made and stored.
         #[serde(flatten)]
-        features: jobs::embed::Features,
+        features: jobs::embed::FeatureForm,
     }
 }
 section! {
