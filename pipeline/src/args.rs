@@ -104,7 +104,7 @@ pub enum Command {
     Why {
         /// The run folder
         run: PathBuf,
-        /// STAGE, STAGE@EPOCH or STAGE@raw (the raw-pixel baseline)
+        /// STAGE, STAGE@EPOCH, STAGE@raw (the raw-pixel baseline) or STAGE@encoder (the frozen encoder)
         node: String,
         /// Print as JSON
         #[arg(long)]

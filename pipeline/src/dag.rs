@@ -24,6 +24,7 @@ pub enum Stage {
     Pack,
     Init,
     Embed,
+    Encode,
     Cluster,
     Sample,
     Train,
@@ -32,8 +33,17 @@ pub enum Stage {
 
 impl Stage {
     /// All of them, in the order of a run.
-    pub const ALL: [Self; 8] =
-        [Self::Ingest, Self::Pack, Self::Init, Self::Embed, Self::Cluster, Self::Sample, Self::Train, Self::Evaluate];
+    pub const ALL: [Self; 9] = [
+        Self::Ingest,
+        Self::Pack,
+        Self::Init,
+        Self::Embed,
+        Self::Encode,
+        Self::Cluster,
+        Self::Sample,
+        Self::Train,
+        Self::Evaluate,
+    ];
 
     /// Its name in commands and file names.
     #[must_use]
@@ -43,6 +53,7 @@ impl Stage {
             Self::Pack => "pack",
             Self::Init => "init",
             Self::Embed => "embed",
+            Self::Encode => "encode",
             Self::Cluster => "cluster",
             Self::Sample => "sample",
             Self::Train => "train",
@@ -58,6 +69,8 @@ pub enum Pass {
     Once,
     /// The raw-pixel baseline.
     Raw,
+    /// The frozen encoder.
+    Encoder,
     /// An epoch; the last is the final pass.
     Epoch(Epoch),
 }
@@ -82,6 +95,7 @@ impl fmt::Display for NodeId {
         match self.pass {
             Pass::Once => write!(f, "{}", self.stage.name()),
             Pass::Raw => write!(f, "{}@raw", self.stage.name()),
+            Pass::Encoder => write!(f, "{}@encoder", self.stage.name()),
             Pass::Epoch(epoch) => write!(f, "{}@{epoch}", self.stage.name()),
         }
     }
@@ -95,6 +109,7 @@ impl FromStr for NodeId {
         let (name, pass) = match text.split_once('@') {
             None => (text, Pass::Once),
             Some((name, "raw")) => (name, Pass::Raw),
+            Some((name, "encoder")) => (name, Pass::Encoder),
             Some((name, epoch)) => (name, Pass::Epoch(epoch.parse().map_err(|_| unknown())?)),
         };
         let stage = Stage::ALL.into_iter().find(|stage| stage.name() == name).ok_or_else(unknown)?;
@@ -129,7 +144,7 @@ impl Node {
     /// Processes that share the node's work: `--shard I/N` of the embedding.
     #[must_use]
     pub fn shards(&self, config: &Config) -> usize {
-        if self.id.stage == Stage::Embed { config.pipeline.shards as usize } else { 1 }
+        if matches!(self.id.stage, Stage::Embed | Stage::Encode) { config.pipeline.shards as usize } else { 1 }
     }
 
     /// True for what takes long to start.

@@ -157,7 +157,7 @@ fn disk(run: Option<&RunFolder>) -> Finding {
     };
     let has = format!("{:.1} GB free in {}", free / 1e9, folder.display());
     let Some(run) = run else { return finding("disk", Verdict::Ok, has) };
-    let tables = ["pixels", "features", "baseline", "checkpoints", "assignments", "clusters", "samples"];
+    let tables = ["pixels", "features", "baseline", "encoder", "checkpoints", "assignments", "clusters", "samples"];
     let there: u64 = tables.iter().map(|table| size(&run.path.join(table))).sum();
     let needed = (Estimate::of(run).total() - there as f64).max(0.0);
     let text = format!("{has}; this run takes {:.1} GB more", needed / 1e9);

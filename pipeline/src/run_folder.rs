@@ -100,7 +100,7 @@ impl RunFolder {
     /// When a temporary folder cannot be removed.
     pub fn sweep(&self) -> Result<(), Error> {
         // Beside the folder that a table folder is in (`deepmcat_schemas::files`), unless that is a partition.
-        for folder in ["", "baseline", "checkpoints"].map(|above| self.path.join(above).join(TEMPORARY)) {
+        for folder in ["", "baseline", "encoder", "checkpoints"].map(|above| self.path.join(above).join(TEMPORARY)) {
             if folder.exists() {
                 fs_err::remove_dir_all(folder)?;
             }

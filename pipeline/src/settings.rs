@@ -10,6 +10,8 @@ use crate::Error;
 pub use deepmcat_schemas::jobs::RULES as RULES_SETTING;
 /// The setting that names the file with the key of names and identifiers.
 pub const KEY_SETTING: &str = "ingest.key_file";
+/// The setting that names the encoder.
+pub const ENCODER_SETTING: &str = "encoder.file";
 /// The setting that names the archive.
 const INPUTS: &str = "input.paths";
 
@@ -29,6 +31,9 @@ pub fn absolute(sets: &[String]) -> Result<Vec<String>, Error> {
             }
             (KEY_SETTING, Some(key), _) if !key.is_empty() => {
                 Ok(format!("{name}={}", Value::from(file(KEY_SETTING, Path::new(key))?)))
+            }
+            (ENCODER_SETTING, Some(encoder), _) if Path::new(encoder).extension().is_some() => {
+                Ok(format!("{name}={}", Value::from(file(ENCODER_SETTING, Path::new(encoder))?)))
             }
             (INPUTS, _, Some(paths)) => {
                 let paths: Option<Vec<PathBuf>> = paths.iter().map(|path| path.as_str().map(PathBuf::from)).collect();

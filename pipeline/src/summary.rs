@@ -42,6 +42,7 @@ impl Row {
         let (name, folder): (String, PathBuf) = match pass {
             Pass::Once => return Ok(None),
             Pass::Raw => ("raw".to_owned(), run.path.join("baseline/metrics")),
+            Pass::Encoder => ("encoder".to_owned(), run.path.join("encoder/metrics")),
             Pass::Epoch(epoch) => {
                 let last = epoch.0 == run.config.run.epochs;
                 let name = if last { "final".to_owned() } else { epoch.to_string() };

@@ -56,10 +56,11 @@ impl TensorBoard {
         Ok(())
     }
 
-    /// Metrics by epoch; those of the raw-pixel baseline under names of their own.
+    /// Metrics by epoch; those of the baselines under names of their own.
     fn metrics(&mut self, pass: Pass, row: &Row) -> Result<(), Error> {
         let (group, step) = match pass {
             Pass::Epoch(epoch) => ("clusters", epoch.0),
+            Pass::Encoder => ("encoder", 0),
             _ => ("raw_pixels", 0),
         };
         let figures = row.metrics.json(0);

@@ -127,6 +127,23 @@ pub fn write_as(
     write(path, ids, dimensions, Owned::F16(halves), stamp)
 }
 
+/// Scales every row of `[n, d]` to length 1; a row of zeros stays as it is.
+///
+/// # Errors
+/// With the number of the row, when a value is not finite.
+pub fn normalise(features: &mut [f32], dimensions: usize) -> Result<(), usize> {
+    for (row, feature) in features.chunks_exact_mut(dimensions.max(1)).enumerate() {
+        let length = feature.iter().map(|&value| f64::from(value) * f64::from(value)).sum::<f64>().sqrt();
+        if !length.is_finite() {
+            return Err(row);
+        }
+        if length > 0.0 {
+            feature.iter_mut().for_each(|value| *value = (f64::from(*value) / length) as f32);
+        }
+    }
+    Ok(())
+}
+
 /// A memory-mapped feature table `[n, d]`.
 #[derive(Debug)]
 pub struct FeatureTable {

@@ -7,6 +7,7 @@ pub mod check;
 pub mod cluster;
 pub mod compute;
 pub mod embed;
+pub mod encode;
 mod error;
 pub mod evaluate;
 pub mod ingest;
@@ -29,6 +30,7 @@ pub use check::OutOfRange;
 pub use cluster::Cluster;
 pub use compute::Compute;
 pub use embed::{Embed, Raw};
+pub use encode::Encode;
 pub use error::JobError;
 pub use evaluate::Evaluate;
 pub use ingest::Ingest;
@@ -43,13 +45,14 @@ pub const NODES: &str = "nodes";
 
 /// The version of what each kind of job writes. Raise it by hand when a change of the code changes a table: nodes that ran
 /// before then run again, and stamps tell old tables from new ones. A release that changes no table raises none.
-const RESULT_VERSIONS: [(&str, u32); 10] = [
+const RESULT_VERSIONS: [(&str, u32); 11] = [
     ("ingest", 1),
     ("labels", 1),
     ("pack", 1),
     ("init", 1),
     ("embed", 1),
     ("raw", 1),
+    ("encode", 1),
     ("cluster", 1),
     ("sample", 1),
     ("train", 1),
@@ -179,6 +182,8 @@ jobs! {
     Embed "embed",
     /// Images to features without a network: the baseline.
     Raw "raw",
+    /// Images to features by a frozen encoder.
+    Encode "encode",
     /// Features to clusters.
     Cluster "cluster",
     /// Assignments to the training order of an epoch.
@@ -211,7 +216,9 @@ impl Job {
         let [inputs, _] = job.paths();
         let read =
             |path: &mut PathBuf| if path.ends_with(DATASET) { path.join(MANIFEST) } else { std::mem::take(path) };
-        let mut paths: Vec<PathBuf> = inputs.into_iter().map(read).collect();
+        // An encoder is the user's.
+        let kept = if matches!(self, Self::Encode(_)) { 1 } else { usize::MAX };
+        let mut paths: Vec<PathBuf> = inputs.into_iter().take(kept).map(read).collect();
         if let Self::Evaluate(job) = self {
             paths.push(job.inputs.dataset.join(LABELS));
         }

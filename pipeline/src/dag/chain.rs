@@ -9,7 +9,7 @@ use deepmcat_schemas::jobs::{Embed, Evaluate, cluster, embed, evaluate, train};
 use deepmcat_schemas::layout::DATASET;
 
 use super::{Node, Pass, Stage};
-use crate::settings::{KEY_SETTING, RULES_SETTING};
+use crate::settings::{ENCODER_SETTING, KEY_SETTING, RULES_SETTING};
 
 /// All nodes of a run: each stands after the nodes whose outputs it reads.
 #[must_use]
@@ -17,6 +17,7 @@ pub fn nodes(config: &Config) -> Vec<Node> {
     let mut nodes = vec![ingest(config), pack(config)];
     nodes.extend(config.run.tracks().map(|track| init(config, &track)));
     nodes.extend(baseline(config));
+    nodes.extend(encoder(config).into_iter().flatten());
     for (track, epoch) in order(&config.run) {
         if track.labelled(epoch) == epoch {
             if !remembered(config, &track, epoch) {
@@ -99,7 +100,23 @@ fn init(config: &Config, track: &Track) -> Node {
 
 /// k-means on raw pixels: stands beside every purity we print, since purity rises with k by itself.
 fn baseline(config: &Config) -> [Node; 3] {
-    let below = |table: &str| Path::new("baseline").join(table);
+    let features = Node::new(Stage::Embed, Pass::Raw, config.raw(DATASET.into(), "baseline/features".into()));
+    let [cluster, evaluate] = beside(config, "baseline", Pass::Raw);
+    [features, cluster, evaluate]
+}
+
+/// The same on the features of an encoder that is not trained here.
+fn encoder(config: &Config) -> Option<[Node; 3]> {
+    let job = config.encode(config.encoder.file()?, DATASET.into(), "encoder/features".into());
+    let files = vec![(ENCODER_SETTING, job.inputs.encoder.clone())];
+    let features = Node { files, ..Node::new(Stage::Encode, Pass::Encoder, job) };
+    let [cluster, evaluate] = beside(config, "encoder", Pass::Encoder);
+    Some([features, cluster, evaluate])
+}
+
+/// Plain k-means as in the result and its figures, of the features in `folder`.
+fn beside(config: &Config, folder: &str, pass: Pass) -> [Node; 2] {
+    let below = |table: &str| Path::new(folder).join(table);
     let inputs = cluster::Inputs { features: below("features"), previous: None };
     let outputs = cluster::Outputs { assignments: below("assignments"), clusters: below("clusters") };
     let mut cluster = config.cluster(Epoch(0), inputs, outputs);
@@ -111,11 +128,7 @@ fn baseline(config: &Config) -> [Node; 3] {
         previous: None,
     };
     let evaluate = Evaluate { inputs, outputs: evaluate::Outputs { metrics: below("metrics") } };
-    [
-        Node::new(Stage::Embed, Pass::Raw, config.raw(DATASET.into(), below("features"))),
-        Node::new(Stage::Cluster, Pass::Raw, cluster),
-        Node::new(Stage::Evaluate, Pass::Raw, evaluate),
-    ]
+    [Node::new(Stage::Cluster, pass, cluster), Node::new(Stage::Evaluate, pass, evaluate)]
 }
 
 /// The pass after the last epoch, by the networks of all tracks: its clusters are the result.
@@ -382,6 +395,13 @@ pub(super) mod tests {
             ("embed.memory", "0.5", "train@0"),
             ("embed.batch", "128", "embed@0 embed@1 embed@2"),
             ("embed.float16", "true", "embed@raw embed@0 embed@1 embed@2"),
+            ("encoder.file", "features.npy", ""), // nodes of its own
+            ("encoder.side", "32", "encode@encoder"),
+            ("encoder.channels", "1", "encode@encoder"),
+            ("encoder.mean", "[0.5, 0.5, 0.5]", "encode@encoder"),
+            ("encoder.deviation", "[0.2, 0.2, 0.2]", "encode@encoder"),
+            ("encoder.output", "features", "encode@encoder"),
+            ("encoder.pooling", "first", "encode@encoder"),
             ("cluster.k", "24", clusters),
             ("cluster.clusterings", "4", learning),
             ("cluster.start", "spread", learning),
@@ -420,9 +440,19 @@ pub(super) mod tests {
         };
         for (name, value, expected) in &cases {
             // One network has no other to learn from.
-            let more = if *name == "run.taught" { "run.networks=2" } else { "run.networks=1" };
+            let more = match *name {
+                "run.taught" => "run.networks=2",
+                _ if name.starts_with("encoder.") && *name != "encoder.file" => "encoder.file=network.onnx",
+                _ => "run.networks=1",
+            };
+            // One is of no use without the other.
+            let pair = match *name {
+                "encoder.mean" => "encoder.deviation=[1.0, 1.0, 1.0]",
+                "encoder.deviation" => "encoder.mean=[0.0, 0.0, 0.0]",
+                _ => more,
+            };
             let plain = config(&["run.epochs=2", more]).0;
-            let changed = config(&["run.epochs=2", more, &format!("{name}={value}")]).0;
+            let changed = config(&["run.epochs=2", more, pair, &format!("{name}={value}")]).0;
             assert_ne!(changed, plain, "{name}: of no section");
             let (plain, changed) = (nodes(&plain), nodes(&changed));
             let other = |node: &&Node| {

@@ -92,9 +92,10 @@ impl Report {
         }
         self.say(|| match (node.id.stage, node.id.pass) {
             (Stage::Ingest, _) => tracing::info!("ingest done in {seconds:.1} s"),
-            (Stage::Evaluate, Pass::Raw) => {
+            (Stage::Evaluate, Pass::Raw | Pass::Encoder) => {
                 if let Some(row) = row {
-                    tracing::info!("raw-pixel baseline: {}", row.line());
+                    let what = if node.id.pass == Pass::Raw { "raw-pixel baseline" } else { "frozen encoder" };
+                    tracing::info!("{what}: {}", row.line());
                 }
             }
             (Stage::Evaluate, Pass::Epoch(epoch)) => {

@@ -8,9 +8,9 @@ use deepmcat_schemas::Epoch;
 use deepmcat_schemas::jobs::compute::{Arithmetic, Device};
 use deepmcat_schemas::jobs::embed::{Stored, Views};
 use deepmcat_schemas::jobs::train::{Horizon, Memory, Schedule};
-use deepmcat_schemas::jobs::{self, FeatureLayer, cluster, embed, ingest, init, pack, sample, train};
+use deepmcat_schemas::jobs::{self, FeatureLayer, cluster, embed, encode, ingest, init, pack, sample, train};
 
-use crate::{Augment, Compute, Config, Ingest, Network, Precision, has_bfloat16};
+use crate::{Augment, Compute, Config, Encoder, Ingest, Network, Precision, has_bfloat16};
 
 /// The class rules that are built in (`data/rules`). `ingest.rules` of another name is a file.
 pub const RULES: [&str; 3] = ["folders", "none", "ukbb"];
@@ -44,6 +44,28 @@ impl Augment {
         let times = if number % 2 == 1 { 1.0 - step } else { 1.0 + step };
         let jobs::Augment { bias, gamma, noise, .. } = self.first;
         jobs::Augment { bias: times * bias, gamma: times * gamma, noise: times * noise, ..self.first.clone() }
+    }
+}
+
+/// The encoder that the set-up fetches.
+const BUILT_IN: &str = "efficientnet-lite0";
+
+/// Folder of ONNX Runtime and of the built-in encoder: that of the set-up, or what DEEPMCAT_ENCODERS names.
+#[must_use]
+pub fn encoders() -> PathBuf {
+    let own = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../.encoder");
+    std::env::var_os("DEEPMCAT_ENCODERS").map_or_else(own, PathBuf::from)
+}
+
+impl Encoder {
+    /// The file that it names.
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
+        match self.file.as_str() {
+            "" => None,
+            BUILT_IN => Some(encoders().join(BUILT_IN).with_extension("onnx")),
+            file => Some(file.into()),
+        }
     }
 }
 
@@ -135,6 +157,18 @@ impl Config {
             embed: self.embed.features.clone(),
             views: self.embed.augment.then(views),
             compute: self.compute(true),
+        }
+    }
+
+    /// Images to features by an encoder: an ONNX file, or a table of features.
+    #[must_use]
+    pub fn encode(&self, encoder: PathBuf, dataset: PathBuf, features: PathBuf) -> jobs::Encode {
+        let is_network = encoder.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("onnx"));
+        jobs::Encode {
+            inputs: encode::Inputs { dataset, encoder },
+            outputs: embed::Outputs { features },
+            encoder: is_network.then(|| self.encoder.how.clone()),
+            embed: Stored { float16: self.embed.features.float16 },
         }
     }
 

@@ -13,11 +13,11 @@ mod sections;
 mod track;
 
 pub use error::ConfigError;
-pub use jobs::RULES;
+pub use jobs::{RULES, encoders};
 pub use presets::{PRESETS, preset};
 pub use processor::has_bfloat16;
 pub use resolve::resolve;
 pub use sections::{
-    Augment, Compute, Config, Embed, Final, Ingest, Input, Network, Pipeline, Precision, Retention, Run, Train,
+    Augment, Compute, Config, Embed, Encoder, Final, Ingest, Input, Network, Pipeline, Precision, Retention, Run, Train,
 };
 pub use track::Track;

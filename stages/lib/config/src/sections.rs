@@ -85,6 +85,16 @@ section! {
     }
 }
 section! {
+    /// An encoder that is not trained here.
+    Encoder {
+        /// A built-in name, an ONNX file or a table of features; empty: none.
+        file: String,
+        /// How it is used.
+        #[serde(flatten)]
+        how: jobs::encode::Encoder,
+    }
+}
+section! {
     /// Stochastic gradient descent.
     Train {
         /// What a job has of it.
@@ -176,6 +186,8 @@ pub struct Config {
     pub augment: Augment,
     /// `[embed]`
     pub embed: Embed,
+    /// `[encoder]`
+    pub encoder: Encoder,
     /// `[cluster]`
     pub cluster: KMeans,
     /// `[sample]`
@@ -208,6 +220,7 @@ impl Config {
         self.augment.first.check_of_run()?;
         within("augment.spread", self.augment.spread, 0.0..=1.0, "0 to 1")?;
         self.embed.features.check()?;
+        self.encoder.how.check()?;
         Views::check_count(self.embed.views)?;
         share("embed.memory", self.embed.memory)?;
         self.cluster.check()?;

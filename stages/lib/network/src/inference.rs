@@ -83,16 +83,8 @@ impl Embedder {
 /// # Errors
 /// When a value is not finite; `image` gives the image of a row, for the message.
 pub fn normalise(features: &mut [f32], dimensions: usize, image: impl Fn(usize) -> ImageId) -> Result<(), Error> {
-    for (row, feature) in features.chunks_exact_mut(dimensions.max(1)).enumerate() {
-        let length = feature.iter().map(|&value| f64::from(value) * f64::from(value)).sum::<f64>().sqrt();
-        if !length.is_finite() {
-            return Err(Error::NonFinite { what: format!("the feature of image {}", image(row)) });
-        }
-        if length > 0.0 {
-            feature.iter_mut().for_each(|value| *value = (f64::from(*value) / length) as f32);
-        }
-    }
-    Ok(())
+    let finite = deepmcat_schemas::features::normalise(features, dimensions);
+    finite.map_err(|row| Error::NonFinite { what: format!("the feature of image {}", image(row)) })
 }
 
 #[cfg(test)]
