@@ -130,7 +130,9 @@ pub enum Error {
         there: String,
     },
     /// A word that cannot be a node of any run.
-    #[error("`{node}` is no node\nhint: STAGE, STAGE@EPOCH or STAGE@raw, where STAGE is one of {stages}")]
+    #[error(
+        "`{node}` is no node\nhint: STAGE, STAGE@EPOCH, STAGE@raw or STAGE@encoder, where STAGE is one of {stages}"
+    )]
     BadNode {
         /// As the user wrote it.
         node: String,

@@ -76,7 +76,7 @@ fn a_node_that_is_not_there_is_answered_by_those_that_are() {
     assert!(message.contains("no node `pack@1` in this run\nhint: of pack there is pack;"), "{message}");
     for words in [["why", "run", "paint@1"], ["why", "run", "embed@x"]] {
         let message = bench.fails(2, &words);
-        assert!(message.contains("is no node\nhint: STAGE, STAGE@EPOCH or STAGE@raw"), "{message}");
+        assert!(message.contains("is no node\nhint: STAGE, STAGE@EPOCH, STAGE@raw or STAGE@encoder"), "{message}");
     }
 }
 

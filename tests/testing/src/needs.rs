@@ -13,6 +13,8 @@ pub enum Need {
     Shared,
     /// The packages of `tests/requirements.txt`.
     Python,
+    /// The encoder that `make setup` fetches.
+    Encoder,
     /// The right to mount a file system.
     Mount,
 }
@@ -25,6 +27,7 @@ impl Need {
             Self::Slurm => "slurm",
             Self::Shared => "shared",
             Self::Python => "python",
+            Self::Encoder => "encoder",
             Self::Mount => "mount",
         }
     }

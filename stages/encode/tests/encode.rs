@@ -1,0 +1,115 @@
+//! The encoder of the set-up against PyTorch's own network (`fixtures/make_golden.py`), features that a user brings, and
+//! what a person is told when something does not fit.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use deepmcat_schemas::features::FeatureTable;
+use deepmcat_testing::{Need, dataset, skip};
+use tempfile::TempDir;
+
+const SIDE: u32 = 224;
+
+/// Image j of the golden values: a pattern that needs no file.
+fn image(j: u32) -> Vec<u8> {
+    let pixel = |x: u32, y: u32| (x * (3 + j) + y * (5 + 2 * j) + x * y / (7 + j)) % 256;
+    (0..SIDE).flat_map(|y| (0..SIDE).map(move |x| pixel(x, y) as u8)).collect()
+}
+
+fn run(folder: &Path, words: &[&str]) -> (bool, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_deepmcat-encode"));
+    let output = command.current_dir(folder).args(["--dataset", "set"]).args(words).output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn images(count: u32) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    dataset(&folder.path().join("set"), (0..count).map(|j| ([SIDE; 2], image(j))));
+    folder
+}
+
+/// True where the set-up has fetched the encoder.
+fn has_encoder() -> bool {
+    let there = deepmcat_config::encoders().join("efficientnet-lite0.onnx").is_file();
+    if !there {
+        skip(Need::Encoder, "make setup could not fetch the encoder");
+    }
+    there
+}
+
+#[test]
+fn the_encoder_gives_what_pytorch_gives_whatever_the_threads_and_parts() {
+    if !has_encoder() {
+        return;
+    }
+    let folder = images(4);
+    let words = ["--set", "encoder.file=efficientnet-lite0", "--set"];
+    for (threads, out) in [("compute.threads=1", "one"), ("compute.threads=2", "two")] {
+        let (well, said) = run(folder.path(), &[&words[..], &[threads, "--out", out]].concat());
+        assert!(well, "{said}");
+    }
+    let bytes = |out: &str| std::fs::read(folder.path().join(out).join("part-0.arrow")).unwrap();
+    assert!(bytes("one") == bytes("two"), "threads change features");
+    let table = FeatureTable::open(&folder.path().join("one/part-0.arrow")).unwrap();
+    assert_eq!((table.len(), table.dimensions()), (4, 1280));
+    let golden: serde_json::Value = serde_json::from_str(include_str!("../fixtures/golden.json")).unwrap();
+    for (row, golden) in golden["features"].as_array().unwrap().iter().enumerate() {
+        let mut feature = vec![0.0; 1280];
+        table.values().read(row, &mut feature);
+        // The table's rows have length 1.
+        let length = golden["l2"].as_f64().unwrap();
+        let first = golden["first"].as_array().unwrap().iter().map(|value| value.as_f64().unwrap());
+        for (found, expected) in feature.iter().zip(first) {
+            assert!((f64::from(*found) * length - expected).abs() < 1e-4 * length.max(1.0), "{row}: {found}");
+        }
+        let mean = feature.iter().map(|&value| f64::from(value)).sum::<f64>() / 1280.0 * length;
+        assert!((mean - golden["mean"].as_f64().unwrap()).abs() < 1e-4, "{row}: {mean}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_the_network_is_said_with_the_setting() {
+    if !has_encoder() {
+        return;
+    }
+    let folder = images(1);
+    let built_in = ["--set", "encoder.file=efficientnet-lite0", "--out", "out", "--set"];
+    for (setting, expected) in [
+        ("encoder.side=64", "hint: set encoder.channels and encoder.side"),
+        ("encoder.output=nothing", "it has no output `nothing`\nhint: encoder.output is one of features"),
+    ] {
+        let (well, said) = run(folder.path(), &[&built_in[..], &[setting]].concat());
+        assert!(!well && said.contains(expected), "{said}");
+    }
+    std::fs::write(folder.path().join("torn.onnx"), b"\x08\x08").unwrap();
+    let (well, said) = run(folder.path(), &["--from", "torn.onnx", "--out", "out"]);
+    assert!(!well && said.contains("torn.onnx: ") && said.contains("hint:"), "{said}");
+    assert!(!folder.path().join("out").exists());
+}
+
+#[test]
+fn features_of_the_user_need_no_engine() {
+    let folder = images(3);
+    // NPY, version 1.0, of 3 rows of 2 numbers.
+    let head = "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }";
+    let head = format!("{head:<117}\n");
+    let mut npy = b"\x93NUMPY\x01\x00".to_vec();
+    npy.extend(u16::try_from(head.len()).unwrap().to_le_bytes());
+    npy.extend(head.as_bytes());
+    npy.extend([3.0_f32, 4.0, 0.0, 2.0, 5.0, 0.0].iter().flat_map(|value| value.to_le_bytes()));
+    std::fs::write(folder.path().join("own.npy"), &npy).unwrap();
+    let (well, said) = run(folder.path(), &["--from", "own.npy", "--out", "out"]);
+    assert!(well, "{said}");
+    let table = FeatureTable::open(&folder.path().join("out/part-0.arrow")).unwrap();
+    let mut feature = [0.0; 2];
+    table.values().read(0, &mut feature);
+    assert_eq!((table.len(), feature), (3, [0.6, 0.8]));
+
+    std::fs::write(folder.path().join("short.npy"), &npy[..npy.len() - 4]).unwrap();
+    let (well, said) = run(folder.path(), &["--from", "short.npy", "--out", "none"]);
+    assert!(!well && said.contains("short.npy"), "{said}");
+    let (well, said) = run(folder.path(), &["--out", "none"]);
+    assert!(!well && said.contains("no encoder is named"), "{said}");
+    assert!(!folder.path().join("none").exists());
+}
