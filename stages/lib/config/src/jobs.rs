@@ -53,7 +53,8 @@ const BUILT_IN: &str = "efficientnet-lite0";
 /// Folder of ONNX Runtime and of the built-in encoder: that of the set-up, or what DEEPMCAT_ENCODERS names.
 #[must_use]
 pub fn encoders() -> PathBuf {
-    let own = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../.encoder");
+    // The root of the sources that this was built from, as for libtorch.
+    let own = || Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(3).unwrap_or(Path::new("")).join(".encoder");
     std::env::var_os("DEEPMCAT_ENCODERS").map_or_else(own, PathBuf::from)
 }
 
