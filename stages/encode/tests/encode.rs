@@ -49,7 +49,7 @@ fn the_encoder_gives_what_pytorch_gives_whatever_the_threads_and_parts() {
         let (well, said) = run(folder.path(), &[&words[..], &[threads, "--out", out]].concat());
         assert!(well, "{said}");
     }
-    let bytes = |out: &str| std::fs::read(folder.path().join(out).join("part-0.arrow")).unwrap();
+    let bytes = |out: &str| fs_err::read(folder.path().join(out).join("part-0.arrow")).unwrap();
     assert!(bytes("one") == bytes("two"), "threads change features");
     let table = FeatureTable::open(&folder.path().join("one/part-0.arrow")).unwrap();
     assert_eq!((table.len(), table.dimensions()), (4, 1280));
@@ -82,7 +82,7 @@ fn what_does_not_fit_the_network_is_said_with_the_setting() {
         let (well, said) = run(folder.path(), &[&built_in[..], &[setting]].concat());
         assert!(!well && said.contains(expected), "{said}");
     }
-    std::fs::write(folder.path().join("torn.onnx"), b"\x08\x08").unwrap();
+    fs_err::write(folder.path().join("torn.onnx"), b"\x08\x08").unwrap();
     let (well, said) = run(folder.path(), &["--from", "torn.onnx", "--out", "out"]);
     assert!(!well && said.contains("torn.onnx: ") && said.contains("hint:"), "{said}");
     assert!(!folder.path().join("out").exists());
@@ -98,7 +98,7 @@ fn features_of_the_user_need_no_engine() {
     npy.extend(u16::try_from(head.len()).unwrap().to_le_bytes());
     npy.extend(head.as_bytes());
     npy.extend([3.0_f32, 4.0, 0.0, 2.0, 5.0, 0.0].iter().flat_map(|value| value.to_le_bytes()));
-    std::fs::write(folder.path().join("own.npy"), &npy).unwrap();
+    fs_err::write(folder.path().join("own.npy"), &npy).unwrap();
     let (well, said) = run(folder.path(), &["--from", "own.npy", "--out", "out"]);
     assert!(well, "{said}");
     let table = FeatureTable::open(&folder.path().join("out/part-0.arrow")).unwrap();
@@ -106,7 +106,7 @@ fn features_of_the_user_need_no_engine() {
     table.values().read(0, &mut feature);
     assert_eq!((table.len(), feature), (3, [0.6, 0.8]));
 
-    std::fs::write(folder.path().join("short.npy"), &npy[..npy.len() - 4]).unwrap();
+    fs_err::write(folder.path().join("short.npy"), &npy[..npy.len() - 4]).unwrap();
     let (well, said) = run(folder.path(), &["--from", "short.npy", "--out", "none"]);
     assert!(!well && said.contains("short.npy"), "{said}");
     let (well, said) = run(folder.path(), &["--out", "none"]);
