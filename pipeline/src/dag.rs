@@ -141,7 +141,14 @@ impl Node {
         Self { id: NodeId { stage, pass }, job, inputs, outside: Vec::new(), files: Vec::new(), outputs }
     }
 
-    /// Processes that share the node's work: `--shard I/N` of the embedding.
+    /// The same, where some of what it reads is the user's and no output of another node.
+    fn with_files_of_user(self, outside: Vec<PathBuf>, files: Vec<(&'static str, PathBuf)>) -> Self {
+        let is_users = |path: &PathBuf| outside.contains(path) || files.iter().any(|(_, file)| file == path);
+        let inputs = self.inputs.into_iter().filter(|path| !is_users(path)).collect();
+        Self { inputs, outside, files, ..self }
+    }
+
+    /// Processes that share the node's work: `--shard I/N` of what makes features.
     #[must_use]
     pub fn shards(&self, config: &Config) -> usize {
         if matches!(self.id.stage, Stage::Embed | Stage::Encode) { config.pipeline.shards as usize } else { 1 }

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use deepmcat_config::{ConfigError, RULES};
-use deepmcat_schemas::{Epoch, SchemaError};
+use deepmcat_config::{BUILT_IN_ENCODER, ConfigError, RULES};
+use deepmcat_schemas::{Epoch, SchemaError, jobs};
 use deepmcat_stage::Failure;
 
 /// An error of the runner.
@@ -70,7 +70,11 @@ pub enum Error {
     /// A file that a setting names and that is not there.
     #[error(
         "{}: no such file\nhint: {setting} names it; give {}the path of a file", path.display(),
-        if *setting == deepmcat_schemas::jobs::RULES { format!("one of {}, or ", RULES.join(", ")) } else { String::new() }
+        match *setting {
+            jobs::RULES => format!("one of {}, or ", RULES.join(", ")),
+            jobs::ENCODER => format!("{BUILT_IN_ENCODER}, which make setup fetches, or "),
+            _ => String::new(),
+        }
     )]
     NoFile {
         /// The file.

@@ -10,6 +10,8 @@ use crate::RunFolder;
 
 /// Side of the raw-pixel baseline's images.
 const RAW: f64 = 32.0;
+/// Width of the built-in encoder's features; that of another is known when it has run.
+const ENCODER: f64 = 1280.0;
 /// Bytes an image in the Parquet tables of one epoch, as measured: ids and clusters pack, distances do not.
 const ASSIGNMENTS: f64 = 12.0;
 const SAMPLES: f64 = 5.0;
@@ -25,7 +27,7 @@ pub struct Estimate {
     pub images: Option<usize>,
     /// The pixel table.
     pub pixels: f64,
-    /// Feature tables that stand at the same time, the baseline's among them.
+    /// Feature tables that stand at the same time, those that stand beside the result among them.
     pub features: f64,
     /// Checkpoints that stand at the same time.
     pub checkpoints: f64,
@@ -67,7 +69,8 @@ impl Estimate {
                 * (kept(config.retention.features) * (d * value + 4.0)
                     + (networks - 1.0) * d * value
                     + RAW * RAW * value
-                    + 4.0),
+                    + 4.0
+                    + config.encoder.file().map_or(0.0, |_| ENCODER * value + 4.0)),
             // Weights and momentum.
             checkpoints: checkpoints * parameters * 8.0,
             history: (epochs + 1.0) * (n * (ASSIGNMENTS + SAMPLES + others) + centroids),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use deepmcat_config::Config;
 use deepmcat_schemas::jobs::train::LastLayer;
 use deepmcat_schemas::layout::epoch_of;
-use deepmcat_schemas::{ARROW_PART_0, PART_0};
+use deepmcat_schemas::{PART_0, features};
 
 use crate::args::Engine;
 use crate::dag::{Node, Stage, dependencies, may_be_absent, nodes};
@@ -142,5 +142,5 @@ fn files(path: &Path, shard: usize, config: &Config) -> Vec<PathBuf> {
         return names.map(|name| path.join(format!("{name}.safetensors"))).collect();
     }
     let arrow = path.starts_with("features") || path.ends_with("features") || path.starts_with("pixels");
-    vec![path.join(if arrow { ARROW_PART_0.replace('0', &shard.to_string()) } else { PART_0.to_owned() })]
+    vec![if arrow { features::part(path, shard) } else { path.join(PART_0) }]
 }

@@ -2,16 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use deepmcat_config::{Config, RULES};
+use deepmcat_config::{BUILT_IN_ENCODER, Config, RULES};
 use toml_edit::{Array, Value};
 
 use crate::Error;
 
-pub use deepmcat_schemas::jobs::RULES as RULES_SETTING;
+pub use deepmcat_schemas::jobs::{ENCODER as ENCODER_SETTING, RULES as RULES_SETTING};
 /// The setting that names the file with the key of names and identifiers.
 pub const KEY_SETTING: &str = "ingest.key_file";
-/// The setting that names the encoder.
-pub const ENCODER_SETTING: &str = "encoder.file";
 /// The setting that names the archive.
 const INPUTS: &str = "input.paths";
 
@@ -32,7 +30,7 @@ pub fn absolute(sets: &[String]) -> Result<Vec<String>, Error> {
             (KEY_SETTING, Some(key), _) if !key.is_empty() => {
                 Ok(format!("{name}={}", Value::from(file(KEY_SETTING, Path::new(key))?)))
             }
-            (ENCODER_SETTING, Some(encoder), _) if Path::new(encoder).extension().is_some() => {
+            (ENCODER_SETTING, Some(encoder), _) if !["", BUILT_IN_ENCODER].contains(&encoder) => {
                 Ok(format!("{name}={}", Value::from(file(ENCODER_SETTING, Path::new(encoder))?)))
             }
             (INPUTS, _, Some(paths)) => {

@@ -220,10 +220,10 @@ impl FeatureTable {
     }
 }
 
-/// The path of the single part of a feature table folder.
+/// The path of a part of a feature table folder, counted from 0.
 #[must_use]
-pub fn part(folder: &Path) -> PathBuf {
-    folder.join(crate::ARROW_PART_0)
+pub fn part(folder: &Path, number: usize) -> PathBuf {
+    folder.join(format!("part-{number}.arrow"))
 }
 
 /// `part-0.arrow`, `part-1.arrow` ... of a feature table folder, in the order of their numbers.

@@ -68,6 +68,8 @@ const RESULT_VERSION: &str = "result_version";
 const PATHS: [&str; 2] = ["inputs", "outputs"];
 /// The setting that names the class rules; it counts for labels alone.
 pub const RULES: &str = "ingest.rules";
+/// The setting that names the encoder.
+pub const ENCODER: &str = "encoder.file";
 
 /// Refuses settings that no stage can work with.
 trait Check {
@@ -205,20 +207,15 @@ impl Job {
         }
     }
 
-    /// What it reads of its run, as paths below the run folder. The manifest stands for a data set, since it holds a hash
-    /// of every image's pixels. What an ingest reads is the user's.
+    /// What it reads, as paths below the run folder. The manifest stands for a data set, since it holds a hash of every
+    /// image's pixels.
     #[must_use]
     pub fn reads(&self) -> Vec<PathBuf> {
-        if matches!(self, Self::Ingest(_)) {
-            return Vec::new();
-        }
         let mut job = self.clone();
         let [inputs, _] = job.paths();
         let read =
             |path: &mut PathBuf| if path.ends_with(DATASET) { path.join(MANIFEST) } else { std::mem::take(path) };
-        // An encoder is the user's.
-        let kept = if matches!(self, Self::Encode(_)) { 1 } else { usize::MAX };
-        let mut paths: Vec<PathBuf> = inputs.into_iter().take(kept).map(read).collect();
+        let mut paths: Vec<PathBuf> = inputs.into_iter().map(read).collect();
         if let Self::Evaluate(job) = self {
             paths.push(job.inputs.dataset.join(LABELS));
         }

@@ -207,6 +207,36 @@ fn a_taught_network_trains_on_what_is_sure_of_the_clusters_before_it() {
 }
 
 #[test]
+fn a_frozen_encoder_stands_beside_the_result() {
+    let world = World::new();
+    world.small_run();
+    world.deepmcat(&["run", "run"]);
+    // The raw pixels, as a table that was made elsewhere: its figures are known.
+    let raw = world.path("run/baseline/features/part-0.arrow");
+    fs_err::copy(&raw, world.path("own.arrow")).unwrap();
+    let set = format!("encoder.file={}", world.path("own.arrow").display());
+    world.deepmcat(&["run", "run", "--set", &set]);
+    let status: serde_json::Value = serde_json::from_str(&world.deepmcat(&["status", "run", "--json"])).unwrap();
+    let row = |pass: &str| {
+        let mut row = status["metrics"].as_array().unwrap().iter().find(|row| row["pass"] == pass).unwrap().clone();
+        for measured in ["pass", "seconds"] {
+            row.as_object_mut().unwrap().remove(measured);
+        }
+        row
+    };
+    assert_eq!(row("encoder"), row("raw"));
+    // Its content counts, not its time.
+    fs_err::copy(&raw, world.path("own.arrow")).unwrap();
+    assert_eq!(world.deepmcat(&["plan", "run"]), "");
+    let mut bytes = fs_err::read(&raw).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs_err::write(world.path("own.arrow"), bytes).unwrap();
+    let plan = world.deepmcat(&["plan", "run"]);
+    assert!(plan.contains("encode@encoder") && !plan.contains("@raw"), "{plan}");
+}
+
+#[test]
 fn a_changed_setting_reruns_what_reads_it_and_nothing_else() {
     let world = World::new();
     world.small_run();

@@ -99,8 +99,18 @@ pub fn program(name: &str) -> PathBuf {
 ///
 /// Of `training` the wall-clock column is left out; receipts and logs hold times.
 pub fn tables(run: &Path) -> BTreeMap<PathBuf, String> {
-    let kept =
-        ["dataset", "pixels", "baseline", "features", "assignments", "clusters", "samples", "metrics", "checkpoints"];
+    let kept = [
+        "dataset",
+        "pixels",
+        "baseline",
+        "encoder",
+        "features",
+        "assignments",
+        "clusters",
+        "samples",
+        "metrics",
+        "checkpoints",
+    ];
     let mut hashes = BTreeMap::new();
     for table in kept.into_iter().filter(|table| run.join(table).exists()) {
         for entry in walkdir::WalkDir::new(run.join(table)).into_iter().map(Result::unwrap) {

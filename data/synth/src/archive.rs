@@ -55,18 +55,18 @@ pub struct Facts {
     pub seconds: f64,
 }
 
-/// Writes the archive of `plan` to `out`. It is written beside `out` and renamed when complete:
+/// Writes the archive of `order` to `out`. It is written beside `out` and renamed when complete:
 /// what a killed run leaves (`.NAME.partial`) is swept by the next.
 ///
 /// # Errors
 /// When `out` exists and is not an empty folder, or something cannot be written.
-pub fn generate(plan: &Order, out: &Path) -> Result<Facts, Error> {
+pub fn generate(order: &Order, out: &Path) -> Result<Facts, Error> {
     let start = Instant::now();
-    if plan.format == Format::Png && plan.phantom.frames > 1 {
-        return Err(Error::FramesInPng { frames: plan.phantom.frames });
+    if order.format == Format::Png && order.phantom.frames > 1 {
+        return Err(Error::FramesInPng { frames: order.phantom.frames });
     }
     let partial = prepare(out)?;
-    let written = write_all(plan, &partial).and_then(|written| {
+    let written = write_all(order, &partial).and_then(|written| {
         if out.exists() {
             fs::remove_dir(out)?; // empty: renaming over it works on some systems only
         }
@@ -84,12 +84,12 @@ pub fn generate(plan: &Order, out: &Path) -> Result<Facts, Error> {
     let classes: BTreeMap<&'static str, u64> = images.iter().map(|(class, &count)| (class.name(), count)).collect();
     Ok(Facts {
         out: out.to_owned(),
-        format: plan.format,
-        seed: plan.phantom.seed,
-        hardness: plan.phantom.hardness,
-        size: plan.phantom.size,
-        frames: plan.phantom.frames,
-        subjects: plan.subjects,
+        format: order.format,
+        seed: order.phantom.seed,
+        hardness: order.phantom.hardness,
+        size: order.phantom.size,
+        frames: order.phantom.frames,
+        subjects: order.subjects,
         images: classes.values().sum(),
         files,
         classes,
@@ -127,12 +127,12 @@ struct Written {
     images: BTreeMap<Class, u64>,
 }
 
-fn write_all(plan: &Order, folder: &Path) -> Result<Written, Error> {
-    let mut classes = plan.classes.clone();
+fn write_all(order: &Order, folder: &Path) -> Result<Written, Error> {
+    let mut classes = order.classes.clone();
     classes.sort_unstable();
     classes.dedup();
     // What is written together: the scan of a class, or a zip with those of several.
-    let groups: Vec<(u32, Vec<Class>)> = match plan.format {
+    let groups: Vec<(u32, Vec<Class>)> = match order.format {
         Format::UkbZip => write_zip::FIELDS
             .into_iter()
             .map(|(field, own)| (field, own.iter().copied().filter(|class| classes.contains(class)).collect()))
@@ -140,13 +140,13 @@ fn write_all(plan: &Order, folder: &Path) -> Result<Written, Error> {
         _ => classes.into_iter().map(|class| (0, vec![class])).collect(),
     };
     let tasks: Vec<(u32, &(u32, Vec<Class>))> =
-        (0..plan.subjects).flat_map(|subject| groups.iter().map(move |group| (subject, group))).collect();
+        (0..order.subjects).flat_map(|subject| groups.iter().map(move |group| (subject, group))).collect();
     let progress = Progress::new(tasks.len() as u64, "series");
     let counts = tasks
         .par_iter()
         .map(|&(subject, (field, classes))| {
-            let scans: Vec<Scan> = classes.iter().map(|&class| plan.phantom.scan(subject, class)).collect();
-            let files = write_group(plan, subject, *field, &scans, folder)?;
+            let scans: Vec<Scan> = classes.iter().map(|&class| order.phantom.scan(subject, class)).collect();
+            let files = write_group(order, subject, *field, &scans, folder)?;
             progress.inc(1);
             let images = |scan: &Scan| (scan.class, scan.images.len() as u64);
             Ok((files, scans.iter().map(images).collect::<Vec<_>>()))
@@ -162,14 +162,14 @@ fn write_all(plan: &Order, folder: &Path) -> Result<Written, Error> {
 }
 
 /// Writes what belongs together; gives the number of files.
-fn write_group(plan: &Order, subject: u32, field: u32, scans: &[Scan], folder: &Path) -> Result<u64, Error> {
-    let seed = plan.phantom.seed;
-    match plan.format {
+fn write_group(order: &Order, subject: u32, field: u32, scans: &[Scan], folder: &Path) -> Result<u64, Error> {
+    let seed = order.phantom.seed;
+    match order.format {
         Format::Nifti => scans.iter().map(|scan| write_nifti::write(scan, folder)).sum(),
         Format::Dicom => scans.iter().map(|scan| write_dicom::write(scan, seed, folder)).sum(),
         Format::Png => scans.iter().map(|scan| write_png::write(scan, folder)).sum(),
         Format::UkbZip => {
-            let scout = Phantom { frames: 1, ..plan.phantom }.scan(subject, Class::Ao);
+            let scout = Phantom { frames: 1, ..order.phantom }.scan(subject, Class::Ao);
             write_zip::write(field, scans, &scout, seed, folder)
         }
     }

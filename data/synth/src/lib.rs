@@ -44,13 +44,13 @@ pub fn run(args: Args) -> Result<(), Error> {
     if classes.is_empty() {
         classes = Class::ALL.to_vec();
     }
-    let plan = Order {
+    let order = Order {
         phantom: Phantom { seed: args.seed, hardness: args.hardness.0, size: args.size as usize, frames: args.frames },
         subjects: args.subjects,
         classes,
         format: args.format,
     };
-    let facts = generate(&plan, &args.out)?;
+    let facts = generate(&order, &args.out)?;
     let classes: Vec<String> = facts.classes.iter().map(|(class, count)| format!("{class} {count}")).collect();
     tracing::info!("{} subjects: {}", facts.subjects, classes.join(", "));
     tracing::info!(

@@ -103,7 +103,7 @@ pub(super) fn status(path: &Path, as_json: bool) -> Result<(), Error> {
     if !rows.is_empty() {
         lines.push(format!("\n{}", summary::table(&rows)));
     }
-    for row in rows.iter().filter(|row| row.pass != "raw" && row.pass != "encoder") {
+    for row in rows.iter().filter(|row| !["raw", "encoder"].contains(&row.pass.as_str())) {
         for warning in health::warnings(row) {
             lines.push(format!("\nwarning: epoch {}: {warning}", row.pass));
         }

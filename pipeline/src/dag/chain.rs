@@ -86,7 +86,7 @@ fn ingest(config: &Config) -> Node {
     let files = [(RULES_SETTING, &job.inputs.rules), (KEY_SETTING, &job.inputs.key)];
     let files = files.into_iter().filter_map(|(setting, file)| Some((setting, file.clone()?))).collect();
     let outside = job.inputs.archive.clone();
-    Node { files, outside, ..Node::new(Stage::Ingest, Pass::Once, job) }
+    Node::new(Stage::Ingest, Pass::Once, job).with_files_of_user(outside, files)
 }
 
 fn pack(config: &Config) -> Node {
@@ -109,7 +109,7 @@ fn baseline(config: &Config) -> [Node; 3] {
 fn encoder(config: &Config) -> Option<[Node; 3]> {
     let job = config.encode(config.encoder.file()?, DATASET.into(), "encoder/features".into());
     let files = vec![(ENCODER_SETTING, job.inputs.encoder.clone())];
-    let features = Node { files, ..Node::new(Stage::Encode, Pass::Encoder, job) };
+    let features = Node::new(Stage::Encode, Pass::Encoder, job).with_files_of_user(Vec::new(), files);
     let [cluster, evaluate] = beside(config, "encoder", Pass::Encoder);
     Some([features, cluster, evaluate])
 }

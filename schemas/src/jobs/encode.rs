@@ -1,4 +1,4 @@
-//! The job of `encode`: images to features by a network that is not trained here, or from a table that the user brings.
+//! The job of `encode`: images to features by a frozen network, or from a table made elsewhere.
 
 use std::path::PathBuf;
 
@@ -38,19 +38,19 @@ paths! {
 pub struct Encoder {
     /// Side of its input in pixels.
     pub side: u32,
-    /// Channels of its input: the grey image that many times.
+    /// Channels of its input; each gets the same grey image.
     pub channels: u32,
-    /// Mean of each channel, of pixels from 0 to 1; empty: each image has mean 0 and deviation 1 by itself.
+    /// Mean of each channel, for pixels from 0 to 1; empty: each image is z-scored.
     pub mean: Vec<f64>,
-    /// Standard deviation of each channel; empty as the mean is.
+    /// Standard deviation of each channel; empty if `mean` is.
     pub deviation: Vec<f64>,
     /// Name of the output; empty: the first.
     pub output: String,
-    /// What becomes of an output of many vectors an image.
+    /// How several vectors per image become one.
     pub pooling: Pooling,
 }
 
-/// What becomes of an output that has many vectors an image: tokens `[n, t, d]` or a map `[n, d, h, w]`.
+/// How several vectors per image become one: those of tokens `[n, t, d]` or of a map `[n, d, h, w]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pooling {

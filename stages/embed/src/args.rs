@@ -6,7 +6,7 @@ use clap::Parser;
 use deepmcat_schemas::Epoch;
 use deepmcat_schemas::jobs::embed::Inputs;
 use deepmcat_schemas::jobs::{Embed, Job, Raw};
-use deepmcat_stage::{CommonArgs, Front, Shard};
+use deepmcat_stage::{CommonArgs, Front, Part};
 
 use crate::Error;
 
@@ -52,14 +52,6 @@ impl AsRef<CommonArgs> for Args {
     fn as_ref(&self) -> &CommonArgs {
         &self.common
     }
-}
-
-/// Which part of the work this process does.
-#[derive(Debug, Clone, clap::Args)]
-pub struct Part {
-    /// Only this part of the images, counted from 0: 2/8 writes part-2.arrow
-    #[arg(long, value_name = "I/N", default_value = "0/1")]
-    pub shard: Shard,
 }
 
 /// What the stage may use.

@@ -10,7 +10,7 @@ use deepmcat_machine::Compute;
 use deepmcat_schemas::{ImageId, Manifest, features, layout, read_table};
 use deepmcat_stage::{Shard, Timings};
 
-pub use args::{Args, Means, Part, Task};
+pub use args::{Args, Means, Task};
 pub use deepmcat_network::Error;
 pub use network::embed;
 pub use raw::{RAW_SIDE, raw};
@@ -47,7 +47,7 @@ pub fn run(task: Task, means: &Means) -> Result<(), Error> {
         }
     };
     timings.lap("compute");
-    let part = out.join(format!("part-{}.arrow", shard.index()));
+    let part = features::part(&out, shard.index());
     features::write_as(&part, &ids, dimensions, values, float16, &stamp)?;
     tracing::info!("{} images, {dimensions} dimensions", ids.len());
     timings.lap("write");

@@ -4,16 +4,16 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use deepmcat_schemas::jobs::Encode;
-use deepmcat_stage::{CommonArgs, Front, Shard};
+use deepmcat_stage::{CommonArgs, Front, Part};
 
 use crate::Error;
 
-/// Turns the images of a data set into l2-normalised features by an encoder that is not trained here.
+/// Turns the images of a data set into l2-normalised features with a frozen encoder.
 ///
-/// The encoder is the setting encoder.file: `efficientnet-lite0`, which `make setup` fetches, or an ONNX file (size,
-/// mean, channels, output and pooling are settings too). A table of features that was made elsewhere does as well:
-/// Parquet or Arrow with a column `image_id`, `key` or `path` of the manifest and a list of numbers, or NPY with a row an
-/// image in the manifest's order.
+/// The setting encoder.file names the encoder: `efficientnet-lite0`, which `make setup` fetches, or an ONNX file (see the
+/// other settings of its section). It can also name a table of features made elsewhere: Parquet or Arrow with a column
+/// `image_id`, `key` or `path`, as in the manifest, and a column of lists of numbers; or NPY with one row per image, in the
+/// manifest's order.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "deepmcat-encode",
@@ -43,14 +43,6 @@ impl AsRef<CommonArgs> for Args {
     fn as_ref(&self) -> &CommonArgs {
         &self.common
     }
-}
-
-/// Which part of the work this process does.
-#[derive(Debug, Clone, clap::Args)]
-pub struct Part {
-    /// Only this part of the images, counted from 0: 2/8 writes part-2.arrow
-    #[arg(long, value_name = "I/N", default_value = "0/1")]
-    pub shard: Shard,
 }
 
 /// What the stage may use.

@@ -1,4 +1,4 @@
-//! Encode: the images of a data set to l2-normalised features `[n, d]`, by a network that is not trained here.
+//! Encode: the images of a data set to l2-normalised features `[n, d]`, with a frozen network or from a table.
 
 mod args;
 mod error;
@@ -9,7 +9,7 @@ use deepmcat_schemas::jobs::Encode;
 use deepmcat_schemas::{Manifest, features, layout, read_table};
 use deepmcat_stage::Timings;
 
-pub use args::{Args, Means, Part};
+pub use args::{Args, Means};
 pub use error::Error;
 
 /// Features `[n * d]` of images, row-major.
@@ -44,7 +44,7 @@ pub fn run(job: &Encode, means: &Means) -> Result<(), Error> {
     };
     features::normalise(&mut values, dimensions).map_err(|row| Error::NonFinite { image: ids[row] })?;
     timings.lap("compute");
-    let part = job.outputs.features.join(format!("part-{}.arrow", means.part.shard.index()));
+    let part = features::part(&job.outputs.features, means.part.shard.index());
     features::write_as(&part, &ids, dimensions, values, job.embed.float16, &job.stamp())?;
     tracing::info!("{} images, {dimensions} dimensions", ids.len());
     timings.lap("write");

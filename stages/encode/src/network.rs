@@ -28,22 +28,33 @@ pub(crate) const BATCH: usize = 16;
 pub(crate) fn encode(model: &Path, how: &Encoder, dataset: &Path, paths: &[String]) -> Result<Encoded, Error> {
     let wrong = |reason: String| Error::Network { path: model.to_owned(), reason };
     let environment = environment()?;
-    let bytes = fs_err::read(model)?;
-    let threads = rayon::current_num_threads();
-    let session = |_| Network::new(&environment, &bytes, how).map_err(wrong);
-    let networks =
-        (0..threads).map(session).map(|network| Ok(Mutex::new(network?))).collect::<Result<Vec<_>, Error>>()?;
+    let missing = |_| {
+        wrong("it cannot be read\nhint: make setup fetches the built-in encoder; of another, give the path".to_owned())
+    };
+    let bytes = fs_err::read(model).map_err(missing)?;
+    let load = || Network::new(&environment, &bytes, how).map_err(wrong);
+    // Each thread loads a network of its own when it has something to encode.
+    let networks: Vec<Mutex<Option<Network>>> = (0..rayon::current_num_threads()).map(|_| Mutex::new(None)).collect();
     let progress = Progress::new(paths.len() as u64, "images encoded");
     let parts = paths.par_chunks(BATCH).map(|paths| {
         let images = Images::open(dataset, paths, how.side as usize)?;
-        let network = &networks[rayon::current_thread_index().unwrap_or_default() % threads];
-        let found = network.lock().unwrap_or_else(PoisonError::into_inner).features(&images, how)?;
+        let thread = rayon::current_thread_index().unwrap_or_default() % networks.len();
+        let mut network = networks[thread].lock().unwrap_or_else(PoisonError::into_inner);
+        let network = match &mut *network {
+            Some(network) => network,
+            none => none.insert(load()?),
+        };
+        let found = network.features(&images, how)?;
         progress.inc(paths.len() as u64);
         found.map_err(wrong)
     });
     let parts = parts.collect::<Result<Vec<Vec<f32>>, Error>>()?;
     progress.finish();
-    let dimensions = parts.first().map_or(0, |part| part.len() / paths.len().clamp(1, BATCH));
+    let dimensions = match parts.first() {
+        Some(part) => part.len() / paths.len().min(BATCH),
+        // A part without images has the width of the others.
+        None => load()?.dimensions(how).map_err(wrong)?,
+    };
     Ok(Encoded { dimensions, values: parts.concat() })
 }
 
@@ -131,6 +142,13 @@ impl Network {
         Ok(Ok(features))
     }
 
+    /// d, of a black image.
+    fn dimensions(&mut self, how: &Encoder) -> Result<usize, String> {
+        let count = self.fixed.unwrap_or(1);
+        let pixels = vec![0.0; count * how.side as usize * how.side as usize * how.channels as usize];
+        Ok(self.run(&pixels, count, how)?.len() / count)
+    }
+
     fn run(&mut self, pixels: &[f32], count: usize, how: &Encoder) -> Result<Vec<f32>, String> {
         let failed = |error: ort::Error| format!("ONNX Runtime fails: {}", first_line(&error.to_string()));
         let side = how.side as usize;
@@ -148,10 +166,9 @@ fn fill(pixels: &[u8], how: &Encoder, target: &mut [f32]) {
     first.iter_mut().zip(pixels).for_each(|(value, &pixel)| *value = f32::from(pixel) / 255.0);
     if how.mean.is_empty() {
         z_score(first);
-        others.chunks_exact_mut(pixels.len()).for_each(|channel| channel.copy_from_slice(first));
-        return;
     }
     others.chunks_exact_mut(pixels.len()).for_each(|channel| channel.copy_from_slice(first));
+    // Of no channel where there is no mean.
     for (channel, (mean, deviation)) in target.chunks_exact_mut(pixels.len()).zip(how.mean.iter().zip(&how.deviation)) {
         channel.iter_mut().for_each(|value| *value = ((f64::from(*value) - mean) / deviation) as f32);
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float16Type, Float32Type, Float64Type};
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::{Array, ArrayRef, OffsetSizeTrait, RecordBatch};
 use arrow_schema::{ArrowError, DataType};
 use deepmcat_schemas::Manifest;
 use fs_err::File;
@@ -66,19 +66,12 @@ fn table(
     let mut has = vec![false; rows.len()];
     for batch in batches {
         let batch = batch.map_err(|error| error.to_string())?;
-        let (column, places) = match &place_of {
+        if batch.num_rows() == 0 {
+            continue;
+        }
+        let (column, places) = match &mut place_of {
             Some(known) => known,
-            none => {
-                let named = ["image_id", "key", "path"].into_iter().find(|name| batch.column_by_name(name).is_some());
-                let column = named.ok_or("it has no column image_id, key or path")?;
-                let name_of = |row: usize| match column {
-                    "image_id" => manifest.image_id[row].0.to_string(),
-                    "key" => manifest.key[row].clone(),
-                    _ => manifest.path[row].clone(),
-                };
-                let _ = none;
-                place_of.insert((column, rows.clone().map(|row| (name_of(row), row - rows.start)).collect()))
-            }
+            none => none.insert(places(&batch, manifest, rows.clone())?),
         };
         let names = names(batch.column_by_name(column).ok_or("its batches differ in their columns")?)?;
         let (width, values) = vectors(&batch)?;
@@ -105,6 +98,22 @@ fn table(
     }
 }
 
+/// The column that says which image a vector is of, and the place in `rows` of each of its values.
+fn places(
+    batch: &RecordBatch,
+    manifest: &Manifest,
+    rows: Range<usize>,
+) -> Result<(&'static str, HashMap<String, usize>), String> {
+    let named = ["image_id", "key", "path"].into_iter().find(|name| batch.column_by_name(name).is_some());
+    let column = named.ok_or("it has no column image_id, key or path")?;
+    let name_of = |row: usize| match column {
+        "image_id" => manifest.image_id[row].0.to_string(),
+        "key" => manifest.key[row].clone(),
+        _ => manifest.path[row].clone(),
+    };
+    Ok((column, rows.enumerate().map(|(place, row)| (name_of(row), place)).collect()))
+}
+
 /// The values of a column as texts.
 fn names(column: &ArrayRef) -> Result<Vec<String>, String> {
     use arrow_array::types::{Int32Type, Int64Type, UInt32Type, UInt64Type};
@@ -126,6 +135,15 @@ fn names(column: &ArrayRef) -> Result<Vec<String>, String> {
     texts.ok_or_else(|| "a row does not say which image it is of".to_owned())
 }
 
+/// All numbers of a column of lists; none where their lengths differ.
+fn items<O: OffsetSizeTrait>(column: &ArrayRef) -> Option<ArrayRef> {
+    let list = column.as_list::<O>();
+    let (first, last) = (list.offsets().first().as_usize(), list.offsets().last().as_usize());
+    let mut lengths = list.offsets().lengths();
+    let length = lengths.next().unwrap_or_default();
+    lengths.all(|other| other == length).then(|| list.values().slice(first, last - first))
+}
+
 /// The vectors of the column of lists, and their width.
 fn vectors(batch: &RecordBatch) -> Result<(usize, Vec<f32>), String> {
     let is_list = |column: &&ArrayRef| {
@@ -136,28 +154,13 @@ fn vectors(batch: &RecordBatch) -> Result<(usize, Vec<f32>), String> {
     if column.null_count() > 0 {
         return Err("a row has no vector".to_owned());
     }
-    let (items, ragged) = match column.data_type() {
-        DataType::FixedSizeList(..) => (column.as_fixed_size_list().values().clone(), false),
-        DataType::List(_) => {
-            let list = column.as_list::<i32>();
-            let ragged = list.offsets().lengths().collect::<std::collections::HashSet<_>>().len() > 1;
-            (
-                list.values().slice(list.offsets()[0] as usize, (list.offsets()[rows] - list.offsets()[0]) as usize),
-                ragged,
-            )
-        }
-        _ => {
-            let list = column.as_list::<i64>();
-            let ragged = list.offsets().lengths().collect::<std::collections::HashSet<_>>().len() > 1;
-            (
-                list.values().slice(list.offsets()[0] as usize, (list.offsets()[rows] - list.offsets()[0]) as usize),
-                ragged,
-            )
-        }
+    let items = match column.data_type() {
+        DataType::FixedSizeList(..) => Some(column.as_fixed_size_list().values().clone()),
+        DataType::List(_) => items::<i32>(column),
+        _ => items::<i64>(column),
     };
-    if ragged || items.null_count() > 0 {
-        return Err("its vectors are not all of one width, or a number is missing".to_owned());
-    }
+    let items = items.filter(|items| items.null_count() == 0);
+    let items = items.ok_or("its vectors are not all of one width, or a number is missing")?;
     let values: Vec<f32> = match items.data_type() {
         DataType::Float32 => items.as_primitive::<Float32Type>().values().to_vec(),
         DataType::Float64 => items.as_primitive::<Float64Type>().values().iter().map(|&value| value as f32).collect(),

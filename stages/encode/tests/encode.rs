@@ -1,5 +1,5 @@
-//! The encoder of the set-up against PyTorch's own network (`fixtures/make_golden.py`), features that a user brings, and
-//! what a person is told when something does not fit.
+//! Checks the built-in encoder against PyTorch (`fixtures/make_golden.py`), feature tables made elsewhere, and the error
+//! messages.
 
 #![allow(clippy::unwrap_used)]
 
@@ -53,6 +53,19 @@ fn the_encoder_gives_what_pytorch_gives_whatever_the_threads_and_parts() {
     assert!(bytes("one") == bytes("two"), "threads change features");
     let table = FeatureTable::open(&folder.path().join("one/part-0.arrow")).unwrap();
     assert_eq!((table.len(), table.dimensions()), (4, 1280));
+    // Four images are one batch: two of three parts have none, but the width of the other.
+    for part in 0..3 {
+        let shard = format!("{part}/3");
+        let (well, said) =
+            run(folder.path(), &[&words[..], &["compute.threads=2", "--shard", &shard, "--out", "parts"]].concat());
+        assert!(well, "{said}");
+        let part = FeatureTable::open(&folder.path().join(format!("parts/part-{part}.arrow"))).unwrap();
+        assert_eq!(part.dimensions(), 1280);
+    }
+    let parts: Vec<usize> = (0..3)
+        .map(|part| FeatureTable::open(&folder.path().join(format!("parts/part-{part}.arrow"))).unwrap().len())
+        .collect();
+    assert_eq!(parts.iter().sum::<usize>(), 4, "{parts:?}");
     let golden: serde_json::Value = serde_json::from_str(include_str!("../fixtures/golden.json")).unwrap();
     for (row, golden) in golden["features"].as_array().unwrap().iter().enumerate() {
         let mut feature = vec![0.0; 1280];
@@ -85,6 +98,17 @@ fn what_does_not_fit_the_network_is_said_with_the_setting() {
     fs_err::write(folder.path().join("torn.onnx"), b"\x08\x08").unwrap();
     let (well, said) = run(folder.path(), &["--from", "torn.onnx", "--out", "out"]);
     assert!(!well && said.contains("torn.onnx: ") && said.contains("hint:"), "{said}");
+    assert!(!folder.path().join("out").exists());
+}
+
+#[test]
+fn without_the_set_up_it_says_how_to_get_it() {
+    let folder = images(1);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_deepmcat-encode"));
+    let words = ["--dataset", "set", "--set", "encoder.file=efficientnet-lite0", "--out", "out"];
+    let output = command.current_dir(folder.path()).env("DEEPMCAT_ENCODERS", "nowhere").args(words).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("nowhere/") && said.contains("make setup"), "{said}");
     assert!(!folder.path().join("out").exists());
 }
 

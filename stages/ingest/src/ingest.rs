@@ -65,24 +65,24 @@ pub fn ingest(
 
 /// The counts of a dry run.
 fn would_be(mut choice: Choice, inputs: &Inputs, rules: &Rules, settings: &Settings) -> Summary {
-    let jobs = std::mem::take(&mut choice.conversions);
-    for job in &jobs {
-        let left: Vec<_> = choice.left(job).collect();
-        left.iter().for_each(|reject| choice.rejects.push(job.input, reject));
+    let conversions = std::mem::take(&mut choice.conversions);
+    for conversion in &conversions {
+        let left: Vec<_> = choice.left(conversion).collect();
+        left.iter().for_each(|reject| choice.rejects.push(conversion.input, reject));
     }
-    let counts: Vec<(u64, u64)> = jobs
+    let counts: Vec<(u64, u64)> = conversions
         .par_iter()
-        .map(|job| {
-            let format = FORMATS[job.format as usize];
-            format.count(&inputs.get(job.input).place, choice.chosen(job), settings.frames)
+        .map(|conversion| {
+            let format = FORMATS[conversion.format as usize];
+            format.count(&inputs.get(conversion.input).place, choice.chosen(conversion), settings.frames)
         })
         .collect();
-    let other = jobs.iter().filter(|job| choice.chosen(job).is_empty()).count() as u64;
+    let other = conversions.iter().filter(|conversion| choice.chosen(conversion).is_empty()).count() as u64;
     let label = |class: Option<u32>| class.map(|class| choice.classes.get(class).as_str());
-    let labels = jobs.iter().zip(&counts).map(|(job, (images, _))| (label(job.class), *images));
+    let labels = conversions.iter().zip(&counts).map(|(conversion, (images, _))| (label(conversion.class), *images));
     let mut summary = Summary {
         inputs: inputs.len() as u64,
-        files: jobs.len() as u64,
+        files: conversions.len() as u64,
         images: Some(counts.iter().map(|(images, _)| images).sum()),
         series: choice.series + other,
         ..Summary::new(labels, &choice.rejects, rules, &choice.tally)
@@ -127,18 +127,18 @@ impl<'a> Target<'a> {
     ) -> Result<Summary, Error> {
         let Self { mut writer, earlier, stamps } = self;
         let (keys, bits) = (&settings.keys, settings.bits);
-        let (jobs, mut rejects) = (std::mem::take(&mut choice.conversions), std::mem::take(&mut choice.rejects));
+        let (conversions, mut rejects) = (std::mem::take(&mut choice.conversions), std::mem::take(&mut choice.rejects));
         let (mut rows, mut work) = (Vec::<Row>::new(), vec![0; inputs.len()]);
         let (mut labels, mut identities) = (Terms::default(), Terms::default());
-        let progress = Progress::new(jobs.len() as u64, "files converted");
+        let progress = Progress::new(conversions.len() as u64, "files converted");
         let write_back = durable::WriteBack::start(writer.folder());
-        for chunk in jobs.chunks(settings.batch) {
+        for chunk in conversions.chunks(settings.batch) {
             let convert = || convert::convert(inputs, &choice, chunk, settings, &writer, &earlier, &progress);
             let outcomes = pool.install(convert)?;
             let (from, rejected) = (rows.len(), rejects.len());
-            for (job, outcome) in chunk.iter().zip(outcomes) {
-                work[job.input as usize] = job.work;
-                let label = job.class.map(|class| labels.shared(choice.classes.get(class).clone()));
+            for (conversion, outcome) in chunk.iter().zip(outcomes) {
+                work[conversion.input as usize] = conversion.work;
+                let label = conversion.class.map(|class| labels.shared(choice.classes.get(class).clone()));
                 for mut row in outcome.rows {
                     row.label.clone_from(&label);
                     row.identity = identities.shared(Arc::unwrap_or_clone(row.identity));
@@ -148,13 +148,13 @@ impl<'a> Target<'a> {
             }
             // The last batch is followed by the whole.
             if chunk.len() == settings.batch {
-                let accounts: &[u32] = &chunk.iter().map(|job| job.input).collect::<Vec<_>>();
+                let accounts: &[u32] = &chunk.iter().map(|conversion| conversion.input).collect::<Vec<_>>();
                 let (rows, rejects, work) = (&rows[from..], &rejects, &work);
                 let batch = Content { inputs, keys, accounts, work, rows, rejects, rejected, bits };
                 writer.batch(&batch, &stamps.images)?;
             }
         }
-        drop((write_back, jobs, identities));
+        drop((write_back, conversions, identities));
         progress.finish();
         rejects.sort_by(|a, b| inputs.by_name(a, b));
         earlier.order(&mut rows);

@@ -64,7 +64,7 @@ fn one_epoch(job: &Train, means: &Means) -> Result<(), Error> {
     let (stamp, Outputs { checkpoint: out, training, features }) = (job.stamp(), &job.outputs);
     write_table(&training.join(PART_0), &table, &stamp)?;
     if let (Some(next), Some(values), Some(memory)) = (features, after, job.memory) {
-        features::write_as(&features::part(next), &manifest.image_id, width, values, memory.float16, &stamp)?;
+        features::write_as(&features::part(next, 0), &manifest.image_id, width, values, memory.float16, &stamp)?;
     }
     checkpoint::write_head(out, kept.then_some(&head), &stamp)?;
     checkpoint::write_optimizer(out, &vgg, &sgd, &stamp)?;

@@ -209,7 +209,7 @@ fn features_are_brought_up_to_date_or_refused() {
     let width = network_width();
     let write = |name: &str, ids: &[ImageId], width: usize| {
         let values = vec![0.5; ids.len() * width];
-        features::write_as(&features::part(&folder.path().join(name)), ids, width, values, false, &Stamp::default())
+        features::write_as(&features::part(&folder.path().join(name), 0), ids, width, values, false, &Stamp::default())
             .unwrap();
     };
     let next = folder.path().join("next");
@@ -220,7 +220,7 @@ fn features_are_brought_up_to_date_or_refused() {
     };
     write("before", &ids, width);
     with("before").unwrap();
-    let after = FeatureTable::open(&features::part(&next)).unwrap();
+    let after = FeatureTable::open(&features::part(&next, 0)).unwrap();
     assert_eq!((after.image_ids().len(), after.dimensions()), (ids.len(), width));
 
     write("narrow", &ids, width - 1);

@@ -47,8 +47,8 @@ impl Augment {
     }
 }
 
-/// The encoder that the set-up fetches.
-const BUILT_IN: &str = "efficientnet-lite0";
+/// The name of the encoder that the set-up fetches.
+pub const BUILT_IN_ENCODER: &str = "efficientnet-lite0";
 
 /// Folder of ONNX Runtime and of the built-in encoder: that of the set-up, or what DEEPMCAT_ENCODERS names.
 #[must_use]
@@ -64,7 +64,7 @@ impl Encoder {
     pub fn file(&self) -> Option<PathBuf> {
         match self.file.as_str() {
             "" => None,
-            BUILT_IN => Some(encoders().join(BUILT_IN).with_extension("onnx")),
+            BUILT_IN_ENCODER => Some(encoders().join(BUILT_IN_ENCODER).with_extension("onnx")),
             file => Some(file.into()),
         }
     }

@@ -17,7 +17,7 @@ pub use exit::{Failure, main_with, print_error};
 pub use front::{Front, Means, NoMeans, Threads, main};
 pub use parent::{CARD, PARENT_WATCH};
 pub use progress::Progress;
-pub use shard::Shard;
+pub use shard::{Part, Shard};
 pub use stdout::print;
 pub use threads::{ThreadsError, set_threads};
 pub use timings::Timings;

@@ -23,6 +23,14 @@ impl FromStr for Shard {
     }
 }
 
+/// Which part of the images a process takes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Part {
+    /// Only this part of the images, counted from 0: 2/8 writes part-2.arrow
+    #[arg(long, value_name = "I/N", default_value = "0/1")]
+    pub shard: Shard,
+}
+
 impl fmt::Display for Shard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.index, self.count)
