@@ -106,7 +106,7 @@ def main():
     program = f"{options.bin}/deepmcat"
     with tempfile.TemporaryDirectory(dir=ROOT / "target") as folder:
         folder = pathlib.Path(folder)
-        sets = [word for change in [*options.set, "embed.views=1", "embed.memory=0"] for word in ("--set", change)]
+        sets = [word for change in [*options.set, "embed.views=1"] for word in ("--set", change)]
         seconds([program, "init", options.archive, "--run", str(folder / "run"), "--preset", options.preset, *sets])
         seconds([program, "run", str(folder / "run"), "-q", "--only", "ingest", "--only", "pack", "--only", "init"])
         ours, theirs = [], []

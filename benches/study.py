@@ -4,7 +4,7 @@
                              [--bin target/release] [--work runs/study] [--out docs/study]
 
 `results.csv`: each row is one clustering: the final pass over clean images at several k, the last epoch's on augmented
-images (`recipe+augmented`), the untrained network (`untrained`) and raw pixels (`raw`). `epochs.csv`: every epoch of the
+images (`recipe+augmented`), the frozen encoder (`encoder`) and raw pixels (`raw`), plain k-means both. `epochs.csv`: every epoch of the
 same runs. study_figure.py draws both. Labels are read for these figures and by nothing else. A run that is there is not
 run again; rows of other runs in the tables are kept.
 """
@@ -13,50 +13,41 @@ import csv
 import json
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
-# Archive: arguments of `deepmcat synth`, or a folder of real scans. Then settings of ingest, and k of the final pass
-# (8, 4, 2 and 1 times the number of classes).
+# Archive: arguments of `deepmcat synth`, or a folder of real scans. Then settings: of ingest, and k of the training, 8 times
+# the number of classes as in the paper. Then k of the result: 8, 4, 2 and 1 times that number.
 SETS = {
-    "standard": (["--subjects", "97", "--format", "png"], [], [104, 52, 26, 13]),
-    "hard": (["--subjects", "97", "--format", "png", "--hardness", "hard"], [], [104, 52, 26, 13]),
+    "standard": (["--subjects", "97", "--format", "png"], ["cluster.k=104"], [104, 52, 26, 13]),
+    "hard": (["--subjects", "97", "--format", "png", "--hardness", "hard"], ["cluster.k=104"], [104, 52, 26, 13]),
     "long-axis": (
         ["--subjects", "400", "--format", "png", "--hardness", "hard", "--classes", "LA_2CH,LA_3CH,LA_4CH"],
-        [],
+        ["cluster.k=24"],
         [24, 12, 6, 3],
     ),
-    "medical-mnist": (SHARED / "medical-mnist-dev", [], [48, 24, 12, 6]),
-    "philips": (SHARED / "mr-sequences-philips", ["ingest.frames=all"], [72, 36, 18, 9]),
+    "medical-mnist": (SHARED / "medical-mnist-dev", ["cluster.k=48"], [48, 24, 12, 6]),
+    "philips": (SHARED / "mr-sequences-philips", ["ingest.frames=all", "cluster.k=72"], [72, 36, 18, 9]),
 }
-ONE = ["run.networks=1", "run.epochs=40", "run.taught=0"]
-# Recipe: what is changed in the preset small-data, the first being what a user gets. Most take one thing away from a
-# single network, which takes a quarter of the time. What begins with `final.` alone is made from the same training.
+# Recipe: preset, and what is changed in it, the first being what a user gets. Most take one thing away. What begins with
+# `final.` alone is made from the same training.
 RECIPES = {
-    "small-data": [],
-    "bfloat16": ["compute.precision=bfloat16"],
-    "no taught network": ["run.networks=3", "run.epochs=120", "run.taught=0"],
-    "equal networks": ["augment.spread=0"],
-    "no memory": ["embed.memory=0"],
-    "one network": ONE,
-    "one network: no memory": [*ONE, "embed.memory=0"],
-    "one network: no memory one view": [*ONE, "embed.memory=0", "embed.views=1"],
-    "one network: one clustering": [*ONE, "cluster.clusterings=1"],
-    "one network: random start": [*ONE, "cluster.start=random"],
-    "one network: new head": [*ONE, "train.head=new"],
-    "one network: constant rate": [*ONE, "train.schedule=constant"],
-    "one network: large batches": [*ONE, "train.batch=256", "train.rate=0.05"],
-    "one network: geometry alone": [*ONE, "augment.bias=0", "augment.gamma=0", "augment.noise=0"],
-    "one network: the paper's crops": [*ONE, "augment.area=[0.08, 1.0]", "augment.rotation=15"],
-    "one network: not uniform": [*ONE, "sample.uniform=false"],
-    "one network: not merged": [*ONE, "final.merge=0"],
-    "one network: not merged random start": [*ONE, "final.merge=0", "final.start=random"],
+    "small-data": ("small-data", []),
+    "quick": ("quick", []),
+    "not smoothed": ("small-data", ["final.smooth=0"]),
+    "not merged": ("small-data", ["final.merge=0"]),
+    "no encoder": ("small-data", ['encoder.file=""']),
+    "no taught network": ("small-data", ["run.networks=1", "run.epochs=40", "run.taught=0"]),
+    "taught networks alone": ("small-data", ["run.taught=2"]),
+    "one clustering": ("small-data", ["cluster.clusterings=1"]),
+    "equal networks": ("small-data", ["augment.spread=0"]),
+    "taught from all images": ("small-data", ["sample.sure=1"]),
+    "bfloat16": ("small-data", ["compute.precision=bfloat16"]),
 }
-# The preset's values of what recipes change in the result: runs keep what was set last.
-RESULT_SETTINGS = ["final.merge=4", "final.start=spread"]
+# The presets' values of what recipes change in the result: runs keep what was set last.
+RESULT_SETTINGS = ["final.smooth=40", "final.merge=4"]
 MEASURED = ["purity", "balanced_purity", "nmi_labels", "nmi_previous", "ari", "seconds"]
 RESULT = ["set", "preset", "seed", "k", "epochs"]
 EPOCH = ["set", "preset", "seed", "epochs", "epoch"]
@@ -125,10 +116,10 @@ class Study:
         if archive is None:
             print(f"skipped: {name} is not beside this checkout", file=sys.stderr)
             return
-        changes = RECIPES[recipe]
+        preset, changes = RECIPES[recipe]
         training = [change for change in changes if not change.startswith("final.")]
         # Recipes of the same training share a run.
-        trained = next(recipe for recipe, others in RECIPES.items() if others == training)
+        trained = next(recipe for recipe, others in RECIPES.items() if others == (preset, training))
         trained = re.sub(r"\W+", "-", trained)
         # Of another length it is another run.
         length = f"-{self.options.epochs}-epochs" if self.options.epochs else ""
@@ -137,7 +128,7 @@ class Study:
         if self.options.epochs:
             sets.append(f"run.epochs={self.options.epochs}")
         if not (run / "run.toml").is_file():
-            self.call("init", archive, "--run", run, "--preset", "small-data", *with_set(sets), "-q")
+            self.call("init", archive, "--run", run, "--preset", preset, *with_set(sets), "-q")
         result = RESULT_SETTINGS + [change for change in changes if change not in training]
         ks = SETS[name][2]
         for k in ks:
@@ -154,25 +145,13 @@ class Study:
                 self.epochs.add({**passes[str(epoch)], **of_run, "epoch": epoch} for epoch in at)
             yield {**passes["final"], **common, "preset": recipe, "epochs": epochs, "seconds": seconds}
             if recipe == next(iter(RECIPES)):
+                yield {**passes["encoder"], **common, "preset": "encoder", "epochs": 0}
                 yield {**passes["raw"], **common, "preset": "raw", "epochs": 0}
-                yield {**self.untrained(run, k), **common, "preset": "untrained", "epochs": 0}
             if k == ks[0]:
                 # The last that a network has of its own features: what is taught begins with clean images of others.
                 own = [passes[str(epoch)] for epoch in range(epochs) if str(epoch) in passes]
-                last = [row for row in own if row["nmi_previous"] is not None][-1]
-                yield {**last, **common, "k": last["clusters"], "preset": f"{recipe}+augmented", "epochs": epochs}
-
-    def untrained(self, run: pathlib.Path, k: int) -> dict:
-        """The initial weights on clean images, by the stages themselves."""
-        folder = run.parent / "untrained"
-        shutil.rmtree(folder, ignore_errors=True)
-        config = ["--config", run / "run.toml", "-q"]
-        dataset = ["--dataset", run / "dataset"]
-        self.call("embed", *dataset, "--weights", run / "checkpoints/initial", "--out", folder / "f",
-                  "--set", "embed.augment=false", *config)
-        tables = ["--assignments", folder / "a", "--clusters", folder / "c"]
-        self.call("cluster", "--features", folder / "f", "--set", f"cluster.k={k}", "--set", "cluster.redo=10", *tables, *config)
-        return json.loads(self.call("evaluate", *dataset, *tables, "--out", folder / "m", "--json", *config))
+                for last in [row for row in own if row["nmi_previous"] is not None][-1:]:
+                    yield {**last, **common, "k": last["clusters"], "preset": f"{recipe}+augmented", "epochs": epochs}
 
 
 def main():

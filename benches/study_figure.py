@@ -3,7 +3,7 @@
     python3 benches/study_figure.py [docs/study] [docs/study/study.png]
 
 Above, epoch by epoch on augmented images, the mean over seeds: what the run itself shows. Below, what came of it: the
-final pass over clean images at every k, beside raw pixels and the untrained network at the same k.
+final pass over clean images at every k, beside raw pixels, the frozen encoder and the preset `quick` at the same k.
 """
 import collections
 import csv
@@ -17,8 +17,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 RECIPE = "small-data"
-BASELINES = {"raw": "raw pixels", "untrained": "untrained network", RECIPE: "deepmcat"}
-COLOURS = {"raw": "#bbbbbb", "untrained": "#88aacc", RECIPE: "#1b5e9b"}
+BASELINES = {"raw": "raw pixels", "encoder": "frozen encoder", "quick": "quick", RECIPE: "deepmcat"}
+COLOURS = {"raw": "#bbbbbb", "encoder": "#e0b060", "quick": "#88aacc", RECIPE: "#1b5e9b"}
 
 
 def mean(rows, field):

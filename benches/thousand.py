@@ -14,7 +14,7 @@ import subprocess
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SETTINGS = [
     "ingest.rules=folders", "run.networks=1", "network.width=0.125", "network.input=32", "embed.views=1",
-    "embed.memory=0",
+
     "cluster.clusterings=1", "cluster.k=40", "sample.least=0", "train.schedule=constant", "compute.threads=1",
 ]
 PANELS = {

@@ -37,7 +37,7 @@ pub enum Command {
         /// The run folder to make
         #[arg(long)]
         run: PathBuf,
-        /// Preset: paper, balanced, large, small, small-data, demo, ci
+        /// Preset: paper, balanced, large, small, small-data, quick, demo, ci
         #[arg(long, default_value = "small-data")]
         preset: String,
         /// Override one setting, for example --set cluster.k=40 (may be repeated)

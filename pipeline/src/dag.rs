@@ -255,7 +255,7 @@ pub fn no_node(id: NodeId, nodes: &[Node]) -> Error {
         of_stage.iter().filter(|node| !matches!(node.pass, Pass::Epoch(_))).map(ToString::to_string).collect();
     if let (Some(first), Some(last)) = (epochs().min(), epochs().max()) {
         let name = |epoch| NodeId { stage: id.stage, pass: Pass::Epoch(epoch) }.to_string();
-        // With a memory, or with taught networks, not every epoch has one.
+        // With taught networks not every epoch has one.
         let all = epochs().count() as u64 == u64::from(last.0 - first.0) + 1;
         there.push(match (first == last, all) {
             (true, _) => name(first),
@@ -295,8 +295,8 @@ mod tests {
         );
         assert!(answer("pack@1", &two).contains("of pack there is pack;"));
         assert!(answer("train@raw", &["run.epochs=1"]).contains("of train there is train@0;"));
-        let memory = ["run.epochs=4", "embed.memory=0.5"];
-        assert!(answer("embed@1", &memory).contains("embed@raw, embed@0 to embed@4, not all of them;"));
+        let taught = ["run.epochs=4", "run.networks=2", "run.taught=1"];
+        assert!(answer("embed@3", &taught).contains("embed@raw, embed@0 to embed@4, not all of them;"));
         assert!("paint@1".parse::<NodeId>().unwrap_err().to_string().contains("STAGE is one of ingest, pack"));
     }
 

@@ -64,10 +64,10 @@ impl Estimate {
         let centroids = f64::from(config.cluster.k) * d * 4.0;
         Self {
             images,
-            pixels: n * (f64::from(config.network.body.input) * 4.0 / 3.0).ceil().powi(2),
+            pixels: networks.min(1.0) * n * (f64::from(config.network.body.input) * 4.0 / 3.0).ceil().powi(2),
             features: n
-                * (kept(config.retention.features) * (d * value + 4.0)
-                    + (networks - 1.0) * d * value
+                * (networks.min(1.0) * kept(config.retention.features) * (d * value + 4.0)
+                    + (networks - 1.0).max(0.0) * d * value
                     + RAW * RAW * value
                     + 4.0
                     + config.encoder.file().map_or(0.0, |_| ENCODER * value + 4.0)),

@@ -6,7 +6,7 @@ use deepmcat_schemas::files::write_secret;
 use deepmcat_schemas::layout::RUN_TOML;
 
 use crate::run_folder::write_text;
-use crate::settings::KEY_SETTING;
+use crate::settings::{ENCODER_SETTING, KEY_SETTING};
 use crate::{Error, settings};
 
 /// The random key of a run, below its folder.
@@ -28,7 +28,22 @@ pub fn init(inputs: &[PathBuf], run: &Path, preset: &str, sets: &[String]) -> Re
     if !keyed {
         all.push(format!("{KEY_SETTING}={KEY}"));
     }
-    let (_, document) = deepmcat_config::resolve(Some(preset), None, &all)?;
+    let (config, mut document) = deepmcat_config::resolve(Some(preset), None, &all)?;
+    let chosen = all.iter().any(|set| set.trim_start().starts_with(ENCODER_SETTING));
+    if let Some(path) = config.encoder.file().filter(|file| !file.is_file()) {
+        // Without training there is nothing else to make the result from.
+        if chosen || config.run.networks == 0 {
+            return Err(Error::NoFile { path, setting: ENCODER_SETTING });
+        }
+        tracing::warn!(
+            "{}: no such file, so this run does without the encoder, which costs purity; hint: `make setup` fetches it",
+            path.display()
+        );
+        // One network at least then learns by itself.
+        let taught = config.run.taught.min(config.run.networks - 1);
+        all.extend([format!("{ENCODER_SETTING}=\"\""), format!("run.taught={taught}")]);
+        document = deepmcat_config::resolve(Some(preset), None, &all)?.1;
+    }
     let head = format!(
         "# Made by `deepmcat init` from the preset `{preset}`. Change what you like, then: deepmcat run RUN
 "

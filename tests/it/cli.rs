@@ -145,3 +145,30 @@ fn programs_can_read_the_log() {
     assert!(failed[0]["timestamp"].as_f64().unwrap() > 1.7e9);
     assert!(world.deepmcat(&["completions", "bash"]).contains("complete -F _deepmcat"));
 }
+
+#[test]
+fn without_the_encoder_a_run_is_made_that_needs_none_or_it_is_refused() {
+    let world = World::new();
+    fs_err::create_dir_all(world.path("archive")).unwrap();
+    let init = |more: &[&str]| {
+        let words = [&["init", "archive", "--run", "run"], more].concat();
+        let output = world.command(&words).env("DEEPMCAT_ENCODERS", "nowhere").output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for more in [&["--preset", "quick"][..], &["--set", "encoder.file=efficientnet-lite0"]] {
+        let (code, said) = init(more);
+        assert!(
+            code == Some(2) && said.contains("nowhere/efficientnet-lite0.onnx") && said.contains("make setup"),
+            "{said}"
+        );
+    }
+    assert!(!world.path("run").exists());
+    let (code, said) = init(&[]);
+    assert!(code == Some(0) && said.contains("does without the encoder") && said.contains("make setup"), "{said}");
+    let toml = fs_err::read_to_string(world.path("run/run.toml")).unwrap();
+    assert!(
+        toml.contains("\nfile = \"\"") && toml.contains("\nnetworks = 2") && toml.contains("\ntaught = 1"),
+        "{toml}"
+    );
+    world.deepmcat(&["plan", "run"]);
+}

@@ -83,7 +83,7 @@ fn a_stage_run_by_hand_is_accepted_or_explained() {
     world.deepmcat(&["sample", "--job", "copy.toml", "--run", "run", "--out", "else"]);
     assert!(fs_err::read(world.path("else/samples/epoch=1/part-0.parquet")).unwrap() != before && table() == before);
     for (wrong, says) in [
-        (job.replace("least = ", "most = "), "unknown field `most`"),
+        (job.replace("least = ", "fewest = "), "unknown field `fewest`"),
         (job.replace("uniform = true", "uniform = 3"), "expected a boolean"),
         (
             job.replace("result_version = 1", "result_version = 9"),

@@ -5,22 +5,30 @@ use std::path::{Path, PathBuf};
 use deepmcat_config::{Config, Final, Run, Track};
 use deepmcat_schemas::Epoch;
 use deepmcat_schemas::jobs::cluster::KMeans;
-use deepmcat_schemas::jobs::{Embed, Evaluate, cluster, embed, evaluate, train};
+use deepmcat_schemas::jobs::{Cluster, Embed, Evaluate, cluster, embed, evaluate, train};
 use deepmcat_schemas::layout::DATASET;
 
 use super::{Node, Pass, Stage};
 use crate::settings::{ENCODER_SETTING, KEY_SETTING, RULES_SETTING};
 
+/// The encoder's features.
+const ENCODED: &str = "encoder/features";
+
 /// All nodes of a run: each stands after the nodes whose outputs it reads.
 #[must_use]
 pub fn nodes(config: &Config) -> Vec<Node> {
-    let mut nodes = vec![ingest(config), pack(config)];
+    let mut nodes = vec![ingest(config)];
+    if config.run.networks > 0 {
+        nodes.push(pack(config));
+    }
     nodes.extend(config.run.tracks().map(|track| init(config, &track)));
     nodes.extend(baseline(config));
     nodes.extend(encoder(config).into_iter().flatten());
     for (track, epoch) in order(&config.run) {
         if track.labelled(epoch) == epoch {
-            if !remembered(config, &track, epoch) {
+            // A network that the encoder alone teaches waits for no other.
+            let teachers = !track.taught || config.run.own() > 0;
+            if teachers {
                 nodes.push(embed(config, epoch, weights(config, &track, epoch), track.taught));
             }
             nodes.push(cluster(config, epoch));
@@ -75,12 +83,6 @@ fn ends(run: &Run, count: usize) -> Vec<PathBuf> {
     run.tracks().take(count).map(|track| at("checkpoints", track.last())).collect()
 }
 
-/// Whether the features of an epoch come from the training of the one before, and not from embedding.
-fn remembered(config: &Config, track: &Track, epoch: Epoch) -> bool {
-    let own = track.epochs.contains(&epoch.0) && track.before(epoch).is_some();
-    config.embed.memory > 0.0 && !track.taught && own
-}
-
 fn ingest(config: &Config) -> Node {
     let job = config.ingest(config.input.paths.clone(), DATASET.into());
     let files = [(RULES_SETTING, &job.inputs.rules), (KEY_SETTING, &job.inputs.key)];
@@ -107,7 +109,7 @@ fn baseline(config: &Config) -> [Node; 3] {
 
 /// The same on the features of an encoder that is not trained here.
 fn encoder(config: &Config) -> Option<[Node; 3]> {
-    let job = config.encode(config.encoder.file()?, DATASET.into(), "encoder/features".into());
+    let job = config.encode(config.encoder.file()?, DATASET.into(), ENCODED.into());
     let files = vec![(ENCODER_SETTING, job.inputs.encoder.clone())];
     let features = Node::new(Stage::Encode, Pass::Encoder, job).with_files_of_user(Vec::new(), files);
     let [cluster, evaluate] = beside(config, "encoder", Pass::Encoder);
@@ -117,7 +119,7 @@ fn encoder(config: &Config) -> Option<[Node; 3]> {
 /// Plain k-means as in the result and its figures, of the features in `folder`.
 fn beside(config: &Config, folder: &str, pass: Pass) -> [Node; 2] {
     let below = |table: &str| Path::new(folder).join(table);
-    let inputs = cluster::Inputs { features: below("features"), previous: None };
+    let inputs = cluster::Inputs { features: vec![below("features")], previous: None };
     let outputs = cluster::Outputs { assignments: below("assignments"), clusters: below("clusters") };
     let mut cluster = config.cluster(Epoch(0), inputs, outputs);
     as_result(config, &mut cluster.cluster);
@@ -132,20 +134,17 @@ fn beside(config: &Config, folder: &str, pass: Pass) -> [Node; 2] {
 }
 
 /// The pass after the last epoch, by the networks of all tracks: its clusters are the result.
-fn result(config: &Config) -> [Node; 3] {
+fn result(config: &Config) -> Vec<Node> {
     let epoch = Epoch(config.run.epochs);
-    let (inputs, outputs) = of_clusters(config, epoch);
-    let mut job = config.cluster(epoch, inputs, outputs);
+    let mut job = of_clusters(config, epoch);
     let from = config.final_pass.merge.saturating_mul(job.cluster.k);
     as_result(config, &mut job.cluster);
     // The baseline is left as plain k-means: merging is part of what it stands beside.
     job.merge_from = (from > job.cluster.k).then_some(from);
     let networks = config.run.networks as usize;
-    [
-        embed(config, epoch, ends(&config.run, networks), true),
-        Node::new(Stage::Cluster, Pass::Epoch(epoch), job),
-        evaluate(config, epoch),
-    ]
+    let features = (networks > 0).then(|| embed(config, epoch, ends(&config.run, networks), true));
+    let cluster = Node::new(Stage::Cluster, Pass::Epoch(epoch), job);
+    features.into_iter().chain([cluster, evaluate(config, epoch)]).collect()
 }
 
 /// k-means with the settings of the pass after the last epoch.
@@ -164,14 +163,41 @@ fn embed(config: &Config, epoch: Epoch, weights: Vec<PathBuf>, clean: bool) -> N
     Node::new(Stage::Embed, Pass::Epoch(epoch), Embed { views, ..job })
 }
 
-fn of_clusters(config: &Config, epoch: Epoch) -> (cluster::Inputs, cluster::Outputs) {
-    let inputs = cluster::Inputs { features: at("features", epoch), previous: previous(config, epoch) };
-    (inputs, cluster::Outputs { assignments: at("assignments", epoch), clusters: at("clusters", epoch) })
+/// An epoch's clusters: of the features of its networks, and of the encoder's beside them.
+fn of_clusters(config: &Config, epoch: Epoch) -> Cluster {
+    let result = epoch.0 == config.run.epochs;
+    let track = config.run.track_of(epoch);
+    // Networks whose features the epoch has.
+    let networks = match (result, track.taught) {
+        (true, _) => config.run.networks as usize,
+        (false, true) => config.run.own(),
+        (false, false) => 1,
+    };
+    let mut features = Vec::new();
+    let mut weights = Vec::new();
+    if networks > 0 {
+        features.push(at("features", epoch));
+        weights.push(1.0);
+    }
+    if let Some(weight) = config.encoder.counts() {
+        features.push(ENCODED.into());
+        weights.push(weight);
+    }
+    let inputs = cluster::Inputs { features, previous: previous(config, epoch) };
+    let outputs = cluster::Outputs { assignments: at("assignments", epoch), clusters: at("clusters", epoch) };
+    let mut job = config.cluster(epoch, inputs, outputs);
+    if weights.len() > 1 {
+        job.weights = weights;
+    }
+    // Of networks that have learned.
+    if result || track.taught {
+        job.smooth = config.final_pass.smooth;
+    }
+    job
 }
 
 fn cluster(config: &Config, epoch: Epoch) -> Node {
-    let (inputs, outputs) = of_clusters(config, epoch);
-    Node::new(Stage::Cluster, Pass::Epoch(epoch), config.cluster(epoch, inputs, outputs))
+    Node::new(Stage::Cluster, Pass::Epoch(epoch), of_clusters(config, epoch))
 }
 
 fn evaluate(config: &Config, epoch: Epoch) -> Node {
@@ -194,20 +220,13 @@ fn sample(config: &Config, track: &Track, epoch: Epoch) -> Node {
 }
 
 fn train(config: &Config, track: &Track, epoch: Epoch) -> Node {
-    let next = Epoch(epoch.0 + 1);
-    let remembers = remembered(config, track, next);
     let inputs = train::Inputs {
         dataset: DATASET.into(),
         pixels: Some("pixels".into()),
         samples: at("samples", epoch),
         weights: checkpoint_before(track, epoch),
-        features: remembers.then(|| at("features", epoch)),
     };
-    let outputs = train::Outputs {
-        checkpoint: at("checkpoints", epoch),
-        training: at("training", epoch),
-        features: remembers.then(|| at("features", next)),
-    };
+    let outputs = train::Outputs { checkpoint: at("checkpoints", epoch), training: at("training", epoch) };
     Node::new(Stage::Train, Pass::Epoch(epoch), config.train(epoch, inputs, outputs))
 }
 
@@ -238,7 +257,7 @@ pub(super) mod tests {
         J::try_from(node.job.clone()).unwrap_or_else(|job| panic!("{name} is a job of {}", job.kind()))
     }
 
-    use deepmcat_schemas::jobs::{Cluster, Embed, Evaluate, Init, Sample, Train};
+    use deepmcat_schemas::jobs::{Init, Sample, Train};
 
     #[test]
     fn only_the_result_is_merged_and_only_to_fewer_clusters() {
@@ -276,24 +295,37 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn with_a_memory_training_writes_the_next_features() {
-        let nodes = graph_with(&["run.epochs=4", "run.networks=2", "embed.memory=0.5"]);
+    fn an_encoder_teaches_and_stands_beside_the_networks() {
+        let sets = ["run.epochs=4", "run.networks=2", "run.taught=2", "encoder.file=a.onnx", "final.smooth=3"];
+        let nodes = graph_with(&sets);
         let embeds: Vec<String> = names(&nodes).into_iter().filter(|name| name.starts_with("embed@")).collect();
-        assert_eq!(embeds, ["embed@raw", "embed@0", "embed@2", "embed@4"]);
-        let train = |name: &str| job::<Train>(&nodes, name);
-        assert_eq!(train("train@0").inputs.features, Some(at("features", Epoch(0))));
-        assert_eq!(train("train@0").outputs.features, Some(at("features", Epoch(1))));
-        assert_eq!(job::<Cluster>(&nodes, "cluster@1").inputs.features, at("features", Epoch(1)));
-        // What follows the last epoch of a network embeds.
-        for last in ["train@1", "train@3"] {
-            let job = train(last);
-            assert!(job.inputs.features.is_none() && job.outputs.features.is_none() && job.memory.is_none(), "{last}");
-        }
+        assert_eq!(embeds, ["embed@raw", "embed@4"], "taught by the encoder alone");
+        let taught = job::<Cluster>(&nodes, "cluster@2");
+        assert_eq!((taught.inputs.features, taught.smooth), (vec![PathBuf::from(ENCODED)], 3));
+        let result = job::<Cluster>(&nodes, "cluster@4");
+        assert_eq!(result.inputs.features, [at("features", Epoch(4)), ENCODED.into()]);
+        assert_eq!((result.weights, result.smooth), (vec![1.0, 1.0], 3));
+        let beside = job::<Cluster>(&nodes, "cluster@encoder");
+        assert_eq!((beside.smooth, beside.merge_from), (0, None), "plain k-means");
+        // A network that learns by itself does so beside the encoder, on features as they are.
+        let own = job::<Cluster>(&graph_with(&["encoder.file=a.onnx", "final.smooth=3"]), "cluster@1");
+        assert_eq!((own.inputs.features.len(), own.weights, own.smooth), (2, vec![1.0, 1.0], 0));
+        let apart = job::<Cluster>(&graph_with(&["encoder.file=a.onnx", "encoder.weight=0"]), "cluster@2");
+        assert_eq!((apart.inputs.features, apart.weights), (vec![at("features", Epoch(2))], Vec::new()));
+    }
+
+    #[test]
+    fn without_networks_the_result_is_the_encoders() {
+        let nodes = graph_with(&["run.epochs=0", "run.networks=0", "encoder.file=a.onnx"]);
+        let expected = "ingest embed@raw cluster@raw evaluate@raw encode@encoder cluster@encoder evaluate@encoder \
+            cluster@0 evaluate@0";
+        assert_eq!(names(&nodes).join(" "), expected.split_whitespace().collect::<Vec<_>>().join(" "));
+        assert_eq!(job::<Cluster>(&nodes, "cluster@0").inputs.features, [PathBuf::from(ENCODED)]);
     }
 
     #[test]
     fn a_taught_network_trains_on_the_clusters_of_those_before_it() {
-        let sets = ["run.epochs=6", "run.networks=3", "run.taught=1", "sample.sure=0.5", "embed.memory=0.5"];
+        let sets = ["run.epochs=6", "run.networks=3", "run.taught=1", "sample.sure=0.5"];
         let nodes = graph_with(&sets);
         let embed = job::<Embed>(&nodes, "embed@4");
         assert_eq!(embed.inputs.weights, [at("checkpoints", Epoch(1)), at("checkpoints", Epoch(3))]);
@@ -306,7 +338,6 @@ pub(super) mod tests {
         for epoch in [4, 5] {
             let sample = job::<Sample>(&nodes, &format!("sample@{epoch}"));
             assert_eq!((sample.inputs.assignments, sample.sample.sure), (fourth.clone(), 0.5));
-            assert!(job::<Train>(&nodes, &format!("train@{epoch}")).inputs.features.is_none());
         }
         assert_eq!(job::<Sample>(&nodes, "sample@3").sample.sure, 1.0);
         assert_eq!(job::<Cluster>(&nodes, "cluster@6").inputs.previous, Some(fourth.clone()));
@@ -317,7 +348,7 @@ pub(super) mod tests {
 
     #[test]
     fn several_taught_networks_have_the_same_teachers_and_wait_for_no_other() {
-        let nodes = graph_with(&["run.epochs=8", "run.networks=4", "run.taught=2", "embed.memory=0.5"]);
+        let nodes = graph_with(&["run.epochs=8", "run.networks=4", "run.taught=2"]);
         let weights = |name: &str| job::<Embed>(&nodes, name).inputs.weights;
         assert_eq!(weights("embed@4"), [at("checkpoints", Epoch(1)), at("checkpoints", Epoch(3))]);
         assert_eq!(weights("embed@4"), weights("embed@6"));
@@ -392,10 +423,10 @@ pub(super) mod tests {
             ("augment.spread", "0.1", ""), // of the first network
             ("embed.augment", "false", EMBED),
             ("embed.views", "2", EMBED),
-            ("embed.memory", "0.5", "train@0"),
             ("embed.batch", "128", "embed@0 embed@1 embed@2"),
             ("embed.float16", "true", "embed@raw embed@0 embed@1 embed@2"),
-            ("encoder.file", "features.npy", ""), // nodes of its own
+            ("encoder.file", "features.npy", "cluster@0 cluster@1 cluster@2"),
+            ("encoder.weight", "3.0", "cluster@0 cluster@1 cluster@2"),
             ("encoder.side", "32", "encode@encoder"),
             ("encoder.channels", "1", "encode@encoder"),
             ("encoder.mean", "[0.5, 0.5, 0.5]", "encode@encoder"),
@@ -410,6 +441,7 @@ pub(super) mod tests {
             ("cluster.tolerance", "0.1", clusters),
             ("sample.uniform", "false", draws),
             ("sample.least", "2400", draws),
+            ("sample.most", "2400", draws),
             ("sample.sure", "0.5", ""), // of a network that others teach
             ("train.batch", "32", trains),
             ("train.rate", "0.1", trains),
@@ -421,6 +453,7 @@ pub(super) mod tests {
             ("train.threads", "1", ""),
             ("final.augment", "true", "embed@2"),
             ("final.k", "24", last),
+            ("final.smooth", "2", "cluster@2"),
             ("final.merge", "2", "cluster@2"),
             ("final.start", "spread", last),
             ("final.redo", "2", last),

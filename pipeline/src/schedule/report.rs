@@ -100,7 +100,9 @@ impl Report {
             }
             (Stage::Evaluate, Pass::Epoch(epoch)) => {
                 if let Some(row) = row {
-                    tracing::info!("epoch {epoch}/{}: {}, {left}", run.config.run.epochs, row.line());
+                    let epochs = run.config.run.epochs;
+                    let pass = if epoch.0 == epochs { "result".to_owned() } else { format!("epoch {epoch}/{epochs}") };
+                    tracing::info!("{pass}: {}, {left}", row.line());
                     for warning in health::warnings(row) {
                         tracing::warn!("epoch {epoch}: {warning}");
                     }
@@ -181,7 +183,7 @@ fn last_progress(log: &Path) -> Option<String> {
 fn human_seconds(seconds: f64) -> String {
     let minutes = (seconds / 60.0).round() as u64;
     match minutes {
-        0 | 1 => format!("{seconds:.0} s"),
+        0 | 1 => format!("{:.0} s", seconds.abs()),
         2..120 => format!("{minutes} min"),
         _ => format!("{} h {} min", minutes / 60, minutes % 60),
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::check::{OutOfRange, share, within};
+use super::check::{OutOfRange, must, share, within};
 use super::{Check, Compute, paths};
 use crate::Epoch;
 
@@ -20,10 +20,14 @@ pub struct Cluster {
     pub inputs: Inputs,
     /// What it writes.
     pub outputs: Outputs,
+    /// How much each table of features counts, of squared lengths; empty: all the same.
+    pub weights: Vec<f64>,
     /// k-means.
     pub cluster: KMeans,
     /// Clusters of k-means, merged until `cluster.k` are left; none: none are merged.
     pub merge_from: Option<u32>,
+    /// Rounds in which each image's features become the mean of its own and its neighbours', before k-means.
+    pub smooth: u32,
     /// Where it computes.
     pub compute: Compute,
 }
@@ -31,8 +35,8 @@ pub struct Cluster {
 paths! {
     /// What `cluster` reads.
     Inputs {
-        /// Folder of the feature table, with all its parts.
-        features: PathBuf,
+        /// Folders of feature tables, each with all its parts: an image's vectors count side by side.
+        features: Vec<PathBuf>,
         /// Folder of the assignments whose numbers are kept.
         previous: Option<PathBuf>,
     }
@@ -76,6 +80,9 @@ pub enum Start {
     Previous,
 }
 
+/// Rounds of smoothing at most.
+pub const MOST_ROUNDS: u32 = 1000;
+
 impl KMeans {
     /// Refuses counts that no machine can work with.
     ///
@@ -92,6 +99,12 @@ impl KMeans {
 
 impl Check for Cluster {
     fn check(&self) -> Result<(), OutOfRange> {
+        let all = self.weights.is_empty() || self.weights.len() == self.inputs.features.len();
+        must(all, "--weights", "one for each table of features", self.weights.len())?;
+        for &weight in &self.weights {
+            must(weight > 0.0 && weight.is_finite(), "--weights", "above 0", weight)?;
+        }
+        within("--smooth", self.smooth, 0..=MOST_ROUNDS, "0 to 1000")?;
         self.cluster.check()
     }
 }

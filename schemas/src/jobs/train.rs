@@ -30,8 +30,6 @@ pub struct Train {
     pub train: Sgd,
     /// Where the epoch stands among those of its network, where the rates depend on it.
     pub horizon: Option<Horizon>,
-    /// How features are brought up to date, where they are.
-    pub memory: Option<Memory>,
     /// Where it computes.
     pub compute: Compute,
 }
@@ -47,8 +45,6 @@ paths! {
         samples: PathBuf,
         /// Checkpoint folder to start from.
         weights: PathBuf,
-        /// Folder of the features to bring up to date.
-        features: Option<PathBuf>,
     }
 
     /// What `train` writes.
@@ -57,8 +53,6 @@ paths! {
         checkpoint: PathBuf,
         /// Folder of the training table.
         training: PathBuf,
-        /// Folder of the features that were brought up to date.
-        features: Option<PathBuf>,
     }
 }
 
@@ -112,16 +106,6 @@ pub struct Horizon {
     pub epochs: u32,
 }
 
-/// How features are brought up to date by what the network sees of each image.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Memory {
-    /// Share of its feature that an image keeps at each draw.
-    pub keep: f64,
-    /// Features in half precision.
-    pub float16: bool,
-}
-
 impl Sgd {
     /// Refuses what cannot be learned with.
     ///
@@ -142,7 +126,6 @@ impl Check for Train {
         self.network.check()?;
         self.augment.check()?;
         self.train.check()?;
-        share("network.dropout", self.dropout.unwrap_or_default())?;
-        share("embed.memory", self.memory.map_or(0.0, |memory| memory.keep))
+        share("network.dropout", self.dropout.unwrap_or_default())
     }
 }

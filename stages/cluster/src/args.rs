@@ -23,9 +23,12 @@ use crate::Error;
                   --epoch 7 --assignments run/assignments/epoch=7 --clusters run/clusters/epoch=7 --config run/run.toml"
 )]
 pub struct Args {
-    /// Folder of the feature table, with all its parts
-    #[arg(long, value_name = "FOLDER")]
-    pub features: PathBuf,
+    /// Folder of the feature table, with all its parts; of several, an image's vectors count side by side
+    #[arg(long, value_name = "FOLDER", required = true, num_args = 1..)]
+    pub features: Vec<PathBuf>,
+    /// How much each of several tables counts, of squared lengths [default: all the same]
+    #[arg(long, value_name = "WEIGHT", num_args = 1..)]
+    pub weights: Vec<f64>,
     /// Folder of the epoch before's assignments, whose numbers are kept
     #[arg(long, value_name = "FOLDER")]
     pub previous: Option<PathBuf>,
@@ -36,6 +39,10 @@ pub struct Args {
     /// none are merged]
     #[arg(long, value_name = "N")]
     pub merge_from: Option<u32>,
+    /// Rounds in which each image's features become the mean of its own and those of its nearest neighbours, before
+    /// k-means
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub smooth: u32,
     /// Folder to write the table of assignments to
     #[arg(long, value_name = "FOLDER")]
     pub assignments: PathBuf,
@@ -62,7 +69,12 @@ impl Front for Args {
         let config = self.common.config()?;
         let inputs = Inputs { features: self.features, previous: self.previous };
         let outputs = Outputs { assignments: self.assignments, clusters: self.clusters };
-        let job = Cluster { merge_from: self.merge_from, ..config.cluster(self.epoch, inputs, outputs) };
+        let job = Cluster {
+            weights: self.weights,
+            merge_from: self.merge_from,
+            smooth: self.smooth,
+            ..config.cluster(self.epoch, inputs, outputs)
+        };
         Ok((job, Means::of(&config.compute)))
     }
 

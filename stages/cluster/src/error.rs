@@ -28,6 +28,14 @@ pub enum Error {
         /// Clusters asked for.
         k: u32,
     },
+    /// More clusters than smoothing can tell apart.
+    #[error("smoothed features give {most} clusters at most, not {k}\nhint: set final.smooth (--smooth) to 0")]
+    Smooth {
+        /// Most clusters.
+        most: usize,
+        /// Clusters asked for.
+        k: usize,
+    },
     /// Fewer images than clusters.
     #[error("{}: {images} images cannot fill {k} clusters\nhint: set cluster.k to at most {images}, or ingest more images", path.display())]
     TooFewImages {
@@ -56,6 +64,14 @@ pub enum Error {
         /// The first such image.
         image: ImageId,
     },
+    /// Two feature tables that are not of the same images.
+    #[error("{} and {} are not of the same images\nhint: give tables of features of one data set", one.display(), other.display())]
+    OtherImages {
+        /// The first folder.
+        one: PathBuf,
+        /// Another.
+        other: PathBuf,
+    },
     /// Features that are not numbers, or too large to be squared.
     #[error("{}: {rows} feature vectors are not finite, the first of them of image {image}\nhint: training has diverged; lower train.rate or use compute.precision = \"float32\", and train again from the checkpoint before", path.display())]
     NonFinite {
@@ -82,6 +98,8 @@ impl Failure for Error {
         match self {
             Self::Config(_)
             | Self::Merge { .. }
+            | Self::Smooth { .. }
+            | Self::OtherImages { .. }
             | Self::TooFewImages { .. }
             | Self::Dimensions { .. }
             | Self::Duplicate { .. } => true,

@@ -1,6 +1,6 @@
 //! The features of a data set as one list of rows, memory-mapped: a table of one part or more.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use deepmcat_schemas::ImageId;
@@ -10,29 +10,57 @@ use rayon::prelude::*;
 
 use crate::Error;
 
-/// The mapped parts of a feature table folder, in the order of their numbers.
+/// The mapped parts of feature table folders.
 #[derive(Debug)]
 pub struct FeatureFiles {
+    tables: Vec<Table>,
+    /// Of several tables: vectors side by side `[n, sum of d]`, in the order of the first.
+    joined: Option<(Vec<u32>, usize, Vec<f32>)>,
+}
+
+/// The mapped parts of a folder, in the order of their numbers.
+#[derive(Debug)]
+struct Table {
     folder: PathBuf,
     parts: Vec<(PathBuf, FeatureTable)>,
 }
 
 impl FeatureFiles {
-    /// Maps `part-0.arrow`, `part-1.arrow` ... of a folder. No value is read yet.
+    /// Maps `part-0.arrow`, `part-1.arrow` ... of each folder. Of one folder no value is read yet; the tables of several are
+    /// joined. `weights`, one a folder or none, are shares of the squared length of what is joined, which has length 1 where
+    /// all vectors have.
     ///
     /// # Errors
-    /// When the folder cannot be listed or holds no part, or a part is no feature table.
-    pub fn open(folder: &Path) -> Result<Self, Error> {
+    /// When a folder cannot be listed or holds no part, a part is no feature table, an image is in more than one row of a
+    /// table, or the tables are not of the same images.
+    pub fn open(folders: &[PathBuf], weights: &[f64]) -> Result<Self, Error> {
+        let tables = folders.iter().map(|folder| Table::open(folder)).collect::<Result<Vec<_>, _>>()?;
+        let joined = if tables.len() > 1 { Some(join(&tables, weights)?) } else { None };
+        Ok(Self { tables, joined })
+    }
+
+    /// All as one list of rows.
+    ///
+    /// # Errors
+    /// When parts of a table differ in width or an image is in more than one row.
+    pub fn features(&self) -> Result<Features<'_>, Error> {
+        let folder = self.tables.first().map_or(Path::new(""), |table| &table.folder);
+        match (&self.joined, self.tables.first()) {
+            (None, Some(table)) => table.features(),
+            (Some((ids, dimensions, values)), _) => Features::of(folder, ids, *dimensions, values),
+            (None, None) => Features::of(folder, &[], 0, &[]),
+        }
+    }
+}
+
+impl Table {
+    fn open(folder: &Path) -> Result<Self, Error> {
         let open = |path: PathBuf| FeatureTable::open(&path).map(|table| (path, table));
         let parts = features::parts(folder)?.into_iter().map(open).collect::<Result<_, _>>()?;
         Ok(Self { folder: folder.to_owned(), parts })
     }
 
-    /// The parts as one list of rows.
-    ///
-    /// # Errors
-    /// When the parts differ in width or an image is in more than one row.
-    pub fn features(&self) -> Result<Features<'_>, Error> {
+    fn features(&self) -> Result<Features<'_>, Error> {
         let parts = self.parts.iter().map(|(path, table)| Part {
             source: path.clone(),
             ids: table.image_ids(),
@@ -43,8 +71,36 @@ impl FeatureFiles {
     }
 }
 
+/// The vectors of an image side by side, of every image: ids, width and values.
+fn join(tables: &[Table], weights: &[f64]) -> Result<(Vec<u32>, usize, Vec<f32>), Error> {
+    let all = tables.iter().map(Table::features).collect::<Result<Vec<_>, _>>()?;
+    let ids: Vec<u32> = all.first().map_or_else(Vec::new, |first| first.image_ids().iter().map(|id| id.0).collect());
+    let dimensions: usize = all.iter().map(Features::dimensions).sum();
+    let mut values = vec![0.0; ids.len() * dimensions];
+    let weight = |table: usize| weights.get(table).copied().unwrap_or(1.0);
+    let total: f64 = (0..all.len()).map(weight).sum();
+    let mut first = 0;
+    for (table, features) in all.iter().enumerate() {
+        let scale = (weight(table) / total).sqrt() as f32;
+        let rows: HashMap<u32, usize> = features.image_ids().iter().zip(0..).map(|(id, row)| (id.0, row)).collect();
+        let rows: Option<Vec<usize>> = ids.iter().map(|id| rows.get(id).copied()).collect();
+        let rows = rows.filter(|_| features.len() == ids.len()).ok_or_else(|| Error::OtherImages {
+            one: all[0].source().to_owned(),
+            other: features.source().to_owned(),
+        })?;
+        let columns = first..first + features.dimensions();
+        values.par_chunks_mut(dimensions.max(1)).zip(rows).for_each(|(value, row)| {
+            let value = &mut value[columns.clone()];
+            features.read(row, value);
+            value.iter_mut().for_each(|value| *value *= scale);
+        });
+        first = columns.end;
+    }
+    Ok((ids, dimensions, values))
+}
+
 /// One part, borrowed: ids `[n]`, values `[n, d]`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Part<'a> {
     pub(crate) source: PathBuf,
     pub(crate) ids: &'a [u32],
@@ -53,7 +109,7 @@ pub(crate) struct Part<'a> {
 }
 
 /// Rows of features `[n, d]`, borrowed from where they are.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Features<'a> {
     source: PathBuf,
     parts: Vec<Part<'a>>,
@@ -69,8 +125,12 @@ impl<'a> Features<'a> {
     /// # Errors
     /// When an image is in more than one row.
     pub fn from_values(ids: &'a [u32], dimensions: usize, values: &'a [f32]) -> Result<Self, Error> {
-        let source = PathBuf::from("features in memory");
-        Self::from_parts(&source.clone(), vec![Part { source, ids, dimensions, values: Values::F32(values) }])
+        Self::of(Path::new("features in memory"), ids, dimensions, values)
+    }
+
+    fn of(source: &Path, ids: &'a [u32], dimensions: usize, values: &'a [f32]) -> Result<Self, Error> {
+        let part = Part { source: source.to_owned(), ids, dimensions, values: Values::F32(values) };
+        Self::from_parts(source, vec![part])
     }
 
     fn from_parts(source: &Path, parts: Vec<Part<'a>>) -> Result<Self, Error> {
@@ -192,7 +252,7 @@ mod tests {
         let folder = root.path().join("features");
         write(&folder, 10, 3..4, 2, Values::F32(&[6.0, 7.0]));
         write(&folder, 2, 0..3, 2, Values::F16(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0].map(f16::from_f32)));
-        let files = FeatureFiles::open(&folder).unwrap();
+        let files = FeatureFiles::open(std::slice::from_ref(&folder), &[]).unwrap();
         let features = files.features().unwrap();
         assert_eq!((features.len(), features.dimensions()), (4, 2));
         assert_eq!(features.image_ids(), (0..4).map(ImageId).collect::<Vec<_>>());
@@ -210,13 +270,36 @@ mod tests {
         let folder = root.path().join("width");
         write(&folder, 0, 0..1, 2, Values::F32(&[0.0; 2]));
         write(&folder, 1, 1..2, 3, Values::F32(&[0.0; 3]));
-        let error = FeatureFiles::open(&folder).unwrap().features().unwrap_err();
+        let error = FeatureFiles::open(std::slice::from_ref(&folder), &[]).unwrap().features().unwrap_err();
         assert!(error.to_string().contains("part-1.arrow: features of 3 dimensions, expected 2"), "{error}");
         let folder = root.path().join("twice");
         write(&folder, 0, 0..2, 1, Values::F32(&[0.0; 2]));
         write(&folder, 1, 1..3, 1, Values::F32(&[0.0; 2]));
-        let error = FeatureFiles::open(&folder).unwrap().features().unwrap_err();
+        let error = FeatureFiles::open(std::slice::from_ref(&folder), &[]).unwrap().features().unwrap_err();
         assert!(error.to_string().contains("image 1 has more than one row"), "{error}");
+    }
+
+    #[test]
+    fn vectors_of_several_tables_count_side_by_side() {
+        let root = tempfile::tempdir().unwrap();
+        let folders = ["one", "other", "short"].map(|name| root.path().join(name));
+        write(&folders[0], 0, 0..2, 1, Values::F32(&[1.0, -1.0]));
+        // In another order, and in two parts.
+        write(&folders[1], 0, 1..2, 2, Values::F32(&[0.6, 0.8]));
+        write(&folders[1], 1, 0..1, 2, Values::F32(&[0.0, 1.0]));
+        write(&folders[2], 0, 0..1, 1, Values::F32(&[1.0]));
+        let files = FeatureFiles::open(&folders[..2], &[1.0, 3.0]).unwrap();
+        let features = files.features().unwrap();
+        assert_eq!((features.len(), features.dimensions()), (2, 3));
+        let mut rows = [[0.0; 3]; 2];
+        rows.iter_mut().enumerate().for_each(|(number, row)| features.read(number, row));
+        let (one, other) = (0.25_f32.sqrt(), 0.75_f32.sqrt());
+        let expected = [[one, 0.0, other], [-one, 0.6 * other, 0.8 * other]];
+        assert!(rows.as_flattened().iter().zip(expected.as_flattened()).all(|(a, b)| (a - b).abs() < 1e-6), "{rows:?}");
+        for pair in [[0, 2], [2, 0]] {
+            let error = FeatureFiles::open(&pair.map(|number: usize| folders[number].clone()), &[]).unwrap_err();
+            assert!(error.to_string().contains("are not of the same images"), "{error}");
+        }
     }
 
     #[test]

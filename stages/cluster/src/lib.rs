@@ -7,15 +7,17 @@ mod bounds;
 mod centroids;
 mod error;
 mod features;
+mod graph;
 mod lloyd;
 mod measure;
 mod merge;
 mod parameters;
 mod search;
+mod space;
 mod start;
 
 use deepmcat_machine::Compute;
-use deepmcat_schemas::{Assignments, ClusterId, Clusters, PART_0, jobs, read_folder, write_table};
+use deepmcat_schemas::{Assignments, ClusterId, Clusters, ImageId, PART_0, jobs, read_folder, write_table};
 use deepmcat_stage::{Means, Timings};
 use tch::Device;
 
@@ -26,8 +28,10 @@ pub use centroids::Centroids;
 pub use error::Error;
 pub use features::{FeatureFiles, Features};
 pub use lloyd::{Fit, Iteration, fit};
-pub use merge::merge;
 pub use parameters::Parameters;
+
+use graph::Graph;
+use space::Space;
 
 /// Does a job.
 ///
@@ -36,7 +40,7 @@ pub use parameters::Parameters;
 pub fn run(job: jobs::Cluster, means: Means) -> Result<(), Error> {
     let mut timings = Timings::new();
     let device = Compute::start(job.compute, &means)?.device;
-    let files = FeatureFiles::open(&job.inputs.features)?;
+    let files = FeatureFiles::open(&job.inputs.features, &job.weights)?;
     let features = files.features()?;
     let previous: Option<Assignments> = job.inputs.previous.as_deref().map(read_folder).transpose()?;
     timings.lap("read");
@@ -48,6 +52,10 @@ pub fn run(job: jobs::Cluster, means: Means) -> Result<(), Error> {
         parameters.groups = parameters.k;
         // A small data set cannot fill them all; of single images nothing is learned about what lies together.
         parameters.k = (from as usize).min(features.len() / 2).min(merge::MOST).max(parameters.groups);
+    }
+    parameters.smooth = job.smooth;
+    if job.smooth > 0 && parameters.k > graph::IMAGES {
+        return Err(Error::Smooth { most: graph::IMAGES, k: parameters.k });
     }
     let (assignments, clusters) = cluster(&features, previous.as_ref(), &parameters, device)?;
     timings.lap("compute");
@@ -69,28 +77,41 @@ pub fn cluster(
     parameters: &Parameters,
     device: Device,
 ) -> Result<(Assignments, Clusters), Error> {
-    let mut blocks = Blocks::new(features, assign::block_rows(device), device)?;
-    let fit = fit(features, previous, &mut blocks, parameters)?;
-    let merged = if parameters.groups < parameters.k {
-        let groups = merge(features, &fit.centroids, &fit.clusters, parameters.groups, device)?;
-        let own: Vec<u32> = fit.clusters.iter().map(|&cluster| groups[cluster as usize]).collect();
-        let mut means = Centroids::zeros(parameters.groups, features.dimensions());
-        means.update(features, &own);
-        Some((means, own))
-    } else {
-        None
+    let merged = parameters.groups < parameters.k;
+    let smooth = parameters.smooth > 0;
+    let graph = if smooth || merged { Some(Graph::new(features, device)?) } else { None };
+    let smoothed = graph.as_ref().filter(|_| smooth).map(|graph| graph.smoothed(features, parameters.smooth));
+    let mut space = match (&graph, &smoothed) {
+        (Some(graph), Some(values)) => Space::smoothed(features, graph, values, device)?,
+        _ => Space::of(features, device)?,
     };
-    let (centroids, own) = match &merged {
-        Some((means, own)) => (means, Some(own.as_slice())),
-        None => (&fit.centroids, None),
+    let (fit, all) = space.fit(previous, parameters)?;
+    let (centroids, own) = match &graph {
+        Some(graph) => {
+            let groups = if merged {
+                let of_graph = space.of_graph(graph, &fit.clusters);
+                merge::merge(graph, &fit.centroids, &of_graph, parameters.groups)
+            } else {
+                (0..parameters.k as u32).collect()
+            };
+            let own: Vec<u32> = all.into_iter().map(|cluster| groups[cluster as usize]).collect();
+            let mut means = Centroids::zeros(parameters.groups, features.dimensions());
+            means.update(features, &own);
+            (means, own)
+        }
+        None => (fit.centroids.clone(), all),
     };
-    let nearest = blocks.two_nearest(centroids)?;
+    let nearest = Blocks::new(features, assign::block_rows(device), device)?.two_nearest(&centroids)?;
     let numbers = match previous {
         None => (0..parameters.groups as u32).map(ClusterId).collect(),
-        Some(previous) => align(&features.image_ids(), own.unwrap_or(&fit.clusters), previous, parameters.groups),
+        Some(previous) => align(&features.image_ids(), &own, previous, parameters.groups),
     };
-    let (mut assignments, clusters) = measure::tables(features, centroids, &nearest, own, &numbers);
-    assignments.others = others(features, previous, &mut blocks, parameters)?;
+    // An image that was smoothed or merged into a cluster may have another's mean nearer.
+    let own = graph.is_some().then_some(own.as_slice());
+    let (mut assignments, clusters) = measure::tables(features, &centroids, &nearest, own, &numbers);
+    // As they are: pseudo-labels that differ teach more than those that smoothing has made alike.
+    let mut space = Space::of(features, device)?;
+    assignments.others = others(&mut space, &assignments.image_id, previous, parameters)?;
     let used = clusters.size.iter().filter(|&&size| size > 0).count();
     tracing::info!(
         "{} images in {used} of {} clusters, objective {:.6} after {} iterations",
@@ -104,17 +125,16 @@ pub fn cluster(
 
 /// The cluster of every image `[n]` in each further clustering, numbered as in the epoch before.
 fn others(
-    features: &Features<'_>,
+    space: &mut Space<'_>,
+    ids: &[ImageId],
     previous: Option<&Assignments>,
-    blocks: &mut Blocks<'_>,
     parameters: &Parameters,
 ) -> Result<Vec<Vec<ClusterId>>, Error> {
-    let ids = features.image_ids();
     let mut others = vec![Vec::new(); ids.len()];
     for clustering in 1..parameters.clusterings {
         let before = previous.and_then(|previous| other(previous, clustering as usize - 1));
-        let found = fit(features, before.as_ref(), blocks, &Parameters { clustering, ..*parameters })?.clusters;
-        let numbers = before.map(|before| align(&ids, &found, &before, parameters.k));
+        let (_, found) = space.fit(before.as_ref(), &Parameters { clustering, ..*parameters })?;
+        let numbers = before.map(|before| align(ids, &found, &before, parameters.k));
         for (others, cluster) in others.iter_mut().zip(found) {
             others.push(numbers.as_ref().map_or(ClusterId(cluster), |numbers| numbers[cluster as usize]));
         }

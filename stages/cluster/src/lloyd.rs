@@ -122,6 +122,7 @@ mod tests {
         Parameters {
             k,
             groups: k,
+            smooth: 0,
             clusterings: 1,
             clustering: 0,
             start: Start::Random,

@@ -6,46 +6,26 @@
 //! smaller volume of the graph of nearest neighbours), a little less so the larger the other is; the two most alike are
 //! joined until few enough are left, much as in Chameleon (Karypis, Han and Kumar, 1999).
 
-use tch::{Device, Kind, Tensor};
-
-use crate::assign::each_block;
-use crate::features::Features;
+use crate::Centroids;
+use crate::graph::{Graph, IMAGES, NEIGHBOURS};
 use crate::measure::squared_distance;
-use crate::{Centroids, Error};
 
-/// Neighbours of an image that count, where a group of the result has so many images on average; else that average: more
-/// lie in other groups.
-const NEIGHBOURS: usize = 10;
-/// Images of the graph at most, evenly spread over the table: what clusters have in common needs no more, and time
-/// grows with the square of the number.
-const IMAGES: usize = 16_384;
 /// Clusters that are merged at most: with fewer than two images of the graph in each nothing is learned of them, and
 /// their links alone are then half a gigabyte.
 pub(crate) const MOST: usize = IMAGES / 2;
-/// Images whose neighbours are looked for at once: 256 x 16,384 distances are 16 MiB.
-const BLOCK: usize = 256;
 /// Power of the larger volume that links are divided by. At 0 what has grown large takes all that touches it; at 1 all
 /// groups get the same size.
 const LARGER: f64 = 0.1;
 
-/// The group, 0 .. groups-1, of each centroid `[k]`; groups are numbered by their first centroid. `clusters` `[n]` is the
-/// centroid of every image.
-///
-/// # Errors
-/// When memory runs out.
-pub fn merge(
-    features: &Features<'_>,
-    centroids: &Centroids,
-    clusters: &[u32],
-    groups: usize,
-    device: Device,
-) -> Result<Vec<u32>, Error> {
+/// The group, 0 .. groups-1, of each centroid `[k]`; groups are numbered by their first centroid. `clusters` `[a]` is the
+/// centroid of every image of the graph.
+pub(crate) fn merge(graph: &Graph, centroids: &Centroids, clusters: &[u32], groups: usize) -> Vec<u32> {
     let k = centroids.k();
-    let mut left = Groups::new(features, centroids, clusters, groups, device)?;
+    let mut left = Groups::new(graph, centroids, clusters, groups);
     for _ in groups..k {
         left.join();
     }
-    Ok(left.numbers())
+    left.numbers()
 }
 
 /// What is left of the clusters.
@@ -56,35 +36,29 @@ struct Groups {
     links: Vec<f64>,
     /// `[k]`: links of each group, those within it twice.
     volumes: Vec<f64>,
-    /// `[k]`: images in each group, and their mean, for groups without a link to another.
+    /// `[k]`: images of the graph in each group, and the group's mean, for groups without a link to another.
     sizes: Vec<f64>,
     means: Centroids,
 }
 
 impl Groups {
-    fn new(
-        features: &Features<'_>,
-        centroids: &Centroids,
-        clusters: &[u32],
-        groups: usize,
-        device: Device,
-    ) -> Result<Self, Error> {
+    fn new(graph: &Graph, centroids: &Centroids, clusters: &[u32], groups: usize) -> Self {
         let k = centroids.k();
-        let rows = spread(features.len());
         let mut sizes = vec![0.0; k];
         clusters.iter().for_each(|&cluster| sizes[cluster as usize] += 1.0);
         let mut links = vec![0.0; k * k];
-        let count = NEIGHBOURS.min(rows.len() / groups.max(1)).max(1);
-        for (&row, neighbours) in rows.iter().zip(neighbours(features, &rows, count, device)?) {
-            let one = clusters[row] as usize;
-            for neighbour in neighbours {
-                let other = clusters[rows[neighbour]] as usize;
+        // Where a group has fewer images on average, more neighbours lie in other groups.
+        let count = NEIGHBOURS.min(clusters.len() / groups.max(1)).max(1);
+        for (&cluster, neighbours) in clusters.iter().zip(&graph.neighbours) {
+            let one = cluster as usize;
+            for &neighbour in neighbours.iter().take(count) {
+                let other = clusters[neighbour as usize] as usize;
                 links[one * k + other] += 1.0;
                 links[other * k + one] += 1.0;
             }
         }
         let volumes = links.chunks_exact(k).map(|links| links.iter().sum()).collect();
-        Ok(Self { group_of: (0..k).collect(), links, volumes, sizes, means: centroids.clone() })
+        Self { group_of: (0..k).collect(), links, volumes, sizes, means: centroids.clone() }
     }
 
     /// Joins the two groups that are most alike; of equals, as of groups without any link, the nearest.
@@ -139,55 +113,12 @@ impl Groups {
     }
 }
 
-/// At most [`IMAGES`] of `count` rows, evenly spread.
-fn spread(count: usize) -> Vec<usize> {
-    let taken = count.min(IMAGES);
-    (0..taken).map(|place| place * count / taken).collect()
-}
-
-/// The `wanted` nearest others among `rows` of each of `rows`, by place.
-fn neighbours(
-    features: &Features<'_>,
-    rows: &[usize],
-    wanted: usize,
-    device: Device,
-) -> Result<Vec<Vec<usize>>, Error> {
-    // Blocks share the threads, so a product gets one.
-    tch::set_num_threads(1);
-    let (count, dimensions) = (rows.len(), features.dimensions());
-    let mut values = vec![0.0; count * dimensions];
-    for (row, values) in rows.iter().zip(values.chunks_exact_mut(dimensions.max(1))) {
-        features.read(*row, values);
-    }
-    let all = Tensor::f_from_slice(&values)?.f_view([count as i64, dimensions as i64])?.f_to_device(device)?;
-    drop(values);
-    let squares = all.f_mul(&all)?.f_sum_dim_intlist(&[1_i64][..], false, Kind::Float)?;
-    let minus_two = all.f_mul_scalar(-2.0)?.f_transpose(0, 1)?;
-    // One more than is needed, since the image itself is among them, or an image that equals it.
-    let most = (wanted + 1).min(count);
-    let blocks: Vec<(usize, Tensor, Tensor, Tensor)> = (0..count)
-        .step_by(BLOCK)
-        .map(|start| {
-            let block = all.f_narrow(0, start as i64, BLOCK.min(count - start) as i64)?;
-            Ok((start, block, minus_two.shallow_clone(), squares.shallow_clone()))
-        })
-        .collect::<Result<_, tch::TchError>>()?;
-    let found: Vec<Vec<Vec<usize>>> = each_block(device, blocks, |(start, block, minus_two, squares)| {
-        let nearest = block.f_mm(&minus_two)?.f_add_(&squares)?.f_topk(most as i64, 1, false, true)?.1;
-        let nearest = Vec::<i64>::try_from(nearest.f_view([-1])?)?;
-        let others = |(place, nearest): (usize, &[i64])| {
-            let others = nearest.iter().map(|&other| other as usize).filter(|&other| other != start + place);
-            others.take(wanted).collect()
-        };
-        Ok(nearest.chunks_exact(most).enumerate().map(others).collect())
-    })?;
-    Ok(found.into_iter().flatten().collect())
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::features::Features;
+    use tch::Device;
 
     /// Merges the clusters of points `[n, 2]`, each centroid being the mean of its points.
     fn merged(points: &[[f32; 2]], clusters: &[u32], groups: usize) -> Vec<u32> {
@@ -195,7 +126,7 @@ mod tests {
         let features = Features::from_values(&ids, 2, points.as_flattened()).unwrap();
         let mut centroids = Centroids::zeros(clusters.iter().max().map_or(0, |&most| most as usize + 1), 2);
         centroids.update(&features, clusters);
-        merge(&features, &centroids, clusters, groups, Device::Cpu).unwrap()
+        merge(&Graph::new(&features, Device::Cpu).unwrap(), &centroids, clusters, groups)
     }
 
     /// 100 points of a line of length 10, in four clusters, at height `y`.
@@ -241,26 +172,5 @@ mod tests {
             heap(0.0, 0).chain(heap(10.0, 1)).chain(heap(13.0, 2)).chain(heap(40.0, 3)).unzip();
         assert_eq!(merged(&points, &clusters, 3), [0, 1, 1, 2]);
         assert_eq!(merged(&points, &clusters, 2), [0, 0, 0, 1]);
-    }
-
-    #[test]
-    fn a_graph_has_at_most_so_many_images_evenly_spread() {
-        assert_eq!(spread(5), [0, 1, 2, 3, 4]);
-        let rows = spread(3 * IMAGES);
-        assert_eq!((rows.len(), rows[1], rows[IMAGES - 1]), (IMAGES, 3, 3 * IMAGES - 3));
-    }
-
-    #[test]
-    fn an_image_is_no_neighbour_of_itself_even_among_copies() {
-        let ids: Vec<u32> = (0..30).collect();
-        let values = [0.5; 60];
-        let features = Features::from_values(&ids, 2, &values).unwrap();
-        let rows: Vec<usize> = (0..30).collect();
-        for (place, neighbours) in
-            neighbours(&features, &rows, NEIGHBOURS, Device::Cpu).unwrap().into_iter().enumerate()
-        {
-            assert_eq!(neighbours.len(), NEIGHBOURS);
-            assert!(!neighbours.contains(&place));
-        }
     }
 }

@@ -10,6 +10,8 @@ pub struct Parameters {
     pub k: usize,
     /// Clusters that are left when those are merged; k: they are not.
     pub groups: usize,
+    /// Rounds of smoothing before k-means; 0: none.
+    pub smooth: u32,
     /// Clusterings of the epoch.
     pub clusterings: u32,
     /// Which of them this is, from 0: each has starts of its own.
@@ -29,7 +31,7 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// The parameters of a job, without merging.
+    /// The parameters of a job, without smoothing and merging.
     #[must_use]
     pub fn new(job: &jobs::Cluster) -> Self {
         let KMeans { k, clusterings, start, iterations, redo, tolerance } = job.cluster;
@@ -37,6 +39,7 @@ impl Parameters {
         Self {
             k: k as usize,
             groups: k as usize,
+            smooth: 0,
             clusterings,
             clustering: 0,
             start,

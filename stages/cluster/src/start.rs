@@ -132,6 +132,7 @@ mod tests {
             let parameters = Parameters {
                 k: 20,
                 groups: 20,
+                smooth: 0,
                 clusterings: 1,
                 clustering,
                 start: Start::Random,
@@ -164,6 +165,7 @@ mod tests {
         let parameters = Parameters {
             k: 4,
             groups: 4,
+            smooth: 0,
             clusterings: 1,
             clustering: 0,
             start: Start::Spread,
@@ -193,6 +195,7 @@ mod tests {
         let parameters = Parameters {
             k: 2,
             groups: 2,
+            smooth: 0,
             clusterings: 1,
             clustering: 0,
             start: Start::Previous,

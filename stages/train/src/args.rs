@@ -46,12 +46,6 @@ pub struct Args {
     /// Folder of the training table to write: loss of every step
     #[arg(long, value_name = "FOLDER", required_unless_present = "init")]
     pub training: Option<PathBuf>,
-    /// Features that the pseudo-labels are from, to be brought up to date as embed.memory says
-    #[arg(long, value_name = "FOLDER", requires = "next_features", conflicts_with = "init")]
-    pub features: Option<PathBuf>,
-    /// Folder of the feature table to write: those of --features after the epoch
-    #[arg(long, value_name = "FOLDER", requires = "features")]
-    pub next_features: Option<PathBuf>,
     /// Configuration and verbosity.
     #[command(flatten)]
     pub common: CommonArgs,
@@ -112,8 +106,8 @@ impl Front for Args {
             // The parser lets none of them be missing without --init.
             return Ok((Task::Init(config.init(self.epoch.unwrap_or_default(), self.out)), means));
         };
-        let inputs = Inputs { dataset, pixels: self.pixels, samples, weights, features: self.features };
-        let outputs = Outputs { checkpoint: self.out, training, features: self.next_features };
+        let inputs = Inputs { dataset, pixels: self.pixels, samples, weights };
+        let outputs = Outputs { checkpoint: self.out, training };
         Ok((Task::Train(config.train(epoch, inputs, outputs)), means))
     }
 

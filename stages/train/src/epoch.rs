@@ -8,14 +8,13 @@ use deepmcat_network::sgd::Rates;
 use deepmcat_network::vgg::Dropout;
 use deepmcat_network::{Batches, Error, Head, Sgd, Vgg};
 use deepmcat_pixels::{Images, View};
+use deepmcat_schemas::Training;
 use deepmcat_schemas::jobs::Train;
-use deepmcat_schemas::{Training, jobs};
 use deepmcat_stage::Progress;
 use deepmcat_stage::random::Purpose;
 use tch::Tensor;
 
 use crate::Order;
-use crate::memory::Memory;
 use crate::rate::Rate;
 
 /// What an epoch leaves.
@@ -29,8 +28,6 @@ pub struct Trained {
     pub head: Head,
     /// One row a step.
     pub table: Training,
-    /// Features `[n * d]` of the images after it, where those before it were given.
-    pub features: Option<Vec<f32>>,
 }
 
 /// What an epoch starts with.
@@ -42,8 +39,6 @@ pub struct State {
     pub velocities: Vec<Tensor>,
     /// The last layer of the epoch before, where it is kept.
     pub head: Option<Head>,
-    /// Features `[n * d]` of the images before it, where they are to be brought up to date.
-    pub features: Option<Vec<f32>>,
 }
 
 /// Trains the network on the draws of `order`, under a new last layer or the one that was kept.
@@ -51,7 +46,7 @@ pub struct State {
 /// # Errors
 /// When an image cannot be read, the loss is not finite, or libtorch fails.
 pub fn train(
-    State { mut vgg, velocities, head, features }: State,
+    State { mut vgg, velocities, head }: State,
     images: Images,
     mut order: Order,
     job: &Train,
@@ -79,10 +74,6 @@ pub fn train(
     let batch_size = settings.batch as usize;
     order.without_rest(batch_size);
     let draws = order.items.len();
-    let width = usize::try_from(dimensions(&job.network)).unwrap_or_default();
-    let remember =
-        |(features, memory): (Vec<f32>, jobs::train::Memory)| Memory::new(features, width, memory.keep, &order);
-    let mut memory = features.zip(job.memory).map(remember);
     let mut table = Training::default();
     let progress = Progress::new(draws as u64, "images trained");
     let schedule = Rate::new(job.horizon, settings.batch, draws);
@@ -100,16 +91,13 @@ pub fn train(
         let labels = Tensor::f_from_slice(labels)?.f_view([batch.count as i64, clusterings])?.f_to_device(device)?;
 
         let dropout = Dropout { rate: job.dropout.unwrap_or_default(), seed, epoch, step };
-        let passed = vgg.forward(&batch.pixels, dropout)?;
-        let loss = head.loss(&passed.activated, &labels)?;
+        let activated = vgg.forward(&batch.pixels, dropout)?;
+        let loss = head.loss(&activated, &labels)?;
         // Gradients as values: nothing accumulates, nothing has to be zeroed.
         let gradients = Tensor::f_run_backward(&[&loss], &trained, false, false)?;
         let loss = loss.f_double_value(&[])? as f32;
         if !loss.is_finite() {
             return Err(Error::NonFinite { what: format!("the loss at step {step} of epoch {epoch}") });
-        }
-        if let Some(memory) = &mut memory {
-            memory.take(&order.items[batch.start..batch.start + batch.count], &passed.features)?;
         }
         let (of_body, of_head) = gradients.split_at(sgd.weights().len());
         sgd.step(of_body)?;
@@ -131,6 +119,5 @@ pub fn train(
         table.loss.len(),
         waited.as_secs_f64()
     );
-    let features = memory.map(|memory| memory.finish()).transpose()?;
-    Ok(Trained { vgg, sgd, head, table, features })
+    Ok(Trained { vgg, sgd, head, table })
 }

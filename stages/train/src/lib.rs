@@ -2,7 +2,6 @@
 
 mod args;
 mod epoch;
-mod memory;
 mod order;
 mod rate;
 
@@ -12,7 +11,7 @@ use deepmcat_network::{Vgg, checkpoint};
 use deepmcat_pixels::Images;
 use deepmcat_schemas::jobs::train::{Inputs, LastLayer, Outputs};
 use deepmcat_schemas::jobs::{Init, Train};
-use deepmcat_schemas::{Manifest, PART_0, Samples, features, layout, read_folder, read_table, write_table};
+use deepmcat_schemas::{Manifest, PART_0, Samples, layout, read_folder, read_table, write_table};
 use deepmcat_stage::Timings;
 
 pub use args::{Args, Means, Task};
@@ -47,7 +46,7 @@ fn one_epoch(job: &Train, means: &Means) -> Result<(), Error> {
         tch::set_num_threads(threads);
     }
     let mut timings = Timings::new();
-    let Inputs { dataset, pixels, samples, weights, features } = &job.inputs;
+    let Inputs { dataset, pixels, samples, weights } = &job.inputs;
     let manifest: Manifest = read_table(&dataset.join(layout::MANIFEST))?;
     let order = Order::new(&read_folder::<Samples>(samples)?, &manifest, samples)?;
     let vgg = checkpoint::read_model(weights, &job.network, compute)?;
@@ -55,17 +54,12 @@ fn one_epoch(job: &Train, means: &Means) -> Result<(), Error> {
     let kept = job.train.head == LastLayer::Kept;
     let head = if kept { checkpoint::read_head(weights, dimensions(&job.network))? } else { None };
     let images = Images::load(dataset, pixels.as_deref(), (&manifest.image_id, &manifest.path), job.network.input)?;
-    let width = usize::try_from(dimensions(&job.network)).unwrap_or_default();
-    let before = features.as_deref().map(|before| memory::read(before, &manifest.image_id, width)).transpose()?;
     timings.lap("read");
-    let state = State { vgg, velocities, head, features: before };
-    let Trained { vgg, sgd, head, table, features: after } = train(state, images, order, job)?;
+    let state = State { vgg, velocities, head };
+    let Trained { vgg, sgd, head, table } = train(state, images, order, job)?;
     timings.lap("compute");
-    let (stamp, Outputs { checkpoint: out, training, features }) = (job.stamp(), &job.outputs);
+    let (stamp, Outputs { checkpoint: out, training }) = (job.stamp(), &job.outputs);
     write_table(&training.join(PART_0), &table, &stamp)?;
-    if let (Some(next), Some(values), Some(memory)) = (features, after, job.memory) {
-        features::write_as(&features::part(next, 0), &manifest.image_id, width, values, memory.float16, &stamp)?;
-    }
     checkpoint::write_head(out, kept.then_some(&head), &stamp)?;
     checkpoint::write_optimizer(out, &vgg, &sgd, &stamp)?;
     checkpoint::write_model(out, &vgg, &stamp)?;

@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use clap::Parser;
-use deepmcat_schemas::features::{self, FeatureTable};
 use deepmcat_schemas::{ClusterId, Epoch, ImageId, PART_0, Samples, Stamp, Training, read_table, write_table};
 use deepmcat_stage::{Failure, Front};
 use deepmcat_train::{Args, Error, run};
@@ -199,37 +198,6 @@ fn a_layer_of_several_learns_and_decays_as_if_it_were_the_only_one() {
     let largest = alone.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
     let apart = alone.iter().zip(&of_two).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(largest > 0.0 && apart < 1e-4 * largest, "{apart} of {largest}");
-}
-
-#[test]
-fn features_are_brought_up_to_date_or_refused() {
-    let folder = run_folder();
-    init(folder.path());
-    let ids: Vec<ImageId> = (0..IMAGES).map(ImageId).collect();
-    let width = network_width();
-    let write = |name: &str, ids: &[ImageId], width: usize| {
-        let values = vec![0.5; ids.len() * width];
-        features::write_as(&features::part(&folder.path().join(name), 0), ids, width, values, false, &Stamp::default())
-            .unwrap();
-    };
-    let next = folder.path().join("next");
-    let with = |name: &str| {
-        let [name, next] = [&folder.path().join(name), &next].map(|path| path.to_str().unwrap().to_owned());
-        let more = ["--features", &name, "--next-features", &next, "--set", "embed.memory=0.5"];
-        train(folder.path(), "initial", "0", "0", &more)
-    };
-    write("before", &ids, width);
-    with("before").unwrap();
-    let after = FeatureTable::open(&features::part(&next, 0)).unwrap();
-    assert_eq!((after.image_ids().len(), after.dimensions()), (ids.len(), width));
-
-    write("narrow", &ids, width - 1);
-    write("few", &ids[1..], width);
-    write("others", &[&ids[..], &[ImageId(99)]].concat(), width);
-    for (name, reason) in [("narrow", "dimensions"), ("few", "no feature of image 0"), ("others", "image 99")] {
-        let said = with(name).unwrap_err().to_string();
-        assert!(said.contains(name) && said.contains(reason) && said.contains("hint: "), "{said}");
-    }
 }
 
 #[test]

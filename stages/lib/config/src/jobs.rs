@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use deepmcat_schemas::Epoch;
 use deepmcat_schemas::jobs::compute::{Arithmetic, Device};
 use deepmcat_schemas::jobs::embed::{Stored, Views};
-use deepmcat_schemas::jobs::train::{Horizon, Memory, Schedule};
+use deepmcat_schemas::jobs::train::{Horizon, Schedule};
 use deepmcat_schemas::jobs::{self, FeatureLayer, cluster, embed, encode, ingest, init, pack, sample, train};
 
 use crate::{Augment, Compute, Config, Encoder, Ingest, Network, Precision, has_bfloat16};
@@ -67,6 +67,12 @@ impl Encoder {
             BUILT_IN_ENCODER => Some(encoders().join(BUILT_IN_ENCODER).with_extension("onnx")),
             file => Some(file.into()),
         }
+    }
+
+    /// How much its features count beside those of all networks together; none where they do not.
+    #[must_use]
+    pub fn counts(&self) -> Option<f64> {
+        Some(self.weight).filter(|&weight| weight > 0.0 && !self.file.is_empty())
     }
 }
 
@@ -183,7 +189,7 @@ impl Config {
         }
     }
 
-    /// Features to clusters, none of them merged.
+    /// Features to clusters, none of them smoothed or merged.
     #[must_use]
     pub fn cluster(&self, epoch: Epoch, inputs: cluster::Inputs, outputs: cluster::Outputs) -> jobs::Cluster {
         jobs::Cluster {
@@ -193,6 +199,8 @@ impl Config {
             outputs,
             cluster: self.cluster.clone(),
             merge_from: None,
+            smooth: 0,
+            weights: Vec::new(),
             compute: self.compute(false),
         }
     }
@@ -216,12 +224,10 @@ impl Config {
         let track = self.run.track_of(epoch);
         let horizon =
             || Horizon { before: epoch.0.saturating_sub(track.epochs.start), epochs: track.epochs.len() as u32 };
-        let memory = Memory { keep: self.embed.memory, float16: self.embed.features.float16 };
         jobs::Train {
             seed: self.run.seed,
             epoch,
             dropout: network.fc.map(|_| self.network.dropout),
-            memory: inputs.features.is_some().then_some(memory),
             inputs,
             outputs,
             network,
@@ -253,9 +259,8 @@ mod tests {
             pixels: None,
             samples: "samples".into(),
             weights: "weights".into(),
-            features: None,
         };
-        let outputs = train::Outputs { checkpoint: "out".into(), training: "training".into(), features: None };
+        let outputs = train::Outputs { checkpoint: "out".into(), training: "training".into() };
         config(sets).train(Epoch(epoch), inputs, outputs)
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use deepmcat_schemas::jobs;
 use deepmcat_schemas::jobs::check::{OutOfRange, must, share, within};
-use deepmcat_schemas::jobs::cluster::{KMeans, Start};
+use deepmcat_schemas::jobs::cluster::{KMeans, MOST_ROUNDS, Start};
 use deepmcat_schemas::jobs::embed::Views;
 use deepmcat_schemas::jobs::sample::Draw;
 use serde::Deserialize;
@@ -77,8 +77,6 @@ section! {
         augment: bool,
         /// Augmented views of an image, whose features are averaged.
         views: u32,
-        /// Share of its feature that an image keeps at each draw of the training; 0: every epoch embeds all images anew.
-        memory: f64,
         /// How features are made and stored.
         #[serde(flatten)]
         features: jobs::embed::FeatureForm,
@@ -89,6 +87,8 @@ section! {
     Encoder {
         /// A built-in name, an ONNX file or a table of features; empty: none.
         file: String,
+        /// How much its features count beside those of all networks together; 0: they do not.
+        weight: f64,
         /// How it is used.
         #[serde(flatten)]
         how: jobs::encode::Encoder,
@@ -111,6 +111,8 @@ section! {
         augment: bool,
         /// Number of clusters there; 0: that of the training.
         k: u32,
+        /// Rounds in which each image's features become the mean of its own and its neighbours', before k-means.
+        smooth: u32,
         /// k-means there with so many times the clusters of the training, which are merged along neighbours; 0: none are.
         merge: u32,
         /// Where k-means starts there.
@@ -221,8 +223,8 @@ impl Config {
         within("augment.spread", self.augment.spread, 0.0..=1.0, "0 to 1")?;
         self.embed.features.check()?;
         self.encoder.how.check()?;
+        within("encoder.weight", self.encoder.weight, 0.0..=1e6, "0 to 1000000")?;
         Views::check_count(self.embed.views)?;
-        share("embed.memory", self.embed.memory)?;
         self.cluster.check()?;
         self.sample.check()?;
         self.train.sgd.check()
@@ -231,10 +233,11 @@ impl Config {
     fn check_runner(&self) -> Result<(), OutOfRange> {
         let Self { run, train, final_pass, compute, retention, pipeline, .. } = self;
         let counts = [
-            ("run.epochs", run.epochs, 1..=10_000, "1 to 10000"),
-            ("run.networks", run.networks, 1..=1000, "1 to 1000"),
+            ("run.epochs", run.epochs, 0..=10_000, "0 to 10000"),
+            ("run.networks", run.networks, 0..=1000, "0 to 1000"),
             ("train.threads", train.threads, 0..=4096, "0 to 4096"),
             ("final.k", final_pass.k, 0..=1_000_000, "0 (that of cluster.k), or 2 to 1000000"),
+            ("final.smooth", final_pass.smooth, 0..=MOST_ROUNDS, "0 to 1000"),
             ("final.redo", final_pass.redo, 1..=100_000, "1 to 100000"),
             ("compute.threads", compute.threads, 0..=4096, "0 to 4096"),
             ("retention.features", retention.features, 0..=1_000_000, "0 to 1000000"),
@@ -253,14 +256,22 @@ impl Config {
             "at most 20000 / cluster.k: each pair of the clusters to merge takes memory",
             final_pass.merge,
         )?;
-        let each = "at least 1, and an epoch for each";
-        within("run.networks", run.networks, 1..=run.epochs, each)?;
-        must(
-            run.taught < run.networks,
-            "run.taught",
-            "fewer than run.networks: one at least learns by itself",
-            run.taught,
-        )?;
+        let encoder = self.encoder.counts().is_some();
+        let (fewest, each) = if encoder && run.epochs == 0 {
+            (0, "0, as there are no epochs")
+        } else {
+            (
+                1,
+                "at least 1, and an epoch for each (0 of both: the result is the encoder's alone, with encoder.file set)",
+            )
+        };
+        within("run.networks", run.networks, fewest..=run.epochs, each)?;
+        let (most, expected) = if encoder {
+            (run.networks, "at most run.networks")
+        } else {
+            (run.networks - 1, "fewer than run.networks: without an encoder one at least learns by itself")
+        };
+        must(run.taught <= most, "run.taught", expected, run.taught)?;
         let device = &compute.device;
         let known = device == "cpu"
             || device == "cuda"

@@ -27,14 +27,6 @@ pub enum Error {
     /// libtorch refused; its first line, without the C++ trace behind it.
     #[error("libtorch: {0}\nhint: if memory ran out, lower embed.batch or train.batch")]
     Torch(String),
-    /// A feature table of another data set or network.
-    #[error("{}: {reason}\nhint: run embed for that epoch again", path.display())]
-    OtherFeatures {
-        /// The folder of the table.
-        path: PathBuf,
-        /// What it holds.
-        reason: String,
-    },
     /// A table names an image that the manifest does not hold.
     #[error(
         "image {id} is not in the manifest, which holds {images} images\nhint: the samples were drawn from another dataset; run embed, cluster and sample again"

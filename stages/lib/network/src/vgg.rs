@@ -61,16 +61,6 @@ pub struct Dropout {
     pub step: u32,
 }
 
-/// What a training pass gives of a batch.
-#[derive(Debug)]
-pub struct Passed {
-    /// `[b, d]`: features as [`crate::Embedder`] gives them, though by the batch's statistics and with dropout: before
-    /// the ReLU of the last fully connected layer, outside the graph.
-    pub features: Tensor,
-    /// `[b, d]`: what the last layer works on, after that ReLU.
-    pub activated: Tensor,
-}
-
 impl Vgg {
     /// Draws the initial weights of the network that is trained from `epoch` on.
     ///
@@ -113,13 +103,13 @@ impl Vgg {
         self.tensors().filter(|(entry, _)| entry.role.is_trained())
     }
 
-    /// One training pass of images `[b, 1, s, s]`.
+    /// One training pass of images `[b, 1, s, s]`: what the last layer works on `[b, d]`.
     ///
     /// Norms use the batch's statistics and update their running ones.
     ///
     /// # Errors
     /// When the images' side is too small for five pools, or libtorch fails.
-    pub fn forward(&mut self, images: &Tensor, dropout: Dropout) -> Result<Passed, Error> {
+    pub fn forward(&mut self, images: &Tensor, dropout: Dropout) -> Result<Tensor, Error> {
         let kind = self.compute.kind;
         let mut x = images.f_to_kind(kind)?;
         for block in &mut self.blocks {
@@ -137,20 +127,15 @@ impl Vgg {
             drop(tch::no_grad(|| block.batches.f_add_scalar_(1))?);
             x = pooled_relu(x, block.pool)?;
         }
-        let mut features = flatten(&x, self.side)?;
-        let mut activated = features.shallow_clone();
+        let mut activated = flatten(&x, self.side)?;
         for (number, linear) in self.linears.iter().enumerate() {
             let (weight, bias) = (linear.weight.f_to_kind(kind)?, linear.bias.f_to_kind(kind)?);
-            features = activated.f_linear(&weight, Some(&bias))?;
-            activated = features.f_relu()?;
+            activated = activated.f_linear(&weight, Some(&bias))?.f_relu()?;
             if number == 0 && dropout.rate > 0.0 {
                 activated = activated.f_mul(&mask(&activated, dropout)?)?;
             }
         }
-        Ok(Passed {
-            features: features.f_detach()?.f_to_kind(Kind::Float)?,
-            activated: activated.f_to_kind(Kind::Float)?,
-        })
+        Ok(activated.f_to_kind(Kind::Float)?)
     }
 
     /// Refuses weights that training has driven out of the finite numbers: no later epoch could mend them.

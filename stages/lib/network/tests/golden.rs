@@ -108,7 +108,7 @@ fn check_training(name: &str, layer: FeatureLayer) {
 
     let mut losses = Vec::new();
     for step in 0..3 {
-        let features = vgg.forward(&images, Dropout { rate: 0.0, seed: 0, epoch: 0, step }).unwrap().activated;
+        let features = vgg.forward(&images, Dropout { rate: 0.0, seed: 0, epoch: 0, step }).unwrap();
         // The reference puts the ReLU behind either layer; pooled maps are not negative already.
         let loss = head.loss(&features, &labels).unwrap();
         let both: Vec<&Tensor> = body.weights().iter().chain(top.weights()).collect();

@@ -10,7 +10,7 @@ pub struct CommonArgs {
     /// Configuration file, for example RUN/run.toml [default: the settings of the preset]
     #[arg(long, value_name = "FILE", help_heading = "Configuration")]
     pub config: Option<PathBuf>,
-    /// Preset to start from: paper, balanced, large, small, small-data, demo, ci [default: paper]
+    /// Preset to start from: paper, balanced, large, small, small-data, quick, demo, ci [default: paper]
     #[arg(long, value_name = "NAME", help_heading = "Configuration")]
     pub preset: Option<String>,
     /// Override one setting, for example --set cluster.k=24 (may be repeated)

@@ -1,0 +1,226 @@
+//! Which images lie beside which: the nearest neighbours of the images of a data set, or of a part of a large one.
+
+use rayon::prelude::*;
+use tch::{Device, Kind, TchError, Tensor};
+
+use crate::Error;
+use crate::assign::each_block;
+use crate::features::Features;
+
+/// Neighbours of an image that a graph holds at most.
+pub(crate) const NEIGHBOURS: usize = 10;
+/// Images of a graph at most, evenly spread over the table: what lies together needs no more, and time grows with the
+/// square of the number.
+pub(crate) const IMAGES: usize = 16_384;
+/// Neighbours whose mean an image becomes when features are smoothed. More would join what only lies near.
+const SMOOTHED: usize = 5;
+/// Images whose neighbours are looked for at once: 256 x 16,384 distances are 16 MiB.
+const BLOCK: usize = 256;
+
+/// Images and their nearest neighbours among them.
+#[derive(Debug)]
+pub(crate) struct Graph {
+    /// The images `[a]`.
+    pub(crate) ids: Vec<u32>,
+    /// Their rows of the features `[a]`, in order.
+    pub(crate) rows: Vec<usize>,
+    /// Of each of these, others by place in `rows`, the nearest first.
+    pub(crate) neighbours: Vec<Vec<u32>>,
+}
+
+impl Graph {
+    /// The graph of at most [`IMAGES`] images, evenly spread.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub(crate) fn new(features: &Features<'_>, device: Device) -> Result<Self, Error> {
+        let rows = spread(features.len());
+        let ids = features.image_ids();
+        let ids = rows.iter().map(|&row| ids[row].0).collect();
+        let neighbours = Finder::new(features, &rows, device)?.nearest(features, &rows, NEIGHBOURS, true)?;
+        Ok(Self { ids, rows, neighbours })
+    }
+
+    /// The features of the graph's images `[a * d]` after `rounds` in which each becomes the mean of its own and its
+    /// neighbours', scaled to length 1. What is connected by many paths comes together whatever its shape, and images
+    /// between two groups join one of them: a random walk on the graph, as in diffusion maps (Coifman and Lafon, 2006).
+    pub(crate) fn smoothed(&self, features: &Features<'_>, rounds: u32) -> Vec<f32> {
+        let d = features.dimensions();
+        let mut values = vec![0.0; self.rows.len() * d];
+        values.par_chunks_mut(d.max(1)).zip(&self.rows).for_each(|(value, &row)| {
+            features.read(row, value);
+            to_length_one(value);
+        });
+        let linked = self.linked();
+        for _ in 0..rounds {
+            let mut next = vec![0.0; values.len()];
+            next.par_chunks_mut(d.max(1)).zip(&linked).enumerate().for_each(|(place, (sum, linked))| {
+                for &other in std::iter::once(&(place as u32)).chain(linked) {
+                    let other = other as usize * d;
+                    sum.iter_mut().zip(&values[other..other + d]).for_each(|(sum, value)| *sum += value);
+                }
+                to_length_one(sum);
+            });
+            values = next;
+        }
+        values
+    }
+
+    /// Whom each image is smoothed with: its nearest and those that it is one of the nearest of; who is both, twice.
+    fn linked(&self) -> Vec<Vec<u32>> {
+        let mut linked: Vec<Vec<u32>> = vec![Vec::new(); self.rows.len()];
+        for (place, neighbours) in self.neighbours.iter().enumerate() {
+            for &neighbour in neighbours.iter().take(SMOOTHED) {
+                linked[place].push(neighbour);
+                linked[neighbour as usize].push(place as u32);
+            }
+        }
+        linked
+    }
+
+    /// For each image of the table its place in the graph, or those of its nearest images there `[n]`.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub(crate) fn places(&self, features: &Features<'_>, device: Device) -> Result<Vec<Vec<u32>>, Error> {
+        let mut places = vec![Vec::new(); features.len()];
+        self.rows.iter().zip(0..).for_each(|(&row, place)| places[row].push(place));
+        let others: Vec<usize> = (0..features.len()).filter(|&row| places[row].is_empty()).collect();
+        if !others.is_empty() {
+            let nearest = Finder::new(features, &self.rows, device)?.nearest(features, &others, SMOOTHED, false)?;
+            others.into_iter().zip(nearest).for_each(|(row, nearest)| places[row] = nearest);
+        }
+        Ok(places)
+    }
+}
+
+fn to_length_one(value: &mut [f32]) {
+    let length = value.iter().map(|&value| f64::from(value) * f64::from(value)).sum::<f64>().sqrt() as f32;
+    if length > 0.0 {
+        value.iter_mut().for_each(|value| *value /= length);
+    }
+}
+
+/// At most [`IMAGES`] of `count` rows, evenly spread.
+fn spread(count: usize) -> Vec<usize> {
+    let taken = count.min(IMAGES);
+    (0..taken).map(|place| place * count / taken).collect()
+}
+
+/// Finds the nearest of some images.
+struct Finder {
+    /// `[d, a]`: -2 times the images that are looked among.
+    minus_two: Tensor,
+    /// `[a]`: their squared lengths.
+    squares: Tensor,
+    count: usize,
+    device: Device,
+}
+
+impl Finder {
+    fn new(features: &Features<'_>, rows: &[usize], device: Device) -> Result<Self, Error> {
+        // Blocks share the threads, so a product gets one.
+        tch::set_num_threads(1);
+        let all = tensor(features, rows)?.f_to_device(device)?;
+        let squares = all.f_mul(&all)?.f_sum_dim_intlist(&[1_i64][..], false, Kind::Float)?;
+        let minus_two = all.f_mul_scalar(-2.0)?.f_transpose(0, 1)?;
+        Ok(Self { minus_two, squares, count: rows.len(), device })
+    }
+
+    /// The `wanted` nearest of each of `rows`, by place, the nearest first. `same`: `rows` are the images themselves, none
+    /// of which is its own neighbour.
+    fn nearest(
+        &self,
+        features: &Features<'_>,
+        rows: &[usize],
+        wanted: usize,
+        same: bool,
+    ) -> Result<Vec<Vec<u32>>, Error> {
+        // One more than is needed, since the image itself is among them, or an image that equals it.
+        let most = (wanted + usize::from(same)).min(self.count);
+        let share =
+            |(number, rows)| (number * BLOCK, rows, self.minus_two.shallow_clone(), self.squares.shallow_clone());
+        let blocks: Vec<(usize, &[usize], Tensor, Tensor)> = rows.chunks(BLOCK).enumerate().map(share).collect();
+        let device = self.device;
+        let found: Vec<Vec<Vec<u32>>> = each_block(device, blocks, |(start, rows, minus_two, squares)| {
+            let block = tensor(features, rows)?.f_to_device(device)?;
+            let nearest = block.f_mm(&minus_two)?.f_add_(&squares)?.f_topk(most as i64, 1, false, true)?.1;
+            let nearest = Vec::<i64>::try_from(nearest.f_view([-1])?)?;
+            let others = |(place, nearest): (usize, &[i64])| {
+                let others =
+                    nearest.iter().map(|&other| other as usize).filter(|&other| !same || other != start + place);
+                others.take(wanted).map(|other| other as u32).collect()
+            };
+            Ok(nearest.chunks_exact(most.max(1)).enumerate().map(others).collect())
+        })?;
+        Ok(found.into_iter().flatten().collect())
+    }
+}
+
+/// Rows of the features as a tensor `[rows, d]`.
+fn tensor(features: &Features<'_>, rows: &[usize]) -> Result<Tensor, TchError> {
+    let dimensions = features.dimensions();
+    let mut values = vec![0.0; rows.len() * dimensions];
+    for (row, values) in rows.iter().zip(values.chunks_exact_mut(dimensions.max(1))) {
+        features.read(*row, values);
+    }
+    Tensor::f_from_slice(&values)?.f_view([rows.len() as i64, dimensions as i64])
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_graph_has_at_most_so_many_images_evenly_spread() {
+        assert_eq!(spread(5), [0, 1, 2, 3, 4]);
+        let rows = spread(3 * IMAGES);
+        assert_eq!((rows.len(), rows[1], rows[IMAGES - 1]), (IMAGES, 3, 3 * IMAGES - 3));
+    }
+
+    #[test]
+    fn an_image_is_no_neighbour_of_itself_even_among_copies() {
+        let ids: Vec<u32> = (0..30).collect();
+        let values = [0.5; 60];
+        let features = Features::from_values(&ids, 2, &values).unwrap();
+        let graph = Graph::new(&features, Device::Cpu).unwrap();
+        for (place, neighbours) in graph.neighbours.into_iter().enumerate() {
+            assert_eq!(neighbours.len(), NEIGHBOURS);
+            assert!(!neighbours.contains(&(place as u32)));
+        }
+    }
+
+    /// Points at angles from 0 to 1 and, after a gap, from 1.3 to 2.3, 60 each.
+    fn arcs() -> Vec<f32> {
+        let angle = |place: u32| f64::from(place % 60) / 60.0 + if place < 60 { 0.0 } else { 1.3 };
+        (0..120).flat_map(|place| [angle(place).cos() as f32, angle(place).sin() as f32]).collect()
+    }
+
+    #[test]
+    fn smoothing_draws_together_what_is_connected() {
+        let (ids, values) = ((0..120).collect::<Vec<u32>>(), arcs());
+        let features = Features::from_values(&ids, 2, &values).unwrap();
+        let smoothed = Graph::new(&features, Device::Cpu).unwrap().smoothed(&features, 400);
+        let angle = |place: usize| smoothed[2 * place + 1].atan2(smoothed[2 * place]);
+        let width = |places: std::ops::Range<usize>| {
+            let angles: Vec<f32> = places.map(angle).collect();
+            angles.iter().copied().fold(f32::MIN, f32::max) - angles.iter().copied().fold(f32::MAX, f32::min)
+        };
+        assert!(width(0..60) < 0.3 && width(60..120) < 0.3, "{} {}", width(0..60), width(60..120));
+        assert!(angle(60) - angle(59) > 0.8);
+        assert!(smoothed.chunks_exact(2).all(|value| (value[0].hypot(value[1]) - 1.0).abs() < 1e-5));
+    }
+
+    #[test]
+    fn images_outside_the_graph_have_their_nearest_there() {
+        let ids: Vec<u32> = (0..8).collect();
+        let values = [0.0, 0.1, 0.2, 5.0, 5.1, 5.2, 0.3, 4.0];
+        let features = Features::from_values(&ids, 1, &values).unwrap();
+        let graph = Graph { ids: vec![0, 1, 2, 3, 4, 5], rows: vec![0, 1, 2, 3, 4, 5], neighbours: Vec::new() };
+        let places = graph.places(&features, Device::Cpu).unwrap();
+        assert_eq!(places[..3], [[0], [1], [2]]);
+        assert_eq!(places[6][..3], [2, 1, 0]);
+        assert_eq!(places[7][..3], [3, 4, 5]);
+    }
+}
