@@ -5,7 +5,7 @@
 For each stage: wall-clock seconds of its process (receipts), of which `compute` as the stage itself logged it (the
 line `timing ...` of its log); the rest is process start, libtorch, and reading and writing tables, images and
 checkpoints. `gap` is what the runner adds between stages: hashing, receipts, retention. The first epoch is left out, and
-a stage that no later one has: with `embed.memory` no images are embedded.
+a stage that no later one has.
 """
 import json
 import pathlib
