@@ -128,7 +128,8 @@ impl<'a> Features<'a> {
         Self::of(Path::new("features in memory"), ids, dimensions, values)
     }
 
-    fn of(source: &Path, ids: &'a [u32], dimensions: usize, values: &'a [f32]) -> Result<Self, Error> {
+    /// The same, from `source` as messages name it.
+    pub(crate) fn of(source: &Path, ids: &'a [u32], dimensions: usize, values: &'a [f32]) -> Result<Self, Error> {
         let part = Part { source: source.to_owned(), ids, dimensions, values: Values::F32(values) };
         Self::from_parts(source, vec![part])
     }

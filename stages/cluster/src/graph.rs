@@ -1,5 +1,7 @@
 //! Which images lie beside which: the nearest neighbours of the images of a data set, or of a part of a large one.
 
+use deepmcat_schemas::ImageId;
+use deepmcat_schemas::features::normalise;
 use rayon::prelude::*;
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -44,13 +46,19 @@ impl Graph {
     /// The features of the graph's images `[a * d]` after `rounds` in which each becomes the mean of its own and its
     /// neighbours', scaled to length 1. What is connected by many paths comes together whatever its shape, and images
     /// between two groups join one of them: a random walk on the graph, as in diffusion maps (Coifman and Lafon, 2006).
-    pub(crate) fn smoothed(&self, features: &Features<'_>, rounds: u32) -> Vec<f32> {
+    ///
+    /// # Errors
+    /// When a feature is not finite.
+    pub(crate) fn smoothed(&self, features: &Features<'_>, rounds: u32) -> Result<Vec<f32>, Error> {
         let d = features.dimensions();
         let mut values = vec![0.0; self.rows.len() * d];
-        values.par_chunks_mut(d.max(1)).zip(&self.rows).for_each(|(value, &row)| {
-            features.read(row, value);
-            to_length_one(value);
-        });
+        values.par_chunks_mut(d.max(1)).zip(&self.rows).for_each(|(value, &row)| features.read(row, value));
+        let not_finite = |place: usize| Error::NonFinite {
+            path: features.source().to_owned(),
+            image: ImageId(self.ids[place]),
+            rows: 1,
+        };
+        normalise(&mut values, d).map_err(not_finite)?;
         let linked = self.linked();
         for _ in 0..rounds {
             let mut next = vec![0.0; values.len()];
@@ -59,11 +67,11 @@ impl Graph {
                     let other = other as usize * d;
                     sum.iter_mut().zip(&values[other..other + d]).for_each(|(sum, value)| *sum += value);
                 }
-                to_length_one(sum);
             });
+            normalise(&mut next, d).map_err(not_finite)?;
             values = next;
         }
-        values
+        Ok(values)
     }
 
     /// Whom each image is smoothed with: its nearest and those that it is one of the nearest of; who is both, twice.
@@ -91,13 +99,6 @@ impl Graph {
             others.into_iter().zip(nearest).for_each(|(row, nearest)| places[row] = nearest);
         }
         Ok(places)
-    }
-}
-
-fn to_length_one(value: &mut [f32]) {
-    let length = value.iter().map(|&value| f64::from(value) * f64::from(value)).sum::<f64>().sqrt() as f32;
-    if length > 0.0 {
-        value.iter_mut().for_each(|value| *value /= length);
     }
 }
 
@@ -201,7 +202,7 @@ mod tests {
     fn smoothing_draws_together_what_is_connected() {
         let (ids, values) = ((0..120).collect::<Vec<u32>>(), arcs());
         let features = Features::from_values(&ids, 2, &values).unwrap();
-        let smoothed = Graph::new(&features, Device::Cpu).unwrap().smoothed(&features, 400);
+        let smoothed = Graph::new(&features, Device::Cpu).unwrap().smoothed(&features, 400).unwrap();
         let angle = |place: usize| smoothed[2 * place + 1].atan2(smoothed[2 * place]);
         let width = |places: std::ops::Range<usize>| {
             let angles: Vec<f32> = places.map(angle).collect();

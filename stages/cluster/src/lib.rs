@@ -79,21 +79,19 @@ pub fn cluster(
 ) -> Result<(Assignments, Clusters), Error> {
     let merged = parameters.groups < parameters.k;
     let smooth = parameters.smooth > 0;
+    let mut plain = Space::of(features, device)?;
     let graph = if smooth || merged { Some(Graph::new(features, device)?) } else { None };
-    let smoothed = graph.as_ref().filter(|_| smooth).map(|graph| graph.smoothed(features, parameters.smooth));
-    let mut space = match (&graph, &smoothed) {
-        (Some(graph), Some(values)) => Space::smoothed(features, graph, values, device)?,
-        _ => Space::of(features, device)?,
+    let (fit, all) = match &graph {
+        Some(graph) if smooth => {
+            let values = graph.smoothed(features, parameters.smooth)?;
+            Space::smoothed(features, graph, &values, device)?.fit(previous, parameters)?
+        }
+        _ => plain.fit(previous, parameters)?,
     };
-    let (fit, all) = space.fit(previous, parameters)?;
     let (centroids, own) = match &graph {
         Some(graph) => {
-            let groups = if merged {
-                let of_graph = space.of_graph(graph, &fit.clusters);
-                merge::merge(graph, &fit.centroids, &of_graph, parameters.groups)
-            } else {
-                (0..parameters.k as u32).collect()
-            };
+            let of_graph: Vec<u32> = graph.rows.iter().map(|&row| all[row]).collect();
+            let groups = merge::merge(graph, &fit.centroids, &of_graph, parameters.groups);
             let own: Vec<u32> = all.into_iter().map(|cluster| groups[cluster as usize]).collect();
             let mut means = Centroids::zeros(parameters.groups, features.dimensions());
             means.update(features, &own);
@@ -101,7 +99,7 @@ pub fn cluster(
         }
         None => (fit.centroids.clone(), all),
     };
-    let nearest = Blocks::new(features, assign::block_rows(device), device)?.two_nearest(&centroids)?;
+    let nearest = plain.blocks.two_nearest(&centroids)?;
     let numbers = match previous {
         None => (0..parameters.groups as u32).map(ClusterId).collect(),
         Some(previous) => align(&features.image_ids(), &own, previous, parameters.groups),
@@ -109,9 +107,8 @@ pub fn cluster(
     // An image that was smoothed or merged into a cluster may have another's mean nearer.
     let own = graph.is_some().then_some(own.as_slice());
     let (mut assignments, clusters) = measure::tables(features, &centroids, &nearest, own, &numbers);
-    // As they are: pseudo-labels that differ teach more than those that smoothing has made alike.
-    let mut space = Space::of(features, device)?;
-    assignments.others = others(&mut space, &assignments.image_id, previous, parameters)?;
+    // Unsmoothed: varied pseudo-labels teach more than those that smoothing has made alike.
+    assignments.others = others(&mut plain, &assignments.image_id, previous, parameters)?;
     let used = clusters.size.iter().filter(|&&size| size > 0).count();
     tracing::info!(
         "{} images in {used} of {} clusters, objective {:.6} after {} iterations",

@@ -10,13 +10,14 @@ use crate::{Blocks, Error, Fit, Parameters, assign, fit};
 /// Rows to cluster, and the images that follow them.
 pub(crate) struct Space<'a> {
     rows: Features<'a>,
-    blocks: Blocks<'a>,
+    /// The rows on their device.
+    pub(crate) blocks: Blocks<'a>,
     /// Of smoothed features: for each image of the table its row, or the nearest rows of one outside the graph.
     places: Option<Vec<Vec<u32>>>,
 }
 
 impl<'a> Space<'a> {
-    /// The features as they are.
+    /// The unsmoothed features.
     ///
     /// # Errors
     /// When the device has no room for them.
@@ -36,7 +37,7 @@ impl<'a> Space<'a> {
         values: &'a [f32],
         device: Device,
     ) -> Result<Self, Error> {
-        let rows = Features::from_values(&graph.ids, features.dimensions(), values)?;
+        let rows = Features::of(features.source(), &graph.ids, features.dimensions(), values)?;
         let blocks = Blocks::new(&rows, assign::block_rows(device), device)?;
         Ok(Self { rows, blocks, places: Some(graph.places(features, device)?) })
     }
@@ -57,14 +58,6 @@ impl<'a> Space<'a> {
             Some(places) => places.iter().map(|rows| most(rows, &fit.clusters)).collect(),
         };
         Ok((fit, all))
-    }
-
-    /// The clusters of the graph's images `[a]`, of those of the rows.
-    pub(crate) fn of_graph(&self, graph: &Graph, clusters: &[u32]) -> Vec<u32> {
-        match self.places {
-            None => graph.rows.iter().map(|&row| clusters[row]).collect(),
-            Some(_) => clusters.to_vec(),
-        }
     }
 }
 
