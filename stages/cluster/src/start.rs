@@ -13,6 +13,11 @@ use crate::bounds::squared_distance;
 use crate::features::Features;
 use crate::{Centroids, Parameters};
 
+/// Square of twice a distance, with room for rounding.
+const HALF_WAY: f32 = 4.001;
+/// Distances too few to be worth sharing between threads.
+const FEW: usize = 64;
+
 /// The centroids that an attempt starts from `[k, d]`.
 ///
 /// Only the first attempt starts where the epoch before ended: another would find the same again.
@@ -52,39 +57,69 @@ fn means(features: &Features<'_>, previous: &Assignments, k: usize) -> Option<Ce
 pub fn spread_rows(features: &Features<'_>, parameters: &Parameters, attempt: u32) -> Vec<usize> {
     let mut random = generator(parameters, attempt);
     let trials = 2 + (parameters.k as f64).ln() as usize;
-    let first = random.random_range(0..features.len());
-    let mut nearest = closer(features, first, &vec![f32::INFINITY; features.len()]);
-    let mut rows = vec![first];
-    while rows.len() < parameters.k {
-        let total = sum(&nearest);
+    let mut drawn = Drawn::new(features, random.random_range(0..features.len()));
+    while drawn.rows.len() < parameters.k {
+        let total = sum(&drawn.squared);
         let mut best: Option<(f64, usize, Vec<f32>)> = None;
         for _ in 0..trials {
-            let Some(row) = drawn(&nearest, random.random::<f64>() * total) else { continue };
-            let distances = closer(features, row, &nearest);
-            let left = sum(&distances);
+            let Some(row) = drawn_at(&drawn.squared, random.random::<f64>() * total) else { continue };
+            let squared = drawn.with(features, row);
+            let left = sum(&squared);
             if best.as_ref().is_none_or(|(least, ..)| left < *least) {
-                best = Some((left, row, distances));
+                best = Some((left, row, squared));
             }
         }
         match best {
-            Some((_, row, distances)) => {
-                rows.push(row);
-                nearest = distances;
-            }
+            Some((_, row, squared)) => drawn.take(row, squared),
             // All that are left lie on one drawn before.
-            None => rows.extend((0..features.len()).find(|row| !rows.contains(row))),
+            None => drawn.rows.extend((0..features.len()).find(|row| !drawn.rows.contains(row))),
         }
     }
-    rows
+    drawn.rows
 }
 
-/// Squared distances `[n]` to the nearest of the rows drawn before, `nearest`, and `row`.
-fn closer(features: &Features<'_>, row: usize, nearest: &[f32]) -> Vec<f32> {
-    let centre = from_rows(features, &[row]);
-    let distance = |buffer: &mut Vec<f32>, (other, &before): (usize, &f32)| {
-        before.min(squared_distance(features.row(other, buffer), centre.row(0)))
-    };
-    nearest.par_iter().enumerate().map_init(|| vec![0.0; features.dimensions()], distance).collect()
+/// Rows drawn so far, and how far every row is from the nearest of them.
+struct Drawn {
+    rows: Vec<usize>,
+    /// Squared distance of every row to the nearest one drawn `[n]`.
+    squared: Vec<f32>,
+    /// Which of `rows` that is `[n]`.
+    nearest: Vec<u32>,
+}
+
+impl Drawn {
+    fn new(features: &Features<'_>, first: usize) -> Self {
+        let count = features.len();
+        let mut drawn = Self { rows: Vec::new(), squared: vec![f32::INFINITY; count], nearest: vec![0; count] };
+        drawn.take(first, drawn.with(features, first));
+        drawn
+    }
+
+    /// What `squared` becomes once `row` is drawn. Most rows need no distance: one that is at most half as far from its
+    /// nearest as that is from `row` cannot be nearer to `row` (triangle inequality; Raff, 2021).
+    fn with(&self, features: &Features<'_>, row: usize) -> Vec<f32> {
+        let centre = from_rows(features, &[row]);
+        let distance =
+            |buffer: &mut Vec<f32>, other: usize| squared_distance(features.row(other, buffer), centre.row(0));
+        let buffer = || vec![0.0; features.dimensions()];
+        let between: Vec<f32> =
+            self.rows.par_iter().with_min_len(FEW).map_init(buffer, |buffer, &other| distance(buffer, other)).collect();
+        let rows = self.squared.par_iter().zip(&self.nearest).enumerate().with_min_len(FEW);
+        rows.map_init(buffer, |buffer, (other, (&before, &nearest))| {
+            let apart = between.get(nearest as usize).copied().unwrap_or_default();
+            if apart > HALF_WAY * before { before } else { before.min(distance(buffer, other)) }
+        })
+        .collect()
+    }
+
+    /// Draws `row`, where `with` gave `squared`.
+    fn take(&mut self, row: usize, squared: Vec<f32>) {
+        let place = self.rows.len() as u32;
+        let rows = self.nearest.iter_mut().zip(&self.squared).zip(&squared);
+        rows.filter(|((_, before), now)| now < before).for_each(|((nearest, _), _)| *nearest = place);
+        self.squared = squared;
+        self.rows.push(row);
+    }
 }
 
 fn sum(distances: &[f32]) -> f64 {
@@ -92,7 +127,7 @@ fn sum(distances: &[f32]) -> f64 {
 }
 
 /// The row at `place` of the distances laid end to end; none where all are 0.
-fn drawn(nearest: &[f32], place: f64) -> Option<usize> {
+fn drawn_at(nearest: &[f32], place: f64) -> Option<usize> {
     let mut left = place;
     nearest.iter().position(|&distance| {
         left -= f64::from(distance);
