@@ -48,6 +48,8 @@ impl Estimate {
     #[must_use]
     pub fn new(config: &Config, images: Option<usize>) -> Self {
         let n = images.map_or(UNKNOWN, |images| images as f64);
+        // Images of an epoch; the result is of all.
+        let of_epoch = if config.embed.most == 0 { n } else { n.min(f64::from(config.embed.most)) };
         let epochs = f64::from(config.run.epochs);
         let kept = |last: u32| if last == 0 { epochs + 1.0 } else { f64::from(last).min(epochs) + 1.0 };
         let (d, parameters) = network(config);
@@ -65,15 +67,18 @@ impl Estimate {
         Self {
             images,
             pixels: networks.min(1.0) * n * (f64::from(config.network.body.input) * 4.0 / 3.0).ceil().powi(2),
-            features: n
-                * (networks.min(1.0) * kept(config.retention.features) * (d * value + 4.0)
-                    + (networks - 1.0).max(0.0) * d * value
+            // Those of epochs, and of all networks in the result.
+            features: of_epoch * networks.min(1.0) * (kept(config.retention.features) - 1.0) * (d * value + 4.0)
+                + n * (networks * d * value
+                    + 4.0
                     + RAW * RAW * value
                     + 4.0
                     + config.encoder.file().map_or(0.0, |_| ENCODER * value + 4.0)),
             // Weights and momentum.
             checkpoints: checkpoints * parameters * 8.0,
-            history: (epochs + 1.0) * (n * (ASSIGNMENTS + SAMPLES + others) + centroids),
+            history: epochs * of_epoch * (ASSIGNMENTS + SAMPLES + others)
+                + n * ASSIGNMENTS
+                + (epochs + 1.0) * centroids,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The whole chain on a small synthetic archive: every table, the plan, and what a changed setting reruns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use deepmcat_schemas::layout::{epochs, partition};
@@ -77,7 +77,7 @@ fn two_runs_give_the_same_bytes_with_as_many_threads() {
     assert_same(&one, &other);
 }
 
-/// What `small-data` adds to the paper's chain: further clusterings under kept layers, more draws, a merged
+/// What `small-data` adds to the paper's chain: epochs of some of the images, further clusterings under kept layers, more draws, a merged
 /// result.
 #[test]
 fn several_clusterings_reach_the_training_and_the_result_has_one() {
@@ -88,6 +88,7 @@ fn several_clusterings_reach_the_training_and_the_result_has_one() {
         "cluster.start=previous",
         "train.head=kept",
         "sample.least=100",
+        "embed.most=60",
         "final.merge=2",
         "retention.features=0",
         "train.threads=1",
@@ -106,7 +107,13 @@ fn several_clusterings_reach_the_training_and_the_result_has_one() {
     assert!(others(0).iter().chain(&others(1)).all(|&count| count == 2));
     assert!(others(2).iter().all(|&count| count == 0), "nothing is trained after the result");
     let samples: Samples = read_folder(&world.path("run/samples/epoch=1")).unwrap();
-    assert_eq!(samples.position.len(), others(0).len().max(100));
+    assert_eq!((samples.position.len(), others(0).len(), others(1).len()), (100, 60, 60));
+    let images = |epoch: u32| -> BTreeSet<ImageId> {
+        let table: Assignments = read_folder(&world.path(&format!("run/assignments/epoch={epoch}"))).unwrap();
+        table.image_id.into_iter().collect()
+    };
+    assert_eq!(images(0), images(1), "epochs learn from the same images");
+    assert!(images(2).len() > 60 && images(2).is_superset(&images(1)), "the result is of all");
     assert!(samples.others.iter().all(|others| others.len() == 2));
     let clusters: Clusters = read_folder(&world.path("run/clusters/epoch=2")).unwrap();
     assert_eq!(clusters.size.len(), 13, "as many as asked for, merged from 26");

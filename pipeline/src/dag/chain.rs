@@ -164,7 +164,9 @@ fn embed(config: &Config, epoch: Epoch, clean: bool) -> Option<Node> {
     let inputs = embed::Inputs { dataset: DATASET.into(), pixels: Some("pixels".into()), weights };
     let job = config.embed(epoch, inputs, at("features", epoch));
     let views = job.views.filter(|_| !clean || config.final_pass.augment);
-    Some(Node::new(Stage::Embed, Pass::Epoch(epoch), Embed { views, ..job }))
+    // The result is of all images.
+    let most = job.most.filter(|_| epoch.0 < config.run.epochs);
+    Some(Node::new(Stage::Embed, Pass::Epoch(epoch), Embed { views, most, ..job }))
 }
 
 /// An epoch's clusters: of the features of its networks, and of the encoder's beside them.

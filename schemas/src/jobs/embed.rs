@@ -22,6 +22,9 @@ pub struct Embed {
     pub embed: FeatureForm,
     /// What the network sees of an image; none: all of it, unchanged.
     pub views: Option<Views>,
+    /// Images at most, drawn from the data set; none: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<u32>,
     /// Where it computes.
     pub compute: Compute,
 }

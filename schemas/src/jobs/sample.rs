@@ -46,8 +46,6 @@ pub struct Draw {
     pub uniform: bool,
     /// Draws of an epoch at least.
     pub least: u32,
-    /// Draws of an epoch at most; 0: as many as there are images.
-    pub most: u32,
     /// Share of each cluster's images that are drawn from: those nearest to its centroid.
     #[serde(default = "all", skip_serializing_if = "is_all")]
     pub sure: f64,
@@ -69,8 +67,6 @@ impl Draw {
     /// When a setting is out of range.
     pub fn check(&self) -> Result<(), OutOfRange> {
         within("sample.least", self.least, 0..=1_000_000_000, "0 to 1000000000")?;
-        let most = self.most == 0 || (self.least..=1_000_000_000).contains(&self.most);
-        must(most, "sample.most", "0, or sample.least to 1000000000", self.most)?;
         must(self.sure > 0.0 && self.sure <= 1.0, "sample.sure", "above 0, at most 1", self.sure)
     }
 }

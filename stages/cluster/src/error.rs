@@ -64,8 +64,8 @@ pub enum Error {
         /// The first such image.
         image: ImageId,
     },
-    /// Two feature tables that are not of the same images.
-    #[error("{} and {} are not of the same images\nhint: give tables of features of one data set", one.display(), other.display())]
+    /// A feature table that lacks images of the first.
+    #[error("{} has no features of some images of {}\nhint: give tables of features of one data set, that of the fewest images first", other.display(), one.display())]
     OtherImages {
         /// The first folder.
         one: PathBuf,

@@ -27,12 +27,12 @@ struct Table {
 
 impl FeatureFiles {
     /// Maps `part-0.arrow`, `part-1.arrow` ... of each folder. Of one folder no value is read yet; the tables of several are
-    /// joined. `weights`, one a folder or none, are shares of the squared length of what is joined, which has length 1 where
+    /// joined: those of the images of the first. `weights`, one a folder or none, are shares of the squared length of what is joined, which has length 1 where
     /// all vectors have.
     ///
     /// # Errors
     /// When a folder cannot be listed or holds no part, a part is no feature table, an image is in more than one row of a
-    /// table, or the tables are not of the same images.
+    /// table, or a table lacks images of the first.
     pub fn open(folders: &[PathBuf], weights: &[f64]) -> Result<Self, Error> {
         let tables = folders.iter().map(|folder| Table::open(folder)).collect::<Result<Vec<_>, _>>()?;
         let joined = if tables.len() > 1 { Some(join(&tables, weights)?) } else { None };
@@ -71,7 +71,7 @@ impl Table {
     }
 }
 
-/// The vectors of an image side by side, of every image: ids, width and values.
+/// The vectors of an image side by side, of every image of the first table: ids, width and values.
 fn join(tables: &[Table], weights: &[f64]) -> Result<(Vec<u32>, usize, Vec<f32>), Error> {
     let all = tables.iter().map(Table::features).collect::<Result<Vec<_>, _>>()?;
     let ids: Vec<u32> = all.first().map_or_else(Vec::new, |first| first.image_ids().iter().map(|id| id.0).collect());
@@ -84,7 +84,7 @@ fn join(tables: &[Table], weights: &[f64]) -> Result<(Vec<u32>, usize, Vec<f32>)
         let scale = (weight(table) / total).sqrt() as f32;
         let rows: HashMap<u32, usize> = features.image_ids().iter().zip(0..).map(|(id, row)| (id.0, row)).collect();
         let rows: Option<Vec<usize>> = ids.iter().map(|id| rows.get(id).copied()).collect();
-        let rows = rows.filter(|_| features.len() == ids.len()).ok_or_else(|| Error::OtherImages {
+        let rows = rows.ok_or_else(|| Error::OtherImages {
             one: all[0].source().to_owned(),
             other: features.source().to_owned(),
         })?;
@@ -297,10 +297,10 @@ mod tests {
         let (one, other) = (0.25_f32.sqrt(), 0.75_f32.sqrt());
         let expected = [[one, 0.0, other], [-one, 0.6 * other, 0.8 * other]];
         assert!(rows.as_flattened().iter().zip(expected.as_flattened()).all(|(a, b)| (a - b).abs() < 1e-6), "{rows:?}");
-        for pair in [[0, 2], [2, 0]] {
-            let error = FeatureFiles::open(&pair.map(|number: usize| folders[number].clone()), &[]).unwrap_err();
-            assert!(error.to_string().contains("are not of the same images"), "{error}");
-        }
+        let pair = |pair: [usize; 2]| FeatureFiles::open(&pair.map(|number| folders[number].clone()), &[]);
+        assert_eq!(pair([2, 0]).unwrap().features().unwrap().len(), 1, "of the images of the first");
+        let error = pair([0, 2]).unwrap_err().to_string();
+        assert!(error.contains("short has no features of some images of "), "{error}");
     }
 
     #[test]

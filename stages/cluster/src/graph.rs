@@ -2,6 +2,7 @@
 
 use deepmcat_schemas::ImageId;
 use deepmcat_schemas::features::normalise;
+use deepmcat_stage::random::some_of;
 use rayon::prelude::*;
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -11,7 +12,7 @@ use crate::features::Features;
 
 /// Neighbours of an image that a graph holds at most.
 pub(crate) const NEIGHBOURS: usize = 10;
-/// Images of a graph at most, evenly spread over the table: what lies together needs no more, and time grows with the
+/// Images of a graph at most, drawn from the table: what lies together needs no more, and time grows with the
 /// square of the number.
 pub(crate) const IMAGES: usize = 16_384;
 /// Neighbours whose mean an image becomes when features are smoothed. More would join what only lies near.
@@ -31,12 +32,12 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    /// The graph of at most [`IMAGES`] images, evenly spread.
+    /// The graph of at most [`IMAGES`] images.
     ///
     /// # Errors
     /// When memory runs out.
     pub(crate) fn new(features: &Features<'_>, device: Device) -> Result<Self, Error> {
-        let rows = spread(features.len());
+        let rows = some_of(features.len(), IMAGES);
         let ids = features.image_ids();
         let ids = rows.iter().map(|&row| ids[row].0).collect();
         let neighbours = Finder::new(features, &rows, device)?.nearest(features, &rows, NEIGHBOURS, true)?;
@@ -100,12 +101,6 @@ impl Graph {
         }
         Ok(places)
     }
-}
-
-/// At most [`IMAGES`] of `count` rows, evenly spread.
-fn spread(count: usize) -> Vec<usize> {
-    let taken = count.min(IMAGES);
-    (0..taken).map(|place| place * count / taken).collect()
 }
 
 /// Finds the nearest of some images.
@@ -172,13 +167,6 @@ fn tensor(features: &Features<'_>, rows: &[usize]) -> Result<Tensor, TchError> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_graph_has_at_most_so_many_images_evenly_spread() {
-        assert_eq!(spread(5), [0, 1, 2, 3, 4]);
-        let rows = spread(3 * IMAGES);
-        assert_eq!((rows.len(), rows[1], rows[IMAGES - 1]), (IMAGES, 3, 3 * IMAGES - 3));
-    }
 
     #[test]
     fn an_image_is_no_neighbour_of_itself_even_among_copies() {

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use deepmcat_machine::Compute;
 use deepmcat_schemas::{ImageId, Manifest, features, layout, read_table};
+use deepmcat_stage::random::some_of;
 use deepmcat_stage::{Shard, Timings};
 
 pub use args::{Args, Means, Task};
@@ -35,13 +36,13 @@ pub fn run(task: Task, means: &Means) -> Result<(), Error> {
         Task::Raw(job) => {
             deepmcat_stage::set_threads(means.machine.threads).map_err(deepmcat_machine::Error::from)?;
             let dataset = &job.inputs.dataset;
-            let (ids, paths) = images_of(dataset, shard, network::THREAD_BATCH)?;
+            let (ids, paths) = images_of(dataset, None, shard, network::THREAD_BATCH)?;
             let embedded = raw(dataset, &ids, &paths, &mut timings)?;
             (ids, embedded, job.outputs.features.clone(), job.embed.float16, job.stamp())
         }
         Task::Embed(job) => {
             let compute = Compute::start(job.compute, &means.machine)?;
-            let (ids, paths) = images_of(&job.inputs.dataset, shard, network::batch(&job, compute))?;
+            let (ids, paths) = images_of(&job.inputs.dataset, job.most, shard, network::batch(&job, compute))?;
             let embedded = embed(&job, (&ids, &paths), compute, &mut timings)?;
             (ids, embedded, job.outputs.features.clone(), job.embed.float16, job.stamp())
         }
@@ -55,13 +56,20 @@ pub fn run(task: Task, means: &Means) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ids and paths of a part of a data set's images: none where there are more parts than batches.
-fn images_of(dataset: &Path, shard: Shard, batch: usize) -> Result<(Vec<ImageId>, Vec<String>), Error> {
+/// Ids and paths of a part of a data set's images, or of at most `most` of them: none where there are more parts than
+/// batches.
+fn images_of(
+    dataset: &Path,
+    most: Option<u32>,
+    shard: Shard,
+    batch: usize,
+) -> Result<(Vec<ImageId>, Vec<String>), Error> {
     let path = dataset.join(layout::MANIFEST);
     let mut manifest: Manifest = read_table(&path)?;
-    let rows = shard.rows(manifest.image_id.len(), batch);
     if manifest.image_id.is_empty() {
         return Err(Error::Empty { path });
     }
-    Ok((manifest.image_id[rows.clone()].to_vec(), manifest.path.drain(rows).collect()))
+    let rows = some_of(manifest.image_id.len(), most.map_or(usize::MAX, |most| most as usize));
+    let rows = &rows[shard.rows(rows.len(), batch)];
+    Ok(rows.iter().map(|&row| (manifest.image_id[row], std::mem::take(&mut manifest.path[row]))).unzip())
 }

@@ -11,7 +11,7 @@ use deepmcat_stage::random::{Purpose, generator, repeated};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-/// Draws n images, shuffled: as many as are assigned, but at least `settings.least` and at most `settings.most`.
+/// Draws n images, shuffled: as many as are assigned, but at least `settings.least`.
 ///
 /// With `settings.uniform`, every non-empty cluster gives floor(n / clusters) + 1 images, without replacement where it has
 /// more than that, else with replacement; the shuffled draw is cut to n. Of several clusterings each gives its share of
@@ -21,7 +21,6 @@ use rand::seq::SliceRandom;
 pub fn draw(assignments: &Assignments, settings: &Draw, seed: u64, epoch: Epoch) -> Samples {
     let images = assignments.image_id.len();
     let count = images.max(settings.least as usize);
-    let count = if settings.most > 0 { count.min(settings.most as usize) } else { count };
     // Sorted: the draw must not depend on the order of the table's rows.
     let mut rows = if settings.sure < 1.0 { nearest(assignments, settings.sure) } else { (0..images).collect() };
     rows.sort_unstable_by_key(|&row| assignments.image_id[row]);
@@ -112,7 +111,7 @@ mod tests {
     use deepmcat_schemas::ImageId;
     use proptest::prelude::*;
 
-    const UNIFORM: Draw = Draw { uniform: true, least: 0, most: 0, sure: 1.0 };
+    const UNIFORM: Draw = Draw { uniform: true, least: 0, sure: 1.0 };
 
     /// `sizes[c]` images in cluster c.
     fn assignments(sizes: &[u32]) -> Assignments {
@@ -200,11 +199,6 @@ mod tests {
             assert!(times.iter().all(|times| (least..=most).contains(times)), "{times:?}");
         }
         assert_eq!(draw(&table, &Draw { least: 10, ..UNIFORM }, 1, Epoch(0)).image_id.len(), 32);
-        for uniform in [true, false] {
-            let few = draw(&table, &Draw { uniform, most: 12, ..UNIFORM }, 1, Epoch(0)).image_id;
-            let set: BTreeSet<_> = few.iter().collect();
-            assert!(few.len() == 12 && (uniform || set.len() == 12), "{few:?}");
-        }
     }
 
     #[test]
@@ -229,7 +223,7 @@ mod tests {
         let mut table = assignments(&[10, 4, 1]);
         table.distance = (0..15).map(|row| (row * 7 % 10) as f32).collect();
         for uniform in [true, false] {
-            let samples = draw(&table, &Draw { uniform, least: 200, most: 0, sure: 0.4 }, 1, Epoch(0));
+            let samples = draw(&table, &Draw { uniform, least: 200, sure: 0.4 }, 1, Epoch(0));
             assert_eq!(samples.image_id.len(), 200);
             let drawn: BTreeSet<u32> = samples.image_id.iter().map(|id| id.0).collect();
             // Distances 0 to 3 of ten, 0 and 1 of four (0, 7, 4, 1), the only one.

@@ -190,6 +190,7 @@ fn each_setting_changes_the_jobs_of_those_who_use_it() {
         ("augment.spread", "0.1", ""), // of the first network
         ("embed.augment", "false", EMBED),
         ("embed.views", "2", EMBED),
+        ("embed.most", "40", EMBED),
         ("embed.batch", "128", "embed@0 embed@1 embed@2"),
         ("embed.float16", "true", "embed@raw embed@0 embed@1 embed@2"),
         ("encoder.file", "features.npy", "cluster@0 cluster@1 cluster@2"),
@@ -208,7 +209,6 @@ fn each_setting_changes_the_jobs_of_those_who_use_it() {
         ("cluster.tolerance", "0.1", clusters),
         ("sample.uniform", "false", draws),
         ("sample.least", "2400", draws),
-        ("sample.most", "2400", draws),
         ("sample.sure", "0.5", ""), // of a network that others teach
         ("train.batch", "32", trains),
         ("train.rate", "0.1", trains),

@@ -163,6 +163,7 @@ impl Config {
             network: self.network.in_effect(),
             embed: self.embed.features.clone(),
             views: self.embed.augment.then(views),
+            most: Some(self.embed.most).filter(|&most| most > 0),
             compute: self.compute(true),
         }
     }

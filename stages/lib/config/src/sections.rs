@@ -77,6 +77,8 @@ section! {
         augment: bool,
         /// Augmented views of an image, whose features are averaged.
         views: u32,
+        /// Images that an epoch embeds, clusters and learns from at most; 0: all.
+        most: u32,
         /// How features are made and stored.
         #[serde(flatten)]
         features: jobs::embed::FeatureForm,
@@ -225,6 +227,7 @@ impl Config {
         self.encoder.how.check()?;
         within("encoder.weight", self.encoder.weight, 0.0..=1e6, "0 to 1000000")?;
         Views::check_count(self.embed.views)?;
+        within("embed.most", self.embed.most, 0..=1_000_000_000, "0 to 1000000000")?;
         self.cluster.check()?;
         self.sample.check()?;
         self.train.sgd.check()

@@ -32,8 +32,8 @@ pub struct Images {
 /// Where the pixels are.
 #[derive(Debug)]
 enum Source {
-    /// In a pixel table, from this row on.
-    Mapped(PixelTable, usize),
+    /// In these rows of a pixel table.
+    Mapped(PixelTable, Vec<usize>),
     /// In memory.
     Held(Vec<u8>),
     /// In PNGs that are read as they are needed.
@@ -96,7 +96,7 @@ impl Images {
         Ok(pixels)
     }
 
-    /// The images `ids` of the pixel table in `folder`, where they are neighbours, `side` pixels square.
+    /// The images `ids` of the pixel table in `folder`, `side` pixels square.
     ///
     /// # Errors
     /// When the table is absent or damaged, of another size, or of other images.
@@ -111,12 +111,11 @@ impl Images {
             )));
         }
         // Ids are dense from 0, in the manifest's order.
-        let first = ids.first().map_or(0, |id| id.0 as usize);
-        let same = ids.iter().enumerate().all(|(place, id)| table.image_id(first + place) == Some(*id));
-        if !same {
+        let rows: Vec<usize> = ids.iter().map(|id| id.0 as usize).collect();
+        if !ids.iter().zip(&rows).all(|(id, &row)| table.image_id(row) == Some(*id)) {
             return Err(other("holds other images than the data set".to_owned()));
         }
-        Ok(Self { side, count: ids.len(), source: Source::Mapped(table, first) })
+        Ok(Self { side, count: ids.len(), source: Source::Mapped(table, rows) })
     }
 
     /// The side of an image in pixels.
@@ -145,7 +144,7 @@ impl Images {
         let size = self.side * self.side;
         match &self.source {
             // Rows were compared with the table when it was opened.
-            Source::Mapped(table, first) => Ok(Cow::Borrowed(table.pixels(first + row).unwrap_or_default())),
+            Source::Mapped(table, rows) => Ok(Cow::Borrowed(table.pixels(rows[row]).unwrap_or_default())),
             Source::Held(pixels) => Ok(Cow::Borrowed(&pixels[row * size..(row + 1) * size])),
             Source::Files(paths) => read(&paths[row], self.side, &mut Resizer::new()).map(Cow::Owned),
         }

@@ -27,6 +27,20 @@ pub enum Purpose {
     Dropout = 8,
     /// The raw-pixel baseline.
     Raw = 9,
+    /// The rows that stand for all of a large table.
+    Some = 10,
+}
+
+/// At most `most` of `count` rows, in order: the same at every call. They are drawn, not evenly spaced, since archives
+/// are regular: every tenth slice may be of the same level.
+#[must_use]
+pub fn some_of(count: usize, most: usize) -> Vec<usize> {
+    if count <= most {
+        return (0..count).collect();
+    }
+    let mut rows = rand::seq::index::sample(&mut generator(0, 0, 0, Purpose::Some), count, most).into_vec();
+    rows.sort_unstable();
+    rows
 }
 
 /// The generator for one item (an image, a cluster, a layer) of one epoch.
@@ -52,6 +66,19 @@ pub fn repeated(seed: u64, epoch: u32, item: u32, purpose: Purpose, number: u32)
 mod tests {
     use super::*;
     use rand_chacha::rand_core::Rng;
+
+    #[test]
+    fn some_rows_are_different_ones_in_order_from_all_over() {
+        assert_eq!(some_of(3, 3), [0, 1, 2]);
+        let rows = some_of(10_000, 1000);
+        assert_eq!((rows.len(), &rows), (1000, &some_of(10_000, 1000)));
+        assert!(rows.is_sorted_by(|a, b| a < b));
+        for digit in 0..10 {
+            let ends = rows.iter().filter(|&row| row % 10 == digit).count();
+            let starts = rows.iter().filter(|&row| row / 1000 == digit).count();
+            assert!((60..140).contains(&ends) && (60..140).contains(&starts), "{digit}: {ends} {starts}");
+        }
+    }
 
     #[test]
     fn each_part_of_the_counter_changes_the_draw() {
