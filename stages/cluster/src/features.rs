@@ -212,6 +212,19 @@ impl<'a> Features<'a> {
         part.values.read(row, into);
     }
 
+    /// The images of some rows.
+    pub(crate) fn ids_of(&self, rows: &[usize]) -> Vec<u32> {
+        let ids = self.image_ids();
+        rows.iter().map(|&row| ids[row].0).collect()
+    }
+
+    /// Copies of some rows `[rows * d]`.
+    pub(crate) fn gather(&self, rows: &[usize]) -> Vec<f32> {
+        let mut values = vec![0.0; rows.len() * self.dimensions];
+        values.par_chunks_mut(self.dimensions.max(1)).zip(rows).for_each(|(value, &row)| self.read(row, value));
+        values
+    }
+
     /// The squared length of every row `[n]`; reads every value once.
     ///
     /// # Errors

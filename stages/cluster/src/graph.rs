@@ -38,8 +38,7 @@ impl Graph {
     /// When memory runs out.
     pub(crate) fn new(features: &Features<'_>, device: Device) -> Result<Self, Error> {
         let rows = some_of(features.len(), IMAGES);
-        let ids = features.image_ids();
-        let ids = rows.iter().map(|&row| ids[row].0).collect();
+        let ids = features.ids_of(&rows);
         let neighbours = Finder::new(features, &rows, device)?.nearest(features, &rows, NEIGHBOURS, true)?;
         Ok(Self { ids, rows, neighbours })
     }
@@ -52,8 +51,7 @@ impl Graph {
     /// When a feature is not finite.
     pub(crate) fn smoothed(&self, features: &Features<'_>, rounds: u32) -> Result<Vec<f32>, Error> {
         let d = features.dimensions();
-        let mut values = vec![0.0; self.rows.len() * d];
-        values.par_chunks_mut(d.max(1)).zip(&self.rows).for_each(|(value, &row)| features.read(row, value));
+        let mut values = features.gather(&self.rows);
         let not_finite = |place: usize| Error::NonFinite {
             path: features.source().to_owned(),
             image: ImageId(self.ids[place]),
@@ -155,12 +153,7 @@ impl Finder {
 
 /// Rows of the features as a tensor `[rows, d]`.
 fn tensor(features: &Features<'_>, rows: &[usize]) -> Result<Tensor, TchError> {
-    let dimensions = features.dimensions();
-    let mut values = vec![0.0; rows.len() * dimensions];
-    for (row, values) in rows.iter().zip(values.chunks_exact_mut(dimensions.max(1))) {
-        features.read(*row, values);
-    }
-    Tensor::f_from_slice(&values)?.f_view([rows.len() as i64, dimensions as i64])
+    Tensor::f_from_slice(&features.gather(rows))?.f_view([rows.len() as i64, features.dimensions() as i64])
 }
 
 #[cfg(test)]
