@@ -29,11 +29,12 @@ pub enum Stage {
     Sample,
     Train,
     Evaluate,
+    Map,
 }
 
 impl Stage {
     /// All of them, in the order of a run.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Ingest,
         Self::Pack,
         Self::Init,
@@ -43,6 +44,7 @@ impl Stage {
         Self::Sample,
         Self::Train,
         Self::Evaluate,
+        Self::Map,
     ];
 
     /// Its name in commands and file names.
@@ -58,6 +60,7 @@ impl Stage {
             Self::Sample => "sample",
             Self::Train => "train",
             Self::Evaluate => "evaluate",
+            Self::Map => "map",
         }
     }
 }

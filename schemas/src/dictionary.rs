@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use crate::table::Table;
 use crate::{
-    Assignments, Clusters, Events, Inputs, Labels, Manifest, Metrics, Rejects, Samples, Sources, Training, features,
-    pixels,
+    Assignments, Cells, Clusters, Events, Inputs, Labels, Manifest, Map, Metrics, Rejects, Samples, Sources, Training,
+    features, pixels,
 };
 
 const HEAD: &str = "# Tables\n\nMade from the code by `cargo run -p deepmcat-schemas --example dictionary`; a test keeps it true.\n\n\
@@ -27,6 +27,8 @@ pub fn markdown() -> String {
     features_page(&mut page);
     describe::<Assignments>(&mut page, "assignments/epoch=T/part-0.parquet");
     describe::<Clusters>(&mut page, "clusters/epoch=T/part-0.parquet");
+    describe::<Map>(&mut page, "map/part-0.parquet");
+    describe::<Cells>(&mut page, "cells/part-0.parquet");
     describe::<Samples>(&mut page, "samples/epoch=T/part-0.parquet");
     describe::<Training>(&mut page, "training/epoch=T/part-0.parquet");
     describe::<Metrics>(&mut page, "metrics/epoch=T/part-0.parquet");

@@ -12,6 +12,7 @@ mod error;
 pub mod evaluate;
 pub mod ingest;
 pub mod init;
+pub mod map;
 pub mod network;
 pub mod pack;
 pub mod sample;
@@ -35,6 +36,7 @@ pub use error::JobError;
 pub use evaluate::Evaluate;
 pub use ingest::Ingest;
 pub use init::Init;
+pub use map::Map;
 pub use network::{Augment, FeatureLayer, Network};
 pub use pack::Pack;
 pub use sample::Sample;
@@ -45,7 +47,7 @@ pub const NODES: &str = "nodes";
 
 /// The version of what each kind of job writes. Raise it by hand when a change of the code changes a table: nodes that ran
 /// before then run again, and stamps tell old tables from new ones. A release that changes no table raises none.
-const RESULT_VERSIONS: [(&str, u32); 11] = [
+const RESULT_VERSIONS: [(&str, u32); 12] = [
     ("ingest", 1),
     ("labels", 1),
     ("pack", 1),
@@ -53,10 +55,11 @@ const RESULT_VERSIONS: [(&str, u32); 11] = [
     ("embed", 1),
     ("raw", 1),
     ("encode", 1),
-    ("cluster", 1),
+    ("cluster", 2),
     ("sample", 1),
     ("train", 1),
     ("evaluate", 1),
+    ("map", 1),
 ];
 
 fn result_version(kind: &str) -> u32 {
@@ -194,6 +197,8 @@ jobs! {
     Train "train",
     /// Assignments to metrics.
     Evaluate "evaluate",
+    /// The images of a result as points of a plane.
+    Map "map",
 }
 
 impl Job {

@@ -155,6 +155,40 @@ table! {
 }
 
 table! {
+    /// One row an image: where it lies on the map of the result.
+    Map = "map" v 1 {
+        /// The image.
+        image_id: ImageId,
+        /// From the left, 0 to 65,535.
+        x: u32,
+        /// From the bottom, 0 to 65,535.
+        y: u32,
+    }
+}
+
+table! {
+    /// One row a cluster that holds an image: its cell on the map, by which images are placed.
+    Cells = "cells" v 1 {
+        /// The cluster.
+        cluster: ClusterId,
+        /// Where its middle is, in the layout's unit.
+        x: f64,
+        /// Where its middle is, in the layout's unit.
+        y: f64,
+        /// How far from the middle its images lie, in the layout's unit.
+        radius: f64,
+        /// Distance along the axes in feature space that is `radius` on the map; 0 where all its images are one.
+        reach: f32,
+        /// Its centroid `[d]`.
+        centre: Vec<f32>,
+        /// The direction `[d]` in which its features differ most: to the right.
+        first: Vec<f32>,
+        /// The direction `[d]` in which they differ most besides: up.
+        second: Vec<f32>,
+    }
+}
+
+table! {
     /// One row a draw: the training order of this epoch.
     Samples = "samples" v 2 {
         /// Place in the epoch, from 0.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use deepmcat_schemas::layout::{epochs, partition};
 use deepmcat_schemas::{
-    Assignments, Clusters, Epoch, ImageId, Labels, Manifest, Metrics, Samples, Sources, Stamp, Training, read_folder,
-    read_table, write_table,
+    Assignments, Clusters, Epoch, ImageId, Labels, Manifest, Map, Metrics, Samples, Sources, Stamp, Training,
+    read_folder, read_table, write_table,
 };
 
 use crate::world::{World, assert_same, program, tables};
@@ -27,6 +27,9 @@ fn a_run_gives_every_table_and_then_has_nothing_to_do() {
     let sources: Sources = read_table(&run.join("dataset/sources.parquet")).unwrap();
     let of_images: Vec<ImageId> = sources.image_id.iter().flatten().map(|&id| ImageId(id)).collect();
     assert_eq!(of_images, manifest.image_id);
+    let map: Map = read_table(&run.join("map/part-0.parquet")).unwrap();
+    assert_eq!(map.image_id, manifest.image_id);
+    assert!(map.x.iter().max() > Some(&50_000) || map.y.iter().max() > Some(&50_000));
     assert!(manifest.path.iter().all(|path| run.join("dataset").join(path).is_file()));
 
     for epoch in [0, 1, 2].map(Epoch) {

@@ -28,7 +28,7 @@ fn a_selection_runs_what_it_says_and_nothing_else() {
     let before = tables(&world.path("run"));
     assert_eq!(planned(&world, &[]), "");
     assert_eq!(planned(&world, &["--force", "cluster@1"]).split(' ').next(), Some("cluster@1"));
-    assert_eq!(planned(&world, &["--from", "cluster@2"]), "cluster@2 evaluate@2");
+    assert_eq!(planned(&world, &["--from", "cluster@2"]), "cluster@2 evaluate@2 map");
     assert_eq!(planned(&world, &["--from", "sample", "--until", "train@0"]), "sample@0 train@0");
     assert_eq!(planned(&world, &["--from", "evaluate"]), "evaluate@raw evaluate@0 evaluate@1 evaluate@2");
     assert_eq!(planned(&world, &["--set", "cluster.k=12", "--only", "cluster@0"]), "cluster@0");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use deepmcat_config::{Config, Final, Run, Track};
 use deepmcat_schemas::Epoch;
 use deepmcat_schemas::jobs::cluster::KMeans;
-use deepmcat_schemas::jobs::{Cluster, Embed, Evaluate, cluster, embed, evaluate, train};
+use deepmcat_schemas::jobs::{Cluster, Embed, Evaluate, Map, cluster, embed, evaluate, map, train};
 use deepmcat_schemas::layout::DATASET;
 
 use super::{Node, Pass, Stage};
@@ -145,8 +145,19 @@ fn result(config: &Config) -> Vec<Node> {
     as_result(config, &mut job.cluster);
     // The baseline is left as plain k-means: merging is part of what it stands beside.
     job.merge_from = (from > job.cluster.k).then_some(from);
+    let map = Map {
+        inputs: map::Inputs {
+            features: job.inputs.features.clone(),
+            assignments: job.outputs.assignments.clone(),
+            clusters: job.outputs.clusters.clone(),
+            previous: None,
+        },
+        outputs: map::Outputs { map: "map".into(), cells: "cells".into() },
+        weights: job.weights.clone(),
+    };
+    let map = Node::new(Stage::Map, Pass::Once, map);
     let cluster = Node::new(Stage::Cluster, Pass::Epoch(epoch), job);
-    embed(config, epoch, true).into_iter().chain([cluster, evaluate(config, epoch)]).collect()
+    embed(config, epoch, true).into_iter().chain([cluster, evaluate(config, epoch), map]).collect()
 }
 
 /// k-means with the settings of the pass after the last epoch.

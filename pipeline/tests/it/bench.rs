@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use deepmcat_schemas::{Metrics, Stamp, Training, write_table};
 
-const STAGES: [&str; 9] = ["ingest", "pack", "embed", "encode", "cluster", "sample", "train", "evaluate", "device"];
+const STAGES: [&str; 10] =
+    ["ingest", "pack", "embed", "encode", "cluster", "sample", "train", "evaluate", "map", "device"];
 
 /// The folder of one test; removed at its end.
 pub struct Bench {

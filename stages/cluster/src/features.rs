@@ -194,7 +194,7 @@ impl<'a> Features<'a> {
     }
 
     /// A row `[d]` in single precision; `buffer` `[d]` is for rows that have to be converted first.
-    pub(crate) fn row<'b>(&'b self, row: usize, buffer: &'b mut [f32]) -> &'b [f32] {
+    pub fn row<'b>(&'b self, row: usize, buffer: &'b mut [f32]) -> &'b [f32] {
         let (part, row) = self.locate(row);
         let range = row * self.dimensions..(row + 1) * self.dimensions;
         match part.values {
@@ -219,7 +219,8 @@ impl<'a> Features<'a> {
     }
 
     /// Copies of some rows `[rows * d]`.
-    pub(crate) fn gather(&self, rows: &[usize]) -> Vec<f32> {
+    #[must_use]
+    pub fn gather(&self, rows: &[usize]) -> Vec<f32> {
         let mut values = vec![0.0; rows.len() * self.dimensions];
         values.par_chunks_mut(self.dimensions.max(1)).zip(rows).for_each(|(value, &row)| self.read(row, value));
         values

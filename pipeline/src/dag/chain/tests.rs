@@ -54,7 +54,7 @@ fn every_input_is_the_output_of_an_earlier_node() {
 fn the_chain_is_the_papers_with_a_final_clean_pass() {
     let expected = "ingest pack init embed@raw cluster@raw evaluate@raw \
         embed@0 cluster@0 evaluate@0 sample@0 train@0 embed@1 cluster@1 evaluate@1 sample@1 train@1 \
-        embed@2 cluster@2 evaluate@2";
+        embed@2 cluster@2 evaluate@2 map";
     assert_eq!(names(&graph()).join(" "), expected.split_whitespace().collect::<Vec<_>>().join(" "));
     let [one, last] = ["embed@1", "embed@2"].map(|name| job::<Embed>(&graph(), name));
     assert!(one.views.is_some() && last.views.is_none());
@@ -85,7 +85,7 @@ fn an_encoder_teaches_and_stands_beside_the_networks() {
 fn without_networks_the_result_is_the_encoders() {
     let nodes = graph_with(&["run.epochs=0", "run.networks=0", "encoder.file=a.onnx"]);
     let expected = "ingest embed@raw cluster@raw evaluate@raw encode@encoder cluster@encoder evaluate@encoder \
-        cluster@0 evaluate@0";
+        cluster@0 evaluate@0 map";
     assert_eq!(names(&nodes).join(" "), expected.split_whitespace().collect::<Vec<_>>().join(" "));
     assert_eq!(job::<Cluster>(&nodes, "cluster@0").inputs.features, [PathBuf::from(ENCODED)]);
 }
@@ -193,8 +193,8 @@ fn each_setting_changes_the_jobs_of_those_who_use_it() {
         ("embed.most", "40", EMBED),
         ("embed.batch", "128", "embed@0 embed@1 embed@2"),
         ("embed.float16", "true", "embed@raw embed@0 embed@1 embed@2"),
-        ("encoder.file", "features.npy", "cluster@0 cluster@1 cluster@2"),
-        ("encoder.weight", "3.0", "cluster@0 cluster@1 cluster@2"),
+        ("encoder.file", "features.npy", "cluster@0 cluster@1 cluster@2 map"),
+        ("encoder.weight", "3.0", "cluster@0 cluster@1 cluster@2 map"),
         ("encoder.side", "32", "encode@encoder"),
         ("encoder.channels", "1", "encode@encoder"),
         ("encoder.mean", "[0.5, 0.5, 0.5]", "encode@encoder"),
