@@ -57,6 +57,7 @@ demo: build
 	target/release/deepmcat run $(RUN)
 	@echo
 	@echo "The tables are in $(RUN): docs/tables.md says what they hold."
+	@echo "Open $(RUN)/report.html: the map, the clusters with their images, the figures."
 	@echo "Which image is in which cluster: $(RUN)/assignments (the highest epoch)."
 
 test: setup $(QUERY_PYTHON)/.done

@@ -71,9 +71,15 @@ fn work(path: &Path, sets: &[String], options: &Options, json: bool) -> Result<(
 /// Where the result is; where it is not there yet, how far the run is.
 fn result(run: &RunFolder, plan: &Plan) -> String {
     let last = Epoch(run.config.run.epochs);
-    let clustered = |place| plan.states[place] == State::Done;
-    if plan.place(NodeId { stage: Stage::Cluster, pass: Pass::Epoch(last) }).is_ok_and(clustered) {
-        return format!("the result is {}", partition(&run.path, "assignments", last).display());
+    let done = |stage, pass| plan.place(NodeId { stage, pass }).is_ok_and(|place| plan.states[place] == State::Done);
+    if done(Stage::Cluster, Pass::Epoch(last)) {
+        let result = partition(&run.path, "assignments", last);
+        let page = if done(Stage::Report, Pass::Once) {
+            format!("; open {}", run.path.join("report.html").display())
+        } else {
+            String::new()
+        };
+        return format!("the result is {}{page}", result.display());
     }
     let [done, ..] = plan.counts();
     let folder = run.path.display();

@@ -30,11 +30,12 @@ pub enum Stage {
     Train,
     Evaluate,
     Map,
+    Report,
 }
 
 impl Stage {
     /// All of them, in the order of a run.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Ingest,
         Self::Pack,
         Self::Init,
@@ -45,6 +46,7 @@ impl Stage {
         Self::Train,
         Self::Evaluate,
         Self::Map,
+        Self::Report,
     ];
 
     /// Its name in commands and file names.
@@ -61,6 +63,7 @@ impl Stage {
             Self::Train => "train",
             Self::Evaluate => "evaluate",
             Self::Map => "map",
+            Self::Report => "report",
         }
     }
 }

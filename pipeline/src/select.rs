@@ -113,7 +113,7 @@ mod tests {
         let (nodes, reads) = (graph(), dependencies(&graph()));
         let forced = |selection: &Selection| names(&selection.forced(&nodes, &reads).unwrap(), &nodes);
         let from = Selection { from: patterns(&["sample@0"]), ..Selection::default() };
-        assert_eq!(forced(&from), "sample@0 train@0 embed@1 cluster@1 evaluate@1 map");
+        assert_eq!(forced(&from), "sample@0 train@0 embed@1 cluster@1 evaluate@1 map report");
         let force = Selection { force: patterns(&["sample@0", "evaluate"]), ..Selection::default() };
         assert_eq!(forced(&force), "evaluate@raw evaluate@0 sample@0 evaluate@1");
         assert_eq!(forced(&Selection::default()), "");

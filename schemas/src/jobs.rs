@@ -15,6 +15,7 @@ pub mod init;
 pub mod map;
 pub mod network;
 pub mod pack;
+pub mod report;
 pub mod sample;
 pub mod train;
 
@@ -39,6 +40,7 @@ pub use init::Init;
 pub use map::Map;
 pub use network::{Augment, FeatureLayer, Network};
 pub use pack::Pack;
+pub use report::Report;
 pub use sample::Sample;
 pub use train::Train;
 
@@ -47,7 +49,7 @@ pub const NODES: &str = "nodes";
 
 /// The version of what each kind of job writes. Raise it by hand when a change of the code changes a table: nodes that ran
 /// before then run again, and stamps tell old tables from new ones. A release that changes no table raises none.
-const RESULT_VERSIONS: [(&str, u32); 12] = [
+const RESULT_VERSIONS: [(&str, u32); 13] = [
     ("ingest", 1),
     ("labels", 1),
     ("pack", 1),
@@ -60,6 +62,7 @@ const RESULT_VERSIONS: [(&str, u32); 12] = [
     ("train", 1),
     ("evaluate", 1),
     ("map", 1),
+    ("report", 1),
 ];
 
 fn result_version(kind: &str) -> u32 {
@@ -199,6 +202,8 @@ jobs! {
     Evaluate "evaluate",
     /// The images of a result as points of a plane.
     Map "map",
+    /// A result as one page.
+    Report "report",
 }
 
 impl Job {
@@ -221,9 +226,12 @@ impl Job {
         let read =
             |path: &mut PathBuf| if path.ends_with(DATASET) { path.join(MANIFEST) } else { std::mem::take(path) };
         let mut paths: Vec<PathBuf> = inputs.into_iter().map(read).collect();
-        if let Self::Evaluate(job) = self {
-            paths.push(job.inputs.dataset.join(LABELS));
-        }
+        let labelled = match self {
+            Self::Evaluate(job) => Some(&job.inputs.dataset),
+            Self::Report(job) => Some(&job.inputs.dataset),
+            _ => None,
+        };
+        paths.extend(labelled.map(|dataset| dataset.join(LABELS)));
         paths
     }
 

@@ -28,9 +28,9 @@ fn a_selection_runs_what_it_says_and_nothing_else() {
     let before = tables(&world.path("run"));
     assert_eq!(planned(&world, &[]), "");
     assert_eq!(planned(&world, &["--force", "cluster@1"]).split(' ').next(), Some("cluster@1"));
-    assert_eq!(planned(&world, &["--from", "cluster@2"]), "cluster@2 evaluate@2 map");
+    assert_eq!(planned(&world, &["--from", "cluster@2"]), "cluster@2 evaluate@2 map report");
     assert_eq!(planned(&world, &["--from", "sample", "--until", "train@0"]), "sample@0 train@0");
-    assert_eq!(planned(&world, &["--from", "evaluate"]), "evaluate@raw evaluate@0 evaluate@1 evaluate@2");
+    assert_eq!(planned(&world, &["--from", "evaluate"]), "evaluate@raw evaluate@0 evaluate@1 evaluate@2 report");
     assert_eq!(planned(&world, &["--set", "cluster.k=12", "--only", "cluster@0"]), "cluster@0");
     assert_eq!(planned(&world, &["--set", "pipeline.jobs=7"]), "");
     world.deepmcat(&["run", "run", "--from", "embed@1"]);
@@ -125,7 +125,7 @@ fn an_edit_that_keeps_size_and_time_of_change_is_found() {
     bytes[middle] ^= 1;
     fs_err::write(&path, bytes).unwrap();
     fs_err::OpenOptions::new().write(true).open(&path).unwrap().file().set_modified(modified).unwrap();
-    assert_eq!(planned(&world, &[]), "evaluate@1");
+    assert_eq!(planned(&world, &[]), "evaluate@1 report");
     // All tables and the archive again; the same data set comes out.
     world.deepmcat(&["run", "run", "--verify"]);
     assert_same(&tables(&world.path("run")), &before);

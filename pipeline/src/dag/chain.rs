@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use deepmcat_config::{Config, Final, Run, Track};
 use deepmcat_schemas::Epoch;
 use deepmcat_schemas::jobs::cluster::KMeans;
-use deepmcat_schemas::jobs::{Cluster, Embed, Evaluate, Map, cluster, embed, evaluate, map, train};
+use deepmcat_schemas::jobs::{Cluster, Embed, Evaluate, Map, cluster, embed, evaluate, map, report, train};
 use deepmcat_schemas::layout::DATASET;
 
 use super::{Node, Pass, Stage};
@@ -34,6 +34,7 @@ pub fn nodes(config: &Config) -> Vec<Node> {
         nodes.push(train(config, &track, epoch));
     }
     nodes.extend(result(config));
+    nodes.push(report(config));
     nodes
 }
 
@@ -158,6 +159,24 @@ fn result(config: &Config) -> Vec<Node> {
     let map = Node::new(Stage::Map, Pass::Once, map);
     let cluster = Node::new(Stage::Cluster, Pass::Epoch(epoch), job);
     embed(config, epoch, true).into_iter().chain([cluster, evaluate(config, epoch), map]).collect()
+}
+
+/// The page that shows the result and the way to it.
+fn report(config: &Config) -> Node {
+    let last = Epoch(config.run.epochs);
+    let measured = order(&config.run).into_iter().filter(|(track, epoch)| track.labelled(*epoch) == *epoch);
+    let mut epochs: Vec<Epoch> = measured.map(|(_, epoch)| epoch).chain([last]).collect();
+    epochs.sort_unstable();
+    let inputs = report::Inputs {
+        dataset: DATASET.into(),
+        assignments: at("assignments", last),
+        clusters: at("clusters", last),
+        map: Some("map".into()),
+        metrics: epochs.into_iter().map(|epoch| at("metrics", epoch)).collect(),
+        raw: Some("baseline/metrics".into()),
+        encoder: config.encoder.file().map(|_| "encoder/metrics".into()),
+    };
+    Node::new(Stage::Report, Pass::Once, config.report(last, inputs, "report.html".into()))
 }
 
 /// k-means with the settings of the pass after the last epoch.

@@ -4,7 +4,7 @@ use crate::bench::Bench;
 
 /// All nodes of a run of two epochs.
 const ALL: &str = "ingest pack init embed@raw cluster@raw evaluate@raw embed@0 cluster@0 evaluate@0 sample@0 train@0 \
-    embed@1 cluster@1 evaluate@1 sample@1 train@1 embed@2 cluster@2 evaluate@2 map";
+    embed@1 cluster@1 evaluate@1 sample@1 train@1 embed@2 cluster@2 evaluate@2 map report";
 
 #[test]
 fn what_is_selected_and_what_depends_on_it() {
@@ -12,8 +12,8 @@ fn what_is_selected_and_what_depends_on_it() {
     assert_eq!(bench.planned(&[]), ALL);
     assert_eq!(bench.planned(&["--until", "pack"]), "ingest pack");
     bench.ok(&["run", "run"]);
-    let last = "cluster@2 evaluate@2 map";
-    let from_sample_1 = "sample@1 train@1 embed@2 cluster@2 evaluate@2 map";
+    let last = "cluster@2 evaluate@2 map report";
+    let from_sample_1 = "sample@1 train@1 embed@2 cluster@2 evaluate@2 map report";
     let from_cluster_1 = format!("cluster@1 evaluate@1 {from_sample_1}");
     let cases: [(&[&str], &str); 18] = [
         (&[], ""),
@@ -22,17 +22,20 @@ fn what_is_selected_and_what_depends_on_it() {
         (&["--from", "cluster@1"], &from_cluster_1),
         (&["--from", "ingest"], &ALL.replace("init ", "")),
         (&["--from", "sample", "--until", "train@0"], "sample@0 train@0"),
-        (&["--from", "evaluate"], "evaluate@raw evaluate@0 evaluate@1 evaluate@2"),
-        (&["--force", "evaluate@1"], "evaluate@1"),
+        (&["--from", "evaluate"], "evaluate@raw evaluate@0 evaluate@1 evaluate@2 report"),
+        (&["--force", "evaluate@1"], "evaluate@1 report"),
         (&["--force", "cluster@2"], last),
         (&["--force", "cluster@raw", "--only", "cluster@raw"], "cluster@raw"),
         (&["--only", "embed@1"], ""),
         (&["--verify"], "ingest"),
         (&["--verify", "--only", "embed@1"], ""),
         (&["--set", "pipeline.jobs=7", "--set", "compute.threads=3", "--set", "pipeline.shards=2"], ""),
-        (&["--set", "final.redo=3"], "cluster@raw evaluate@raw cluster@2 evaluate@2 map"),
+        (&["--set", "final.redo=3"], "cluster@raw evaluate@raw cluster@2 evaluate@2 map report"),
         (&["--set", "sample.least=9", "--until", "sample@0"], "sample@0"),
-        (&["--set", "run.epochs=3"], "embed@2 cluster@2 evaluate@2 sample@2 train@2 embed@3 cluster@3 evaluate@3 map"),
+        (
+            &["--set", "run.epochs=3"],
+            "embed@2 cluster@2 evaluate@2 sample@2 train@2 embed@3 cluster@3 evaluate@3 map report",
+        ),
         // What draws nothing does not depend on the seed: no image is decoded or packed again.
         (&["--set", "run.seed=2", "--until", "embed@0", "--until", "cluster@raw"], "init cluster@raw embed@0"),
     ];
@@ -62,7 +65,7 @@ fn labels_that_are_added_later_train_nothing_again() {
     bench.calls();
     bench.ok(&["run", "run", "--set", "ingest.rules=folders"]);
     let ran: Vec<String> = bench.calls().iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
-    assert_eq!(ran, ["ingest", "evaluate", "evaluate", "evaluate", "evaluate"]);
+    assert_eq!(ran, ["ingest", "evaluate", "evaluate", "evaluate", "evaluate", "report"]);
 }
 
 #[test]
@@ -95,7 +98,7 @@ fn verify_reads_what_the_file_system_calls_unchanged() {
         serde_json::to_value(deepmcat_schemas::FileStat::of(&table).unwrap()).unwrap();
     fs_err::write(&store, known.to_string()).unwrap();
     assert_eq!(bench.planned(&[]), "");
-    assert_eq!(bench.planned(&["--verify"]), "ingest sample@1 train@1 embed@2 cluster@2 evaluate@2 map");
+    assert_eq!(bench.planned(&["--verify"]), "ingest sample@1 train@1 embed@2 cluster@2 evaluate@2 map report");
     // What it read is kept.
     assert!(bench.planned(&[]).starts_with("sample@1 "));
 }

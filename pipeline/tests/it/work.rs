@@ -57,7 +57,7 @@ fn a_failed_stage_is_tried_again_unless_the_mistake_is_the_users() {
     // What does not depend on it is done.
     bench.fails(2, &["run", "run", "--keep-going"]);
     let (status, _) = bench.ok(&["status", "run"]);
-    assert!(status.starts_with("9 of 19 nodes done"), "{status}");
+    assert!(status.starts_with("9 of 21 nodes done"), "{status}");
     bench.untell("fail-sample");
     bench.ok(&["run", "run"]);
     assert_eq!(bench.planned(&[]), "");

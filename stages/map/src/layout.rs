@@ -12,7 +12,7 @@ const MOST: usize = 1024;
 /// Steps in which neighbours attract more strongly, so that groups form.
 const EARLY: usize = 250;
 const EXAGGERATION: f64 = 12.0;
-/// Steps after them, and from an earlier layout.
+/// Steps after them.
 const LATE: usize = 750;
 
 /// A place `[2]` for each of `rows` (`d` values each). `start` has the places of an earlier layout, all of which are known
@@ -26,14 +26,17 @@ pub fn layout(rows: &[f32], d: usize, start: Option<Vec<[f64; 2]>>) -> Vec<[f64;
         return places;
     }
     let alike = alike(rows, d, PERPLEXITY.min((k as f64 - 1.0) / 3.0));
-    if !again {
-        // As small as the start usually is: what is far apart at first stays so.
-        let spread = (places.iter().map(|place| place[0].powi(2)).sum::<f64>() / k as f64).sqrt().max(1e-12);
-        places.iter_mut().flatten().for_each(|value| *value *= 1e-4 / spread);
-        Descent::new(&alike, k).steps(&mut places, EARLY, EXAGGERATION, 0.5);
+    if again {
+        // Small steps: what fits stays where it is.
+        Descent::new(&alike, k, 0.1).steps(&mut places, EARLY, 1.0, 0.5);
+        return places;
     }
+    // As small as the start usually is: what is far apart at first stays so.
+    let spread = (places.iter().map(|place| place[0].powi(2)).sum::<f64>() / k as f64).sqrt().max(1e-12);
+    places.iter_mut().flatten().for_each(|value| *value *= 1e-4 / spread);
+    Descent::new(&alike, k, 1.0).steps(&mut places, EARLY, EXAGGERATION, 0.5);
     // With a new velocity and gains: those of the first part fit other slopes.
-    Descent::new(&alike, k).steps(&mut places, LATE, 1.0, 0.8);
+    Descent::new(&alike, k, 1.0).steps(&mut places, LATE, 1.0, 0.8);
     places
 }
 
@@ -104,9 +107,9 @@ struct Descent<'a> {
 }
 
 impl<'a> Descent<'a> {
-    fn new(alike: &'a [f64], k: usize) -> Self {
+    fn new(alike: &'a [f64], k: usize, pace: f64) -> Self {
         // As scikit-learn's "auto".
-        let rate = (k as f64 / EXAGGERATION / 4.0).max(50.0);
+        let rate = pace * (k as f64 / EXAGGERATION / 4.0).max(50.0);
         Self { alike, rate, velocity: vec![[0.0; 2]; k], gains: vec![[1.0; 2]; k] }
     }
 

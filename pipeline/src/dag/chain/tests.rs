@@ -54,7 +54,7 @@ fn every_input_is_the_output_of_an_earlier_node() {
 fn the_chain_is_the_papers_with_a_final_clean_pass() {
     let expected = "ingest pack init embed@raw cluster@raw evaluate@raw \
         embed@0 cluster@0 evaluate@0 sample@0 train@0 embed@1 cluster@1 evaluate@1 sample@1 train@1 \
-        embed@2 cluster@2 evaluate@2 map";
+        embed@2 cluster@2 evaluate@2 map report";
     assert_eq!(names(&graph()).join(" "), expected.split_whitespace().collect::<Vec<_>>().join(" "));
     let [one, last] = ["embed@1", "embed@2"].map(|name| job::<Embed>(&graph(), name));
     assert!(one.views.is_some() && last.views.is_none());
@@ -85,7 +85,7 @@ fn an_encoder_teaches_and_stands_beside_the_networks() {
 fn without_networks_the_result_is_the_encoders() {
     let nodes = graph_with(&["run.epochs=0", "run.networks=0", "encoder.file=a.onnx"]);
     let expected = "ingest embed@raw cluster@raw evaluate@raw encode@encoder cluster@encoder evaluate@encoder \
-        cluster@0 evaluate@0 map";
+        cluster@0 evaluate@0 map report";
     assert_eq!(names(&nodes).join(" "), expected.split_whitespace().collect::<Vec<_>>().join(" "));
     assert_eq!(job::<Cluster>(&nodes, "cluster@0").inputs.features, [PathBuf::from(ENCODED)]);
 }
@@ -153,7 +153,8 @@ fn networks_of_their_own_all_give_the_result() {
 fn each_setting_changes_the_jobs_of_those_who_use_it() {
     const EMBED: &str = "embed@0 embed@1";
     let body = "init embed@0 train@0 embed@1 train@1 embed@2";
-    let seeded = "init cluster@raw embed@0 cluster@0 sample@0 train@0 embed@1 cluster@1 sample@1 train@1 cluster@2";
+    let seeded =
+        "init cluster@raw embed@0 cluster@0 sample@0 train@0 embed@1 cluster@1 sample@1 train@1 cluster@2 report";
     let seen = "embed@0 train@0 embed@1 train@1";
     let (draws, trains) = ("sample@0 sample@1", "train@0 train@1");
     let (learning, last) = ("cluster@0 cluster@1", "cluster@raw cluster@2");
@@ -162,9 +163,9 @@ fn each_setting_changes_the_jobs_of_those_who_use_it() {
     let cases = [
         ("input.paths", "[\"elsewhere\"]", ""), // the archive's content counts, not its place
         ("run.seed", "2", seeded),
-        ("run.epochs", "3", "embed@2"), // an epoch of training
-        ("run.networks", "2", ""),
-        ("run.taught", "1", "embed@1"), // the first epoch of a network that others teach
+        ("run.epochs", "3", "embed@2 report"), // an epoch of training
+        ("run.networks", "2", "report"),
+        ("run.taught", "1", "embed@1 report"), // the first epoch of a network that others teach
         ("ingest.rules", "ukbb", "ingest"),
         ("ingest.frames", "all", "ingest"),
         ("ingest.bits", "16", "ingest"),
@@ -190,10 +191,10 @@ fn each_setting_changes_the_jobs_of_those_who_use_it() {
         ("augment.spread", "0.1", ""), // of the first network
         ("embed.augment", "false", EMBED),
         ("embed.views", "2", EMBED),
-        ("embed.most", "40", EMBED),
+        ("embed.most", "40", "embed@0 embed@1 report"),
         ("embed.batch", "128", "embed@0 embed@1 embed@2"),
         ("embed.float16", "true", "embed@raw embed@0 embed@1 embed@2"),
-        ("encoder.file", "features.npy", "cluster@0 cluster@1 cluster@2 map"),
+        ("encoder.file", "features.npy", "cluster@0 cluster@1 cluster@2 map report"),
         ("encoder.weight", "3.0", "cluster@0 cluster@1 cluster@2 map"),
         ("encoder.side", "32", "encode@encoder"),
         ("encoder.channels", "1", "encode@encoder"),
@@ -201,8 +202,8 @@ fn each_setting_changes_the_jobs_of_those_who_use_it() {
         ("encoder.deviation", "[0.2, 0.2, 0.2]", "encode@encoder"),
         ("encoder.output", "features", "encode@encoder"),
         ("encoder.pooling", "first", "encode@encoder"),
-        ("cluster.k", "24", clusters),
-        ("cluster.clusterings", "4", learning),
+        ("cluster.k", "24", "cluster@raw cluster@0 cluster@1 cluster@2 report"),
+        ("cluster.clusterings", "4", "cluster@0 cluster@1 report"),
         ("cluster.start", "spread", learning),
         ("cluster.iterations", "5", clusters),
         ("cluster.redo", "2", learning),
@@ -220,10 +221,10 @@ fn each_setting_changes_the_jobs_of_those_who_use_it() {
         ("train.threads", "1", ""),
         ("final.augment", "true", "embed@2"),
         ("final.k", "24", last),
-        ("final.smooth", "2", "cluster@2"),
-        ("final.merge", "2", "cluster@2"),
+        ("final.smooth", "2", "cluster@2 report"),
+        ("final.merge", "2", "cluster@2 report"),
         ("final.start", "spread", last),
-        ("final.redo", "2", last),
+        ("final.redo", "2", "cluster@raw cluster@2 report"),
         ("compute.device", "cuda", cards),
         ("compute.precision", "bfloat16", "embed@0 train@0 embed@1 train@1 embed@2"),
         ("compute.threads", "3", ""),

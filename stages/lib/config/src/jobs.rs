@@ -8,7 +8,7 @@ use deepmcat_schemas::Epoch;
 use deepmcat_schemas::jobs::compute::{Arithmetic, Device};
 use deepmcat_schemas::jobs::embed::{Stored, Views};
 use deepmcat_schemas::jobs::train::{Horizon, Schedule};
-use deepmcat_schemas::jobs::{self, FeatureLayer, cluster, embed, encode, ingest, init, pack, sample, train};
+use deepmcat_schemas::jobs::{self, FeatureLayer, cluster, embed, encode, ingest, init, pack, report, sample, train};
 
 use crate::{Augment, Compute, Config, Encoder, Ingest, Network, Precision, has_bfloat16};
 
@@ -236,6 +236,34 @@ impl Config {
             horizon: (self.train.sgd.schedule == Schedule::Cosine).then(horizon),
             train: self.train.sgd.clone(),
             compute: self.compute(true),
+        }
+    }
+
+    /// A result as one page.
+    #[must_use]
+    pub fn report(&self, epoch: Epoch, inputs: report::Inputs, report: PathBuf) -> jobs::Report {
+        let Self { run, cluster, encoder, final_pass, .. } = self;
+        let encoder = if encoder.file.is_empty() { "none" } else { encoder.file.as_str() };
+        let file = |path: &str| Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let made = [
+            ("run.epochs", run.epochs.to_string()),
+            ("run.networks", run.networks.to_string()),
+            ("run.taught", run.taught.to_string()),
+            ("run.seed", run.seed.to_string()),
+            ("encoder.file", file(encoder)),
+            ("embed.most", self.embed.most.to_string()),
+            ("cluster.k", cluster.k.to_string()),
+            ("cluster.clusterings", cluster.clusterings.to_string()),
+            ("final.smooth", final_pass.smooth.to_string()),
+            ("final.merge", final_pass.merge.to_string()),
+            ("final.redo", final_pass.redo.to_string()),
+        ];
+        jobs::Report {
+            epoch,
+            networks: run.tracks().map(|track| track.first()).collect(),
+            inputs,
+            outputs: report::Outputs { report },
+            made: made.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         }
     }
 

@@ -1,0 +1,86 @@
+//! The command line of `deepmcat-report`; doc comments are the help.
+
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use deepmcat_config::Config;
+use deepmcat_schemas::Epoch;
+use deepmcat_schemas::jobs::Report;
+use deepmcat_schemas::jobs::report::{Inputs, Outputs};
+use deepmcat_schemas::layout::{DATASET, RUN_TOML, epochs, partition};
+use deepmcat_stage::{CommonArgs, Front, Threads};
+
+use crate::Error;
+
+/// Shows a run as one page: map, clusters with their images, figures, what to look at.
+///
+/// The page is one file that needs no network and reads without script. A run that is under way is shown as it is at its
+/// last epoch.
+#[derive(Debug, Parser)]
+#[command(
+    name = "deepmcat-report",
+    version,
+    after_help = "Example: deepmcat report runs/study\n\
+                  then open runs/study/report.html; the run itself ends with that page, too"
+)]
+pub struct Args {
+    /// The run folder
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// The epoch to show [default: the last one that has clusters]
+    #[arg(long, value_name = "T")]
+    pub epoch: Option<Epoch>,
+    /// The page to write [default: RUN/report.html]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Configuration and verbosity.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+impl AsRef<CommonArgs> for Args {
+    fn as_ref(&self) -> &CommonArgs {
+        &self.common
+    }
+}
+
+impl Front for Args {
+    type Job = Report;
+    type Means = Threads;
+    type Error = Error;
+
+    fn job(self) -> Result<(Report, Threads), Error> {
+        let mut common = self.common;
+        let config = common.config.take().unwrap_or_else(|| self.run.join(RUN_TOML));
+        common.config = Some(config);
+        let config = common.config()?;
+        let threads = Threads { threads: config.compute.threads as usize };
+        let out = self.out.unwrap_or_else(|| self.run.join("report.html"));
+        let job = of_run(&config, &self.run, self.epoch)?;
+        Ok((Report { outputs: Outputs { report: out }, ..job }, threads))
+    }
+
+    fn run(job: Report, means: Threads) -> Result<(), Error> {
+        crate::run(&job, means)
+    }
+}
+
+/// The job that shows what is there of a run.
+fn of_run(config: &Config, run: &Path, epoch: Option<Epoch>) -> Result<Report, Error> {
+    let here = |path: PathBuf| path.exists().then_some(path);
+    let measured = epochs(&run.join("metrics"))?;
+    let has_clusters = |epoch: &Epoch| partition(run, "clusters", *epoch).exists();
+    let last = measured.iter().copied().filter(has_clusters).filter(|&found| epoch.is_none_or(|epoch| found == epoch));
+    let epoch = last.max().ok_or_else(|| Error::NothingYet { run: run.to_owned() })?;
+    let is_last = epoch.0 == config.run.epochs;
+    let inputs = Inputs {
+        dataset: run.join(DATASET),
+        assignments: partition(run, "assignments", epoch),
+        clusters: partition(run, "clusters", epoch),
+        map: here(run.join("map")).filter(|_| is_last),
+        metrics: measured.into_iter().filter(|&at| at <= epoch).map(|at| partition(run, "metrics", at)).collect(),
+        raw: here(run.join("baseline/metrics")),
+        encoder: here(run.join("encoder/metrics")),
+    };
+    Ok(config.report(epoch, inputs, PathBuf::new()))
+}

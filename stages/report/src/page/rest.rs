@@ -1,0 +1,84 @@
+//! What a reader should look at, categories, and how the result was made.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use deepmcat_schemas::jobs::Report;
+use maud::{Markup, html};
+
+use super::{count, percent};
+use crate::Error;
+use crate::facts::{Facts, Stranger};
+use crate::pictures::{TILE, strip};
+
+/// Images of a strip.
+const ROW: usize = 10;
+
+pub(super) fn look(job: &Report, facts: &Facts) -> Result<Markup, Error> {
+    let act = &facts.act;
+    let rows: Vec<usize> = act.outliers.iter().map(|&place| facts.images[place].row).collect();
+    let strips = rows.chunks(ROW).map(|rows| strip(&job.inputs.dataset, facts, rows)).collect::<Result<Vec<_>, _>>()?;
+    Ok(html! {
+        h2 { "To look at" }
+        h3 { @if act.stranger_count == 0 { "No series lies among images of another description" }
+            @else { (count(act.stranger_count, "series lies", "series lie")) " among images of another description" } }
+        @if act.strangers.is_empty() {
+            p { "A series is listed where nearly all images of its cluster have one SeriesDescription and it has another." }
+        } @else {
+            p { "The header says one thing and the images another, or the cluster mixes two: the first are the clearest. "
+                a download="strangers.csv" href={ "data:text/csv;base64," (STANDARD.encode(csv(&act.strangers))) } { "As CSV" } }
+            div.wide { table.sortable {
+                thead { tr { th scope="col" { "series" } th scope="col" { "images" } th.text scope="col" { "its header" } th scope="col" { "cluster" } th.text scope="col" { "header of the others" } th scope="col" { "share" } } }
+                tbody { @for stranger in &act.strangers { tr {
+                    th scope="row" { code { (stranger.series) } } td { (stranger.images) } td.text { (stranger.header) }
+                    td { a href={ "#c" (stranger.cluster) } { (stranger.cluster) } } td.text { (stranger.others) } td { (percent(stranger.share)) }
+                } } }
+            } }
+        }
+        h3 { "Images farthest from their cluster" }
+        @for (place, (strip, rows)) in strips.iter().zip(rows.chunks(ROW)).enumerate() {
+            figure.strip {
+                img loading="lazy" src=(strip) height="96" width=(TILE * rows.len()) alt={ "Outliers " (place * ROW + 1) " to " (place * ROW + rows.len()) };
+                figcaption { "images " (rows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")) }
+            }
+        }
+        h3 { "Oddities of the archive" }
+        ul {
+            li { (count(act.shared, "image has", "images have")) " the pixels of an image of another subject" }
+            li { (count(act.burned_in, "image may", "images may")) " hold text in the pixels" }
+            @for (flag, images) in &act.flags { li { (count(*images, "image is", "images are")) " marked " code { (flag) } } }
+        }
+        p { "Columns " code { "flags" } " and " code { "burned_in" } " of " code { "dataset/manifest.parquet" } " say which; " code { "dataset/rejects.parquet" } " lists what gave no image." }
+    })
+}
+
+fn csv(strangers: &[Stranger]) -> String {
+    // A cell that a spreadsheet would take for a formula is none.
+    let cell = |text: &str| {
+        let text =
+            if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
+        format!("\"{}\"", text.replace('"', "\"\""))
+    };
+    let rows = strangers.iter().map(|stranger| {
+        let Stranger { series, header, cluster, images, others, share } = stranger;
+        format!("{},{images},{},{cluster},{},{share:.3}\n", cell(series), cell(header), cell(others))
+    });
+    std::iter::once("series,images,header,cluster,header_of_others,share\n".to_owned()).chain(rows).collect()
+}
+
+pub(super) fn categories() -> Markup {
+    html! {
+        h2 { "Categories" }
+        p { "No cluster has a name yet. Look at the clusters above and name them: a name makes a category of a cluster." }
+    }
+}
+
+pub(super) fn made(job: &Report) -> Markup {
+    html! {
+        h2 { "How it was made" }
+        p { "Images are cut from the archive's files at the first time frame, made into features by networks that saw no label, and grouped by k-means on these features. "
+            @if job.epoch.0 > 0 { "They learned the clusters, which were found anew, in " (count(job.epoch.0 as usize, "epoch", "epochs")) "." } }
+        table { caption { "Settings" } tbody { @for (name, value) in &job.made { tr { th scope="row" { code { (name) } } td.text { (value) } } } } }
+        p { code { "run.toml" } " has all settings, " code { "nodes/" } " what each program was told, and each table its stamp: program, version, hash of settings, seed." }
+        p { "Do not use it for diagnosis or for decisions about a patient. Clusters follow how images look, and so the scanner, protocol and site as well as the anatomy; a name that people gave a cluster is not checked by it." }
+    }
+}
