@@ -58,7 +58,8 @@ fn a_part_of_a_run_says_that_the_result_is_not_there() {
     );
     let (printed, said) = bench.ok(&["run", "run"]);
     assert!(
-        printed.contains("purity") && said.contains("17 nodes ran; the result is run/assignments/epoch=2"),
+        printed.contains("purity")
+            && said.contains("19 nodes ran; the result is run/assignments/epoch=2; open run/report.html"),
         "{said}"
     );
     assert!(bench.ok(&["run", "run"]).1.contains("nothing to do; the result is run/assignments/epoch=2"));
