@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use crate::table::Table;
 use crate::{
-    Assignments, Clusters, Events, Inputs, Labels, Manifest, Metrics, Rejects, Samples, Sources, Training, features,
-    pixels,
+    Assignments, Clusters, Events, Inputs, Labels, Manifest, Members, Metrics, Names, Rejects, Samples, Sources, Training,
+    features, pixels,
 };
 
 const HEAD: &str = "# Tables\n\nMade from the code by `cargo run -p deepmcat-schemas --example dictionary`; a test keeps it true.\n\n\
@@ -31,6 +31,8 @@ pub fn markdown() -> String {
     describe::<Training>(&mut page, "training/epoch=T/part-0.parquet");
     describe::<Metrics>(&mut page, "metrics/epoch=T/part-0.parquet");
     describe::<Events>(&mut page, "events/part-N.parquet");
+    describe::<Names>(&mut page, "names/part-0.parquet");
+    describe::<Members>(&mut page, "review/members/RESULT.parquet");
     page
 }
 

@@ -246,3 +246,42 @@ table! {
         spread: f64,
     }
 }
+
+table! {
+    /// One row a name in force that a person gave to a cluster or to an image: what the log of decisions
+    /// (`review/decisions.jsonl`) comes to.
+    Names = "names" v 1 {
+        /// What has the name: `cluster` or `image`. That of an image outranks its cluster's.
+        kind: String,
+        /// The cluster; null for an image.
+        cluster: Option<u32>,
+        /// The image's key in the manifest; null for a cluster.
+        key: Option<String>,
+        /// The image; null for a cluster and for an image that the data set does not have.
+        image_id: Option<u32>,
+        /// The name.
+        category: String,
+        /// Who gave it.
+        author: String,
+        /// When: seconds since 1970, UTC.
+        time: f64,
+        /// Number of the decision in the log.
+        decision: u64,
+        /// Of a name that was carried over from a cluster of another result: images in both over images in either, of
+        /// those that both results have; null where it was not.
+        overlap: Option<f64>,
+        /// Why it does not count: `older-result` (the cluster is of a result that is no longer there), `no-image` (the data
+        /// set has no such image); null where it counts.
+        flag: Option<String>,
+    }
+}
+
+table! {
+    /// One row an image of a result whose clusters were named: what their numbers mean, kept for when the result is another.
+    Members = "members" v 1 {
+        /// The image's key in the manifest.
+        key: String,
+        /// Its cluster.
+        cluster: ClusterId,
+    }
+}

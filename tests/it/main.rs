@@ -5,6 +5,7 @@ mod chain;
 mod cli;
 mod export;
 mod history;
+mod names;
 mod privacy;
 mod python;
 mod real_scans;
