@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use crate::table::Table;
 use crate::{
-    Assignments, Clusters, Events, Inputs, Labels, Manifest, Members, Metrics, Names, Rejects, Samples, Sources, Training,
-    features, pixels,
+    Assignments, Categories, CategoryMetrics, ClassMetrics, Clusters, Events, Inputs, Labels, Manifest, Members,
+    Metrics, Names, Rejects, Reliability, RiskCoverage, Samples, SeriesCategories, Sources, Training, features, pixels,
 };
 
 const HEAD: &str = "# Tables\n\nMade from the code by `cargo run -p deepmcat-schemas --example dictionary`; a test keeps it true.\n\n\
@@ -33,6 +33,12 @@ pub fn markdown() -> String {
     describe::<Events>(&mut page, "events/part-N.parquet");
     describe::<Names>(&mut page, "names/part-0.parquet");
     describe::<Members>(&mut page, "review/members/RESULT.parquet");
+    describe::<Categories>(&mut page, "categories/part-0.parquet");
+    describe::<SeriesCategories>(&mut page, "series/part-0.parquet");
+    describe::<CategoryMetrics>(&mut page, "category-metrics/part-0.parquet");
+    describe::<ClassMetrics>(&mut page, "class-metrics/part-0.parquet");
+    describe::<RiskCoverage>(&mut page, "risk-coverage/part-0.parquet");
+    describe::<Reliability>(&mut page, "reliability/part-0.parquet");
     page
 }
 

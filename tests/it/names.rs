@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use deepmcat_schemas::{Assignments, Epoch, Manifest, Names, read_folder, read_table};
 use deepmcat_schemas::layout::partition;
+use deepmcat_schemas::{Assignments, Epoch, Manifest, Names, read_folder, read_table};
 use serde_json::Value;
 
 use crate::world::World;
@@ -31,7 +31,8 @@ fn log(world: &World) -> Vec<Value> {
 
 fn table(world: &World, run: &str) -> Vec<String> {
     let names: Names = read_folder(&world.path(run).join("names")).unwrap();
-    let what = |row: usize| names.cluster[row].map_or_else(|| names.key[row].clone().unwrap(), |cluster| cluster.to_string());
+    let what =
+        |row: usize| names.cluster[row].map_or_else(|| names.key[row].clone().unwrap(), |cluster| cluster.to_string());
     let flag = |row: usize| names.flag[row].as_deref().unwrap_or("ok").to_owned();
     (0..names.kind.len()).map(|row| format!("{} {} {}", what(row), names.category[row], flag(row))).collect()
 }
@@ -113,7 +114,8 @@ fn a_torn_log_keeps_all_but_its_half_line() {
 fn names_are_carried_over_to_another_result() {
     let (world, keys, clusters) = finished();
     let rows: BTreeSet<String> = clusters.iter().map(|cluster| format!("{cluster},name {cluster}\n")).collect();
-    fs_err::write(world.path("names.csv"), rows.iter().cloned().collect::<String>() + &format!("{},LVOT\n", keys[3])).unwrap();
+    fs_err::write(world.path("names.csv"), rows.iter().cloned().collect::<String>() + &format!("{},LVOT\n", keys[3]))
+        .unwrap();
     world.deepmcat(&["names", "run", "import", "names.csv"]);
 
     // The same archive and key, one run with the same settings and one with fewer clusters.
@@ -155,14 +157,19 @@ fn what_to_name_next_is_clusters_first_and_can_be_filled_in() {
     let ask = |n: usize| world.deepmcat(&["names", "run", "ask", "-n", &n.to_string()]);
     let asked = ask(used.len() + 4);
     let lines: Vec<&str> = asked.lines().skip(1).collect();
-    let first: BTreeSet<u32> = lines[..used.len()].iter().map(|line| line.split(',').next().unwrap().parse().unwrap()).collect();
+    let first: BTreeSet<u32> =
+        lines[..used.len()].iter().map(|line| line.split(',').next().unwrap().parse().unwrap()).collect();
     assert_eq!(first, used);
-    assert!(lines[used.len()..].iter().all(|line| line.contains(",unsure image")) && lines.len() == used.len() + 4, "{asked}");
+    assert!(
+        lines[used.len()..].iter().all(|line| line.contains(",unsure image")) && lines.len() == used.len() + 4,
+        "{asked}"
+    );
     for line in &lines {
         assert!(world.path("run").join(line.rsplit(',').next().unwrap()).is_file(), "{line}");
     }
     // The largest first.
-    let sizes: Vec<u32> = lines[..used.len()].iter().map(|line| line.split(',').nth(4).unwrap().parse().unwrap()).collect();
+    let sizes: Vec<u32> =
+        lines[..used.len()].iter().map(|line| line.split(',').nth(4).unwrap().parse().unwrap()).collect();
     assert!(sizes.is_sorted_by(|a, b| a >= b), "{sizes:?}");
     fs_err::write(world.path("todo.csv"), asked.replacen(",,", ",SA,", 3)).unwrap();
     world.deepmcat(&["names", "run", "import", "todo.csv"]);

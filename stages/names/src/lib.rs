@@ -63,7 +63,11 @@ pub fn run(args: Args) -> Result<(), Error> {
                 log.name(&who(author), &taken)?;
                 view(&mut log, &result)?;
             }
-            tracing::info!("{} names carried over, {} only proposed or there already", taken.len(), carried.len() - taken.len());
+            tracing::info!(
+                "{} names carried over, {} only proposed or there already",
+                taken.len(),
+                carried.len() - taken.len()
+            );
             say(&carried, json)
         }
         Command::Ask { n } => print(&table::csv(&ask::ask(&log, &result, &ask::between(&result), n))?),

@@ -24,7 +24,8 @@ pub(crate) fn read(path: &Path, result: &RunResult) -> Result<(Vec<Naming>, usiz
     let first = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let delimiter = [b',', b';', b'\t'].into_iter().find(|delimiter| first.contains(delimiter)).unwrap_or(b',');
     let mut reader = csv::ReaderBuilder::new();
-    let mut reader = reader.has_headers(false).flexible(true).delimiter(delimiter).trim(csv::Trim::All).from_reader(text);
+    let mut reader =
+        reader.has_headers(false).flexible(true).delimiter(delimiter).trim(csv::Trim::All).from_reader(text);
     let mut rows = Vec::new();
     let (mut what, mut category, mut without) = (0, 1, 0);
     let mut unknown: Vec<(u64, String)> = Vec::new();

@@ -163,10 +163,7 @@ mod tests {
             .iter()
             .map(|(here, there, name, overlap, verdict)| format!("{here} {there} {name} {overlap:.2} {verdict:?}"))
             .collect();
-        assert_eq!(
-            said,
-            ["5 0 SA 0.10 Proposed", "6 0 SA 0.90 Taken", "7 1 AO 0.50 Proposed", "8 1 AO 0.50 Proposed"]
-        );
+        assert_eq!(said, ["5 0 SA 0.10 Proposed", "6 0 SA 0.90 Taken", "7 1 AO 0.50 Proposed", "8 1 AO 0.50 Proposed"]);
     }
 
     #[test]

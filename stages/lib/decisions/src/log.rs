@@ -103,9 +103,8 @@ impl Log {
     pub fn undo(&mut self, author: &str, count: usize) -> Result<&[Decision], Error> {
         self.append(author, |log| {
             let undone: HashSet<u64> = log.decisions.iter().filter_map(|decision| decision.undoes).collect();
-            let in_force = |decision: &&Decision| {
-                decision.operation != Operation::Undo && !undone.contains(&decision.number)
-            };
+            let in_force =
+                |decision: &&Decision| decision.operation != Operation::Undo && !undone.contains(&decision.number);
             let last: Vec<&Decision> = log.decisions.iter().rev().filter(in_force).take(count).collect();
             if last.len() < count {
                 return Err(Error::NothingToUndo { asked: count, there: last.len() });
@@ -190,11 +189,8 @@ impl Log {
                 self.tell_torn();
                 break;
             }
-            let damaged = |reason: String| Error::Damaged {
-                path: self.path.clone(),
-                line: self.decisions.len() + 1,
-                reason,
-            };
+            let damaged =
+                |reason: String| Error::Damaged { path: self.path.clone(), line: self.decisions.len() + 1, reason };
             let decision = decision.map_err(|error| damaged(error.to_string()))?;
             if decision.number != self.last() + 1 {
                 return Err(damaged(format!("its number is {}, expected {}", decision.number, self.last() + 1)));
@@ -298,7 +294,9 @@ mod tests {
         assert_eq!((log.in_force().count(), text(run.path()).lines().count()), (0, 6));
         let first = text(run.path()).lines().next().unwrap().to_owned();
         assert!(first.starts_with(r#"{"number":1,"time":"#), "{first}");
-        assert!(first.ends_with(r#""author":"anna","operation":"name","cluster":3,"result":"r","category":"SA","before":null}"#));
+        assert!(first.ends_with(
+            r#""author":"anna","operation":"name","cluster":3,"result":"r","category":"SA","before":null}"#
+        ));
     }
 
     #[test]

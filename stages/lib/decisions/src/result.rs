@@ -53,8 +53,7 @@ impl RunResult {
             manifest.key.iter().cloned().zip(manifest.image_id.iter().copied()).collect();
         let mut sizes = HashMap::new();
         assignments.cluster.iter().for_each(|&cluster| *sizes.entry(cluster).or_insert(0) += 1);
-        let mut result =
-            Self { run: run.to_owned(), epoch, id: String::new(), manifest, assignments, images, sizes };
+        let mut result = Self { run: run.to_owned(), epoch, id: String::new(), manifest, assignments, images, sizes };
         result.id = id(&result.members());
         Ok(result)
     }
