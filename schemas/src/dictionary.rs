@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use crate::table::Table;
 use crate::{
-    Assignments, Cells, Clusters, Events, Inputs, Labels, Manifest, Map, Metrics, Rejects, Samples, Sources, Training,
+    Assignments, Categories, CategoryMetrics, Cells, ClassMetrics, Clusters, Events, Inputs, Labels, Manifest, Map,
+    Members, Metrics, Names, Rejects, Reliability, RiskCoverage, Samples, SeriesCategories, Sources, Training,
     features, pixels,
 };
 
@@ -33,6 +34,14 @@ pub fn markdown() -> String {
     describe::<Training>(&mut page, "training/epoch=T/part-0.parquet");
     describe::<Metrics>(&mut page, "metrics/epoch=T/part-0.parquet");
     describe::<Events>(&mut page, "events/part-N.parquet");
+    describe::<Names>(&mut page, "names/part-0.parquet");
+    describe::<Members>(&mut page, "review/members/RESULT.parquet");
+    describe::<Categories>(&mut page, "categories/part-0.parquet");
+    describe::<SeriesCategories>(&mut page, "series/part-0.parquet");
+    describe::<CategoryMetrics>(&mut page, "category-metrics/part-0.parquet");
+    describe::<ClassMetrics>(&mut page, "class-metrics/part-0.parquet");
+    describe::<RiskCoverage>(&mut page, "risk-coverage/part-0.parquet");
+    describe::<Reliability>(&mut page, "reliability/part-0.parquet");
     page
 }
 

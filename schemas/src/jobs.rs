@@ -3,6 +3,7 @@
 //! A job holds its inputs, its outputs, and exactly the settings that its stage uses there, resolved. Its identity is
 //! its settings: where a table lies does not count, what is in it does.
 
+pub mod categorize;
 pub mod check;
 pub mod cluster;
 pub mod compute;
@@ -28,6 +29,7 @@ use toml_edit::{DocumentMut, Item, Value};
 use crate::Stamp;
 use crate::layout::{DATASET, LABELS, MANIFEST, REJECTS, SOURCES};
 
+pub use categorize::Categorize;
 pub use check::OutOfRange;
 pub use cluster::Cluster;
 pub use compute::Compute;
@@ -49,7 +51,7 @@ pub const NODES: &str = "nodes";
 
 /// The version of what each kind of job writes. Raise it by hand when a change of the code changes a table: nodes that ran
 /// before then run again, and stamps tell old tables from new ones. A release that changes no table raises none.
-const RESULT_VERSIONS: [(&str, u32); 13] = [
+const RESULT_VERSIONS: [(&str, u32); 14] = [
     ("ingest", 1),
     ("labels", 1),
     ("pack", 1),
@@ -63,6 +65,7 @@ const RESULT_VERSIONS: [(&str, u32); 13] = [
     ("evaluate", 1),
     ("map", 1),
     ("report", 1),
+    ("categorize", 1),
 ];
 
 fn result_version(kind: &str) -> u32 {
@@ -204,6 +207,8 @@ jobs! {
     Map "map",
     /// A result as one page.
     Report "report",
+    /// Names, or labels, to categories.
+    Categorize "categorize",
 }
 
 impl Job {

@@ -24,6 +24,10 @@ pub const REJECTS: &str = "rejects.parquet";
 pub const INPUTS: &str = "inputs.parquet";
 /// The resolved configuration of a run.
 pub const RUN_TOML: &str = "run.toml";
+/// Folder of what people decided.
+pub const REVIEW: &str = "review";
+/// Name of the log of decisions in it.
+pub const DECISIONS: &str = "decisions.jsonl";
 /// Folder of what is being written; swept when a run starts.
 pub const TEMPORARY: &str = ".tmp";
 

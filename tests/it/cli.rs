@@ -6,9 +6,21 @@ use crate::world::{World, program};
 
 #[test]
 fn every_program_has_help_with_an_example() {
-    for stage in
-        ["ingest", "pack", "embed", "encode", "cluster", "sample", "train", "evaluate", "map", "report", "synth"]
-    {
+    for stage in [
+        "ingest",
+        "pack",
+        "embed",
+        "encode",
+        "cluster",
+        "sample",
+        "train",
+        "evaluate",
+        "map",
+        "report",
+        "names",
+        "categorize",
+        "synth",
+    ] {
         let world = World::new();
         let help = world.deepmcat(&[stage, "--help"]);
         assert!(help.contains("Usage:") && help.contains("Example"), "{stage}: {help}");

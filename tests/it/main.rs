@@ -1,10 +1,12 @@
 //! Drives the real programs, each test in a directory of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+mod categories;
 mod chain;
 mod cli;
 mod export;
 mod history;
+mod names;
 mod privacy;
 mod python;
 mod real_scans;

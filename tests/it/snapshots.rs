@@ -43,10 +43,26 @@ fn transcript(world: &World, words: &[&str]) -> String {
 #[test]
 fn help() {
     let world = World::new();
-    let stages =
-        ["ingest", "pack", "embed", "encode", "cluster", "sample", "train", "evaluate", "map", "report", "synth"];
+    let stages = [
+        "ingest",
+        "pack",
+        "embed",
+        "encode",
+        "cluster",
+        "sample",
+        "train",
+        "evaluate",
+        "map",
+        "report",
+        "names",
+        "categorize",
+        "synth",
+    ];
     let commands = ["init", "run", "plan", "status", "why", "gc", "export", "doctor"];
     check("help/deepmcat", &transcript(&world, &["--help"]));
+    for command in ["import", "carry", "ask"] {
+        check(&format!("help/names-{command}"), &transcript(&world, &["names", "run", command, "--help"]));
+    }
     for program in stages.iter().chain(&commands) {
         check(&format!("help/{program}"), &transcript(&world, &[program, "--help"]));
     }

@@ -8,26 +8,15 @@
 use std::marker::PhantomData;
 
 use deepmcat_schemas::features::Values;
-use rayon::prelude::*;
 use tch::{Device, Kind, TchError, Tensor};
 
-use crate::features::{Features, Part};
 use crate::{Centroids, Error};
+use deepmcat_features::{Features, Part, each_block};
 
 /// Rows of a block on `device`. 1024 rows of 4096 dimensions are 16 MiB, and enough to keep a thread's matrix product
 /// busy; a card wants more.
 pub(crate) fn block_rows(device: Device) -> usize {
     if device.is_cuda() { 32_768 } else { 1024 }
-}
-
-/// Does `work` on every block: on the processor in parallel; a card has one thread, since it takes one product after the
-/// other.
-pub(crate) fn each_block<T: Send, R: Send>(
-    device: Device,
-    blocks: Vec<T>,
-    work: impl Fn(T) -> Result<R, TchError> + Send + Sync,
-) -> Result<Vec<R>, TchError> {
-    if device.is_cuda() { blocks.into_iter().map(work).collect() } else { blocks.into_par_iter().map(work).collect() }
 }
 
 /// The rows of a feature table as blocks on a device; those on the processor borrow from the table.

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::features::Features;
+use deepmcat_features::Features;
 
 /// How far the two halves of a split cluster move apart, relative to each coordinate (faiss's `EPS`).
 const PERTURBATION: f32 = 1.0 / 1024.0;

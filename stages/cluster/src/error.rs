@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use deepmcat_config::ConfigError;
-use deepmcat_schemas::{ImageId, SchemaError};
+use deepmcat_schemas::SchemaError;
 use deepmcat_stage::Failure;
 
 /// An error of the cluster stage.
@@ -46,42 +46,9 @@ pub enum Error {
         /// Clusters asked for.
         k: usize,
     },
-    /// A part of the features with vectors of another width than the first part's.
-    #[error("{}: features of {found} dimensions, expected {expected} as in part 0\nhint: the parts are of different runs of embed; run all its shards again", path.display())]
-    Dimensions {
-        /// The part.
-        path: PathBuf,
-        /// Width in the first part.
-        expected: usize,
-        /// Width here.
-        found: usize,
-    },
-    /// An image with two feature vectors.
-    #[error("{}: image {image} has more than one row\nhint: the parts are of different runs of embed; run all its shards again", path.display())]
-    Duplicate {
-        /// The folder of features.
-        path: PathBuf,
-        /// The first such image.
-        image: ImageId,
-    },
-    /// A feature table that lacks images of the first.
-    #[error("{} has no features of some images of {}\nhint: give tables of features of one data set, that of the fewest images first", other.display(), one.display())]
-    OtherImages {
-        /// The first folder.
-        one: PathBuf,
-        /// Another.
-        other: PathBuf,
-    },
-    /// Features that are not numbers, or too large to be squared.
-    #[error("{}: {rows} feature vectors are not finite, the first of them of image {image}\nhint: training has diverged; lower train.rate or use compute.precision = \"float32\", and train again from the checkpoint before", path.display())]
-    NonFinite {
-        /// The part that holds the first of them.
-        path: PathBuf,
-        /// The image of that row.
-        image: ImageId,
-        /// How many rows, in all parts.
-        rows: usize,
-    },
+    /// The features are wrong.
+    #[error(transparent)]
+    Features(#[from] deepmcat_features::Error),
     /// libtorch refused; its first line, without the C++ trace behind it.
     #[error("libtorch: {0}\nhint: if memory ran out, use compute.device = \"cpu\" or embed.float16 = true")]
     Torch(String),
@@ -96,16 +63,11 @@ impl From<tch::TchError> for Error {
 impl Failure for Error {
     fn is_usage(&self) -> bool {
         match self {
-            Self::Config(_)
-            | Self::Merge { .. }
-            | Self::Smooth { .. }
-            | Self::OtherImages { .. }
-            | Self::TooFewImages { .. }
-            | Self::Dimensions { .. }
-            | Self::Duplicate { .. } => true,
+            Self::Config(_) | Self::Merge { .. } | Self::Smooth { .. } | Self::TooFewImages { .. } => true,
+            Self::Features(error) => error.is_usage(),
             Self::Schema(error) => error.is_usage(),
             Self::Device(error) => error.is_usage(),
-            Self::NonFinite { .. } | Self::Torch(_) => false,
+            Self::Torch(_) => false,
         }
     }
 }

@@ -6,8 +6,6 @@ mod assign;
 mod bounds;
 mod centroids;
 mod error;
-mod features;
-mod graph;
 mod lloyd;
 mod measure;
 mod merge;
@@ -25,12 +23,12 @@ pub use align::align;
 pub use args::Args;
 pub use assign::Blocks;
 pub use centroids::Centroids;
+pub use deepmcat_features::{FeatureFiles, Features};
 pub use error::Error;
-pub use features::{FeatureFiles, Features};
 pub use lloyd::{Fit, Iteration, fit};
 pub use parameters::Parameters;
 
-use graph::Graph;
+use deepmcat_features::{Graph, IMAGES};
 use space::Space;
 
 /// Does a job.
@@ -54,8 +52,8 @@ pub fn run(job: jobs::Cluster, means: Means) -> Result<(), Error> {
         parameters.k = (from as usize).min(features.len() / 2).min(merge::MOST).max(parameters.groups);
     }
     parameters.smooth = job.smooth;
-    if job.smooth > 0 && parameters.k > graph::IMAGES {
-        return Err(Error::Smooth { most: graph::IMAGES, k: parameters.k });
+    if job.smooth > 0 && parameters.k > IMAGES {
+        return Err(Error::Smooth { most: IMAGES, k: parameters.k });
     }
     let (assignments, clusters) = cluster(&features, previous.as_ref(), &parameters, device)?;
     timings.lap("compute");

@@ -8,9 +8,9 @@ use deepmcat_stage::random::some_of;
 use crate::assign::{Blocks, block_rows};
 use crate::bounds::Moved;
 use crate::centroids::Sums;
-use crate::features::Features;
 use crate::search::Search;
 use crate::{Centroids, Error, Parameters, start};
+use deepmcat_features::Features;
 
 /// A fit: centroids, and the assignment that is nearest to them.
 #[derive(Debug, Clone, PartialEq)]

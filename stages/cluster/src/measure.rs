@@ -7,7 +7,7 @@ use deepmcat_schemas::{Assignments, ClusterId, Clusters};
 use rayon::prelude::*;
 
 use crate::Centroids;
-use crate::features::Features;
+use deepmcat_features::Features;
 
 /// The tables of an assignment. `nearest` `[n]` holds each row's two nearest centroids, `own` `[n]` its centroid where
 /// that is not the nearest one (of merged clusters), `numbers` `[k]` each centroid's cluster number, a permutation of

@@ -7,8 +7,8 @@
 //! joined until few enough are left, much as in Chameleon (Karypis, Han and Kumar, 1999).
 
 use crate::Centroids;
-use crate::graph::{Graph, IMAGES, NEIGHBOURS};
 use crate::measure::squared_distance;
+use deepmcat_features::{Graph, IMAGES, NEIGHBOURS};
 
 /// Clusters that are merged at most: with fewer than two images of the graph in each nothing is learned of them, and
 /// their links alone are then half a gigabyte.
@@ -117,7 +117,7 @@ impl Groups {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::features::Features;
+    use deepmcat_features::Features;
     use tch::Device;
 
     /// Merges the clusters of points `[n, 2]`, each centroid being the mean of its points.

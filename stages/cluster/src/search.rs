@@ -2,10 +2,10 @@
 
 use tch::{Device, TchError, Tensor};
 
-use crate::assign::{Blocks, Operands, each_block, squared_lengths};
+use crate::assign::{Blocks, Operands, squared_lengths};
 use crate::bounds::{Bound, Moved, squared_distance};
-use crate::features::Features;
 use crate::{Centroids, Error};
+use deepmcat_features::{Features, each_block};
 
 /// A search over the rows of some blocks, with what it remembers of them.
 #[derive(Debug)]

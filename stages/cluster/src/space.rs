@@ -3,9 +3,9 @@
 use deepmcat_schemas::Assignments;
 use tch::Device;
 
-use crate::features::Features;
-use crate::graph::Graph;
 use crate::{Blocks, Error, Fit, Parameters, assign, fit};
+use deepmcat_features::Features;
+use deepmcat_features::Graph;
 
 /// Rows to cluster, and the images that follow them.
 pub(crate) struct Space<'a> {

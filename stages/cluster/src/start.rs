@@ -10,8 +10,8 @@ use rand::RngExt;
 use rayon::prelude::*;
 
 use crate::bounds::squared_distance;
-use crate::features::Features;
 use crate::{Centroids, Parameters};
+use deepmcat_features::Features;
 
 /// Square of twice a distance, with room for rounding.
 const HALF_WAY: f32 = 4.001;

@@ -10,7 +10,7 @@ use crate::Error;
 
 /// Measures the assignments of an epoch: NMI, purity, balanced purity, ARI, AMI, stability.
 ///
-/// Labels are read here and nowhere else; without labels the figures that need them are null.
+/// Labels measure, and train nothing; without labels the figures that need them are null.
 #[derive(Debug, clap::Parser)]
 #[command(
     name = "deepmcat-evaluate",

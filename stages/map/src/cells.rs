@@ -1,6 +1,6 @@
 //! Cells: where each cluster lies in the plane, and where in its cell an image does.
 
-use deepmcat_cluster::Features;
+use deepmcat_features::Features;
 use deepmcat_schemas::{Cells, ClusterId, Clusters};
 use deepmcat_stage::random::some_of;
 use rayon::prelude::*;

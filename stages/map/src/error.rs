@@ -17,7 +17,7 @@ pub enum Error {
     Schema(#[from] SchemaError),
     /// The features are.
     #[error(transparent)]
-    Features(#[from] deepmcat_cluster::Error),
+    Features(#[from] deepmcat_features::Error),
     /// Threads could not be started.
     #[error(transparent)]
     Threads(#[from] ThreadsError),

@@ -8,7 +8,7 @@ mod layout;
 
 use std::collections::HashMap;
 
-use deepmcat_cluster::{FeatureFiles, Features};
+use deepmcat_features::{FeatureFiles, Features};
 use deepmcat_schemas::{Assignments, Cells, Clusters, ImageId, Map, PART_0, jobs, read_folder, write_table};
 use deepmcat_stage::{Means, Timings};
 use rayon::prelude::*;

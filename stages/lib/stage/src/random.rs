@@ -29,6 +29,10 @@ pub enum Purpose {
     Raw = 9,
     /// The rows that stand for all of a large table.
     Some = 10,
+    /// Labels that categories are made from.
+    Labels = 11,
+    /// Subjects drawn anew for an interval (bootstrap).
+    Bootstrap = 12,
 }
 
 /// At most `most` of `count` rows, in order: the same at every call. They are drawn, not evenly spaced, since archives

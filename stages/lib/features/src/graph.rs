@@ -4,17 +4,16 @@ use deepmcat_schemas::ImageId;
 use deepmcat_schemas::features::normalise;
 use deepmcat_stage::random::some_of;
 use rayon::prelude::*;
-use tch::{Device, Kind, TchError, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::Error;
-use crate::assign::each_block;
-use crate::features::Features;
+use crate::{Features, each_block, tensor};
 
 /// Neighbours of an image that a graph holds at most.
-pub(crate) const NEIGHBOURS: usize = 10;
+pub const NEIGHBOURS: usize = 10;
 /// Images of a graph at most, drawn from the table: what lies together needs no more, and time grows with the
 /// square of the number.
-pub(crate) const IMAGES: usize = 16_384;
+pub const IMAGES: usize = 16_384;
 /// Neighbours whose mean an image becomes when features are smoothed. More would join what only lies near.
 const SMOOTHED: usize = 5;
 /// Images whose neighbours are looked for at once: 256 x 16,384 distances are 16 MiB.
@@ -22,13 +21,13 @@ const BLOCK: usize = 256;
 
 /// Images and their nearest neighbours among them.
 #[derive(Debug)]
-pub(crate) struct Graph {
+pub struct Graph {
     /// The images `[a]`.
-    pub(crate) ids: Vec<u32>,
+    pub ids: Vec<u32>,
     /// Their rows of the features `[a]`, in order.
-    pub(crate) rows: Vec<usize>,
+    pub rows: Vec<usize>,
     /// Of each of these, others by place in `rows`, the nearest first.
-    pub(crate) neighbours: Vec<Vec<u32>>,
+    pub neighbours: Vec<Vec<u32>>,
 }
 
 impl Graph {
@@ -36,8 +35,15 @@ impl Graph {
     ///
     /// # Errors
     /// When memory runs out.
-    pub(crate) fn new(features: &Features<'_>, device: Device) -> Result<Self, Error> {
-        let rows = some_of(features.len(), IMAGES);
+    pub fn new(features: &Features<'_>, device: Device) -> Result<Self, Error> {
+        Self::of(features, some_of(features.len(), IMAGES), device)
+    }
+
+    /// The graph of some rows of the features, in order.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn of(features: &Features<'_>, rows: Vec<usize>, device: Device) -> Result<Self, Error> {
         let ids = features.ids_of(&rows);
         let neighbours = Finder::new(features, &rows, device)?.nearest(features, &rows, NEIGHBOURS, true)?;
         Ok(Self { ids, rows, neighbours })
@@ -49,7 +55,7 @@ impl Graph {
     ///
     /// # Errors
     /// When a feature is not finite.
-    pub(crate) fn smoothed(&self, features: &Features<'_>, rounds: u32) -> Result<Vec<f32>, Error> {
+    pub fn smoothed(&self, features: &Features<'_>, rounds: u32) -> Result<Vec<f32>, Error> {
         let d = features.dimensions();
         let mut values = features.gather(&self.rows);
         let not_finite = |place: usize| Error::NonFinite {
@@ -89,7 +95,7 @@ impl Graph {
     ///
     /// # Errors
     /// When memory runs out.
-    pub(crate) fn places(&self, features: &Features<'_>, device: Device) -> Result<Vec<Vec<u32>>, Error> {
+    pub fn places(&self, features: &Features<'_>, device: Device) -> Result<Vec<Vec<u32>>, Error> {
         let mut places = vec![Vec::new(); features.len()];
         self.rows.iter().zip(0..).for_each(|(&row, place)| places[row].push(place));
         let others: Vec<usize> = (0..features.len()).filter(|&row| places[row].is_empty()).collect();
@@ -149,11 +155,6 @@ impl Finder {
         })?;
         Ok(found.into_iter().flatten().collect())
     }
-}
-
-/// Rows of the features as a tensor `[rows, d]`.
-fn tensor(features: &Features<'_>, rows: &[usize]) -> Result<Tensor, TchError> {
-    Tensor::f_from_slice(&features.gather(rows))?.f_view([rows.len() as i64, features.dimensions() as i64])
 }
 
 #[cfg(test)]

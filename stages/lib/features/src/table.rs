@@ -101,11 +101,15 @@ fn join(tables: &[Table], weights: &[f64]) -> Result<(Vec<u32>, usize, Vec<f32>)
 
 /// One part, borrowed: ids `[n]`, values `[n, d]`.
 #[derive(Debug, Clone)]
-pub(crate) struct Part<'a> {
-    pub(crate) source: PathBuf,
-    pub(crate) ids: &'a [u32],
-    pub(crate) dimensions: usize,
-    pub(crate) values: Values<'a>,
+pub struct Part<'a> {
+    /// Its file.
+    pub source: PathBuf,
+    /// The images `[n]`.
+    pub ids: &'a [u32],
+    /// The width of a vector, d.
+    pub dimensions: usize,
+    /// The values `[n * d]`.
+    pub values: Values<'a>,
 }
 
 /// Rows of features `[n, d]`, borrowed from where they are.
@@ -129,7 +133,10 @@ impl<'a> Features<'a> {
     }
 
     /// The same, from `source` as messages name it.
-    pub(crate) fn of(source: &Path, ids: &'a [u32], dimensions: usize, values: &'a [f32]) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// When an image is in more than one row.
+    pub fn of(source: &Path, ids: &'a [u32], dimensions: usize, values: &'a [f32]) -> Result<Self, Error> {
         let part = Part { source: source.to_owned(), ids, dimensions, values: Values::F32(values) };
         Self::from_parts(source, vec![part])
     }
@@ -183,7 +190,9 @@ impl<'a> Features<'a> {
         self.parts.iter().flat_map(|part| part.ids).map(|&id| ImageId(id)).collect()
     }
 
-    pub(crate) fn parts(&self) -> &[Part<'a>] {
+    /// The parts that the rows are in, in order.
+    #[must_use]
+    pub fn parts(&self) -> &[Part<'a>] {
         &self.parts
     }
 
@@ -194,6 +203,7 @@ impl<'a> Features<'a> {
     }
 
     /// A row `[d]` in single precision; `buffer` `[d]` is for rows that have to be converted first.
+    #[must_use]
     pub fn row<'b>(&'b self, row: usize, buffer: &'b mut [f32]) -> &'b [f32] {
         let (part, row) = self.locate(row);
         let range = row * self.dimensions..(row + 1) * self.dimensions;
@@ -207,13 +217,14 @@ impl<'a> Features<'a> {
     }
 
     /// Copies a row into `into` `[d]`, in single precision.
-    pub(crate) fn read(&self, row: usize, into: &mut [f32]) {
+    pub fn read(&self, row: usize, into: &mut [f32]) {
         let (part, row) = self.locate(row);
         part.values.read(row, into);
     }
 
     /// The images of some rows.
-    pub(crate) fn ids_of(&self, rows: &[usize]) -> Vec<u32> {
+    #[must_use]
+    pub fn ids_of(&self, rows: &[usize]) -> Vec<u32> {
         let ids = self.image_ids();
         rows.iter().map(|&row| ids[row].0).collect()
     }
@@ -230,7 +241,7 @@ impl<'a> Features<'a> {
     ///
     /// # Errors
     /// When a value is not finite, or so large that k-means could not square it.
-    pub(crate) fn squared_lengths(&self) -> Result<Vec<f32>, Error> {
+    pub fn squared_lengths(&self) -> Result<Vec<f32>, Error> {
         let length = |buffer: &mut Vec<f32>, row: usize| {
             self.read(row, buffer);
             buffer.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>() as f32

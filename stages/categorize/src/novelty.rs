@@ -1,0 +1,77 @@
+//! How unlike all others an image is: its distance to the fifth nearest image of other subjects, as a p-value against those
+//! of images whose own subject was held out (Sun and others, 2022; Bates and others, 2023).
+
+use deepmcat_features::{Features, IMAGES, each_block, tensor};
+use deepmcat_stage::random::some_of;
+use tch::{Device, Kind, TchError, Tensor};
+
+use crate::images::Images;
+
+/// Which nearest image counts.
+const NEAREST: usize = 5;
+/// Images whose distances are held at once.
+const BLOCK: usize = 256;
+
+/// The p-value of every image `[n]`: the share of images that are at least as far from those of other subjects.
+///
+/// # Errors
+/// When memory runs out.
+pub(crate) fn novelty(features: &Features<'_>, images: &Images, device: Device) -> Result<Vec<f32>, TchError> {
+    // Blocks share the threads, so a product gets one.
+    tch::set_num_threads(1);
+    let among = some_of(features.len(), IMAGES);
+    let all = tensor(features, &among)?.f_to_device(device)?;
+    let squares = all.f_mul(&all)?.f_sum_dim_intlist(&[1_i64][..], false, Kind::Float)?;
+    let minus_two = all.f_mul_scalar(-2.0)?.f_transpose(0, 1)?.f_contiguous()?;
+    let groups = |rows: &[usize]| -> Result<Tensor, TchError> {
+        let groups: Vec<i64> = rows.iter().map(|&row| i64::from(images.groups[row])).collect();
+        Tensor::f_from_slice(&groups)?.f_to_device(device)
+    };
+    let subjects = groups(&among)?;
+    let rows: Vec<usize> = (0..features.len()).collect();
+    let share = |rows| (rows, minus_two.shallow_clone(), squares.shallow_clone(), subjects.shallow_clone());
+    let blocks: Vec<(&[usize], Tensor, Tensor, Tensor)> = rows.chunks(BLOCK).map(share).collect();
+    let wanted = NEAREST.min(among.len());
+    let found = each_block(device, blocks, |(rows, minus_two, squares, subjects)| {
+        let block = tensor(features, rows)?.f_to_device(device)?;
+        let own = block.f_mul(&block)?.f_sum_dim_intlist(&[1_i64][..], true, Kind::Float)?;
+        let same = groups(rows)?.f_unsqueeze(1)?.f_eq_tensor(&subjects.f_unsqueeze(0)?)?;
+        let squared = block.f_mm(&minus_two)?.f_add_(&squares)?.f_add_(&own)?.f_masked_fill_(&same, f64::INFINITY)?;
+        let nearest = squared.f_topk(wanted as i64, 1, false, true)?.0.f_select(1, wanted as i64 - 1)?;
+        Vec::<f32>::try_from(nearest.f_to_device(Device::Cpu)?.f_contiguous()?)
+    })?;
+    let distances: Vec<f32> = found.into_iter().flatten().collect();
+    // Of an image whose others are all of its own subject nothing can be said.
+    let mut known: Vec<f32> = among.iter().map(|&row| distances[row]).filter(|distance| distance.is_finite()).collect();
+    known.sort_by(f32::total_cmp);
+    let value = |distance: f32| {
+        if !distance.is_finite() {
+            return 1.0;
+        }
+        let nearer = known.partition_point(|&other| other < distance);
+        (1 + known.len() - nearer) as f32 / (known.len() + 1) as f32
+    };
+    Ok(distances.into_iter().map(value).collect())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_far_from_all_other_subjects_is_novel() {
+        // Forty images of forty subjects in a row, then ten of one subject far away: near each other, far from all else.
+        let ids: Vec<u32> = (0..50).collect();
+        let values: Vec<f32> = (0..50).map(|row| if row < 40 { row as f32 / 100.0 } else { 5.0 }).collect();
+        let features = Features::from_values(&ids, 1, &values).unwrap();
+        let groups = (0..50).map(|row| if row < 40 { row } else { 99 }).collect();
+        let found = novelty(&features, &Images { groups, ..Images::default() }, Device::Cpu).unwrap();
+        assert!(found[40..].iter().all(|&value| value <= 11.0 / 51.0), "{found:?}");
+        assert!(found[10..30].iter().all(|&value| value > 0.3), "{found:?}");
+        // Without other subjects nothing is told.
+        let groups = vec![7; 50];
+        let found = novelty(&features, &Images { groups, ..Images::default() }, Device::Cpu).unwrap();
+        assert_eq!(found, [1.0; 50]);
+    }
+}

@@ -1,0 +1,18 @@
+//! What people decided about a run's result: the log of decisions, the names in force, names carried over to a rerun.
+//!
+//! `RUN/review/decisions.jsonl` is the truth. It is only appended to, a line of JSON a decision, and a decision is on the
+//! disk before anyone is told of it. The table `names/` is a view of it, made anew after every change.
+
+mod carry;
+mod decision;
+mod error;
+mod log;
+mod result;
+mod view;
+
+pub use carry::{Carried, Verdict, carry};
+pub use decision::{Decision, Naming, Operation, Target};
+pub use error::Error;
+pub use log::Log;
+pub use result::RunResult;
+pub use view::{OLDER_RESULT, names, write_names};

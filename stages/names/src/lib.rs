@@ -1,0 +1,151 @@
+//! Names: what people call the clusters and images of a result, from CSV files and back.
+
+mod args;
+mod ask;
+mod error;
+mod table;
+
+use std::path::Path;
+
+use deepmcat_decisions::{Carried, Decision, Log, OLDER_RESULT, RunResult, Target, Verdict, carry, write_names};
+use deepmcat_schemas::files::write_atomic_by_way_of;
+use deepmcat_schemas::layout::TEMPORARY;
+use serde_json::json;
+
+pub use args::{Args, Command};
+pub use error::Error;
+
+/// Does what the command line says.
+///
+/// # Errors
+/// When the run has no result, its log is damaged, a CSV is wrong, or something cannot be written.
+pub fn run(args: Args) -> Result<(), Error> {
+    let result = RunResult::open(&args.run)?;
+    let mut log = Log::open(&args.run)?;
+    match args.command {
+        Command::Import { file, author } => {
+            let (namings, without) = table::read(&file, &result)?;
+            result.keep_members()?;
+            let given = log.name(&who(author), &namings)?.len();
+            let same = namings.len() - given;
+            tracing::info!("{given} names taken, {same} were there already, {without} rows had none");
+            view(&mut log, &result)
+        }
+        Command::Export { file } => {
+            let names = write_names(&log, &result)?;
+            let text = table::csv(&table::written(&names))?;
+            match file {
+                None => print(&text),
+                Some(file) => Ok(write_text(&args.run, &file, &text)?),
+            }
+        }
+        Command::Undo { count, author } => {
+            for decision in log.undo(&who(author), count as usize)? {
+                tracing::info!("{}", line(decision));
+            }
+            view(&mut log, &result)
+        }
+        Command::Log { json } => {
+            if json {
+                return print(&serde_json::to_string_pretty(log.decisions()).unwrap_or_default());
+            }
+            log.decisions().iter().try_for_each(|decision| print(&line(decision)))
+        }
+        Command::Carry { from, dry_run, author, json } => {
+            let carried = match &from {
+                Some(from) => carry(&log, &result, &Log::open(from)?, &RunResult::open(from)?)?,
+                None => carry(&log, &result, &log, &result)?,
+            };
+            let taken: Vec<_> =
+                carried.iter().filter(|one| one.verdict == Verdict::Taken).map(|one| one.naming.clone()).collect();
+            if !dry_run {
+                result.keep_members()?;
+                log.name(&who(author), &taken)?;
+                view(&mut log, &result)?;
+            }
+            tracing::info!(
+                "{} names carried over, {} only proposed or there already",
+                taken.len(),
+                carried.len() - taken.len()
+            );
+            say(&carried, json)
+        }
+        Command::Ask { n } => print(&table::csv(&ask::ask(&log, &result, &ask::between(&result), n))?),
+    }
+}
+
+/// Makes the table `names` anew, and tells of names that no longer count.
+fn view(log: &mut Log, result: &RunResult) -> Result<(), Error> {
+    // Others may have decided since.
+    log.refresh()?;
+    let names = write_names(log, result)?;
+    let flagged = |flag: &str| names.flag.iter().filter(|other| other.as_deref() == Some(flag)).count();
+    let older = flagged(OLDER_RESULT);
+    if older > 0 {
+        tracing::warn!(
+            "{older} names are of clusters of an earlier result and do not count; deepmcat names {} carry",
+            result.run.display()
+        );
+    }
+    let all = names.flag.iter().flatten().count();
+    if all > older {
+        tracing::warn!("{} names are of images that the data set does not have, and do not count", all - older);
+    }
+    Ok(())
+}
+
+/// The author of a decision.
+fn who(author: Option<String>) -> String {
+    let user = || ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    author.or_else(user).unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// A decision in a line.
+fn line(decision: &Decision) -> String {
+    let Decision { number, author, target, category, before, undoes, overlap, .. } = decision;
+    let kind = if matches!(target, Target::Cluster { .. }) { "cluster" } else { "image" };
+    let name = |name: &Option<String>| name.as_ref().map_or_else(|| "no name".to_owned(), |name| format!("`{name}`"));
+    let mut line = format!("{number}  {kind} {target}: {} -> {}", name(before), name(category));
+    if let Some(undone) = undoes {
+        line += &format!("  undoes {undone}");
+    }
+    if let Some(overlap) = overlap {
+        line += &format!("  carried {overlap:.2}");
+    }
+    line + "  " + author
+}
+
+/// Prints what became of names of another result.
+fn say(carried: &[Carried], as_json: bool) -> Result<(), Error> {
+    let row = |one: &Carried| {
+        let overlap = one.naming.overlap.unwrap_or_default();
+        let verdict = match one.verdict {
+            Verdict::Taken => "carried",
+            Verdict::Proposed => "proposed",
+            Verdict::HasName => "has a name",
+        };
+        (one.naming.target.to_string(), one.naming.category.clone(), one.from.to_string(), overlap, verdict)
+    };
+    if as_json {
+        let rows = carried.iter().map(row).map(|(what, category, from, overlap, verdict)| {
+            json!({"what": what, "category": category, "from": from, "overlap": overlap, "verdict": verdict})
+        });
+        return print(&serde_json::to_string_pretty(&rows.collect::<Vec<_>>()).unwrap_or_default());
+    }
+    carried.iter().map(row).try_for_each(|(what, category, from, overlap, verdict)| {
+        print(&format!("{verdict:<10} {overlap:.2}  {what} <- {from}  {category}"))
+    })
+}
+
+/// Writes a small text file, whole or not at all.
+fn write_text(run: &Path, path: &Path, text: &str) -> Result<(), Error> {
+    // Beside the file where that is not in the run folder: a rename does not cross file systems.
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let temporary = if path.starts_with(run) { run.join(TEMPORARY) } else { folder.join(TEMPORARY) };
+    let content = |file: &mut std::fs::File| std::io::Write::write_all(file, format!("{text}\n").as_bytes());
+    Ok(write_atomic_by_way_of(&temporary, path, content)?)
+}
+
+fn print(text: &str) -> Result<(), Error> {
+    deepmcat_stage::print(text).map_err(Error::Print)
+}
