@@ -95,6 +95,14 @@ fn names_become_categories_of_images_and_series() {
     assert!(csv.starts_with("SeriesInstanceUID,") && csv.lines().count() == all.len() + 1, "{csv}");
     assert!(csv.lines().nth(1).unwrap().split(',').next().unwrap().contains('.'), "a UID: {csv}");
 
+    // What to name next is what is least sure of its cluster.
+    let asked = world.deepmcat(&["names", "run", "ask", "-n", "1"]);
+    let key = asked.lines().nth(1).unwrap().split(',').next().unwrap().to_owned();
+    let asked = manifest.key.iter().position(|other| *other == key).unwrap();
+    let of_cluster =
+        (0..table.cluster.len()).filter(|&row| table.cluster[row] == table.cluster[asked] && !table.named[row]);
+    assert_eq!(of_cluster.map(|row| table.confidence[row]).reduce(f32::min), Some(table.confidence[asked]));
+
     // The same again to the bit, for people as text, and by the labels' absence nothing is measured and all else is the same.
     let before: Vec<u8> = fs_err::read(world.path("run/categories/part-0.parquet")).unwrap();
     let text = world.deepmcat(&["categorize", "run"]);

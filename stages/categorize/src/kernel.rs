@@ -1,8 +1,10 @@
 //! The classifier: `p(c|x) = (sum_i w_i exp(-|x - x_i|^2 / tau) [y_i = c] + e/C) / (sum_i w_i exp(-|x - x_i|^2 / tau) + e)`
 //! over the named points, with one parameter, tau.
 //!
-//! tau is the one with the least log loss where each point is told without the answer that it is of and without the points
-//! of its subject: temperature scaling in kernel form. e makes what is far from all points of no category.
+//! tau is the one with the least log loss where points are told without those of their subject: temperature scaling in kernel
+//! form. Images of a named cluster are told twice, by all answers and by all but their own: by all alone they would be too
+//! sure, since the name of their cluster may be wrong for them; without it alone, of no category where clusters of one category
+//! have nothing in common. e makes what is far from all points of no category.
 
 use deepmcat_features::{Features, each_block, tensor};
 use deepmcat_stage::random::some_of;
@@ -101,46 +103,55 @@ impl<'a> Kernel<'a> {
         let points = self.points;
         let c = points.categories.len();
         let group = |point: usize| points.rows[point].map(|row| images.groups[row]);
-        let apart =
-            |judge: usize, point: usize| points.answers[judge] != points.answers[point] && group(judge) != group(point);
+        let apart = |judge: usize, point: usize, without: bool| {
+            let other = points.answers[judge] != points.answers[point];
+            (other || !without) && judge != point && group(judge) != group(point)
+        };
         // A category that only one answer gives cannot be told without it.
         let told = |&judge: &usize| {
-            let same = |&point: &usize| points.classes[point] == points.classes[judge] && apart(judge, point);
+            let same = |&point: &usize| points.classes[point] == points.classes[judge] && apart(judge, point, true);
             (0..points.classes.len()).any(|point| same(&point))
         };
         let images_of: Vec<usize> = (0..points.classes.len()).filter(|&point| points.rows[point].is_some()).collect();
         let drawn = some_of(images_of.len(), JUDGES).into_iter().map(|place| images_of[place]);
-        let judges: Vec<usize> = drawn.collect::<Vec<_>>().into_par_iter().filter(told).collect();
+        let judges: Vec<usize> = drawn.collect();
         if judges.is_empty() {
             return Ok((USUAL, HeldOut::default()));
         }
+        let without: Vec<bool> = judges.par_iter().map(told).collect();
+        // An image that was named is its own answer: with it there is nothing to tell.
+        let mut sizes = vec![0_u32; points.count as usize];
+        points.answers.iter().for_each(|&answer| sizes[answer as usize] += 1);
+        let with: Vec<bool> = judges.iter().map(|&judge| sizes[points.answers[judge] as usize] > 1).collect();
         let rows: Vec<usize> = judges.iter().filter_map(|&judge| points.rows[judge]).collect();
         let m = points.classes.len();
         let squared: Vec<Vec<f32>> = self.each(features, &rows, |squared, _| {
             let squared = Vec::<f32>::try_from(squared.f_to_device(Device::Cpu)?.f_contiguous()?.f_view([-1])?)?;
             Ok(squared.chunks_exact(m).map(<[f32]>::to_vec).collect())
         })?;
-        let tell = |tau: f64| -> Vec<f64> {
+        let tell = |tau: f64, chosen: &[bool], without: bool| -> (Vec<u32>, Vec<f64>) {
             let one = |(&judge, squared): (&usize, &Vec<f32>)| {
                 let mut near = vec![0.0; c];
-                for (point, &squared) in squared.iter().enumerate().filter(|&(point, _)| apart(judge, point)) {
+                for (point, &squared) in squared.iter().enumerate().filter(|&(point, _)| apart(judge, point, without)) {
                     let weight = f64::from(points.weights[point]);
                     near[points.classes[point] as usize] += weight * (-f64::from(squared) / tau).exp();
                 }
                 share(near.into_iter(), c).map(f64::from).collect::<Vec<_>>()
             };
-            judges.par_iter().zip(&squared).map(one).collect::<Vec<_>>().concat()
+            let chosen = || judges.par_iter().zip(&squared).zip(chosen).filter(|(_, chosen)| **chosen);
+            let classes = chosen().map(|((&judge, _), _)| points.classes[judge]).collect();
+            (classes, chosen().map(|(pair, _)| one(pair)).collect::<Vec<_>>().concat())
         };
-        let classes: Vec<u32> = judges.iter().map(|&judge| points.classes[judge]).collect();
         // From a tenth of the distance of neighbours to that of anything.
         let taus = (0..25).map(|step| 0.01 * 2.0_f64.powf(f64::from(step) / 4.0));
         let judged = taus.map(|tau| {
-            let shares = tell(tau);
-            (tau, log_loss(&classes, &shares, c), shares)
+            let loss = |(classes, shares): (Vec<u32>, Vec<f64>)| log_loss(&classes, &shares, c);
+            (tau, loss(tell(tau, &without, true)) + loss(tell(tau, &with, false)))
         });
-        let best = judged.min_by(|a, b| a.1.total_cmp(&b.1));
-        let Some((tau, loss, shares)) = best else { return Ok((USUAL, HeldOut::default())) };
-        tracing::debug!("tau {tau:.4}: log loss {loss:.4} of {} points that are told without their answer", rows.len());
+        let (tau, loss) = judged.min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((USUAL, 0.0));
+        tracing::debug!("tau {tau:.4}: log loss {loss:.4} of {} points", rows.len());
+        let (classes, shares) = tell(tau, &without, true);
+        let rows = rows.into_iter().zip(without).filter_map(|(row, chosen)| chosen.then_some(row)).collect();
         Ok((tau, HeldOut { classes, shares, rows }))
     }
 }
@@ -202,9 +213,38 @@ mod tests {
         };
         let features = Features::from_values(&[0, 1, 2], 1, &[0.5, 0.1, 9.0]).unwrap();
         let found = Kernel::new(&points, 1, Device::Cpu).unwrap().classify(&features, 0.1).unwrap();
-        let expected = [0.776_611_2, 0.223_388_8, 0.999_776_0, 0.000_224_0, 0.5, 0.5];
+        let expected = [0.776_611_2, 0.223_388_8, 0.999_776, 0.000_224, 0.5, 0.5];
         for (found, expected) in found.iter().zip(expected) {
             assert!((found - expected).abs() < 1e-4, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn clusters_of_one_category_need_not_look_alike() {
+        // Six clusters along six axes, of three categories: nothing but its own name tells what a cluster is.
+        let mut points =
+            Points { categories: ["a", "b", "c"].map(str::to_owned).to_vec(), count: 6, ..Points::default() };
+        let mut values = Vec::new();
+        for row in 0..48_usize {
+            let cluster = row % 6;
+            let mut value = [0.0_f32; 7];
+            (value[cluster], value[6]) = (1.0, 0.02 * row as f32);
+            values.extend(value);
+            points.values.extend(value);
+            points.weights.push(0.125);
+            points.classes.push((cluster % 3) as u32);
+            points.answers.push(cluster as u32);
+            points.rows.push(Some(row));
+        }
+        let ids: Vec<u32> = (0..48).collect();
+        let features = Features::from_values(&ids, 7, &values).unwrap();
+        let images = Images { groups: ids.clone(), ..Images::default() };
+        let kernel = Kernel::new(&points, 7, Device::Cpu).unwrap();
+        let (tau, held) = kernel.choose(&features, &images).unwrap();
+        assert_eq!((held.rows.len(), held.shares.len()), (48, 144));
+        let told = kernel.classify(&features, tau).unwrap();
+        for (row, told) in told.chunks_exact(3).enumerate() {
+            assert!(told[row % 3] > 0.9, "{row}: {told:?} with tau {tau}");
         }
     }
 

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use deepmcat_decisions::{Log, RunResult, Target};
-use deepmcat_schemas::ClusterId;
+use deepmcat_schemas::{Categories, ClusterId, SchemaError, Table, read_folder};
 
+use crate::Error;
 use crate::table::{CATEGORY, WHAT};
 
 /// The rows of a CSV to fill in.
@@ -14,8 +15,27 @@ pub(crate) fn ask(log: &Log, result: &RunResult, unsure: &[f64], count: usize) -
     std::iter::once(head).chain(rows.take(count)).collect()
 }
 
+/// How unsure each image is `[n]`, 0 to 1: by the categories of this result, where there are any, else by its cluster.
+///
+/// # Errors
+/// When the table of categories is damaged.
+pub(crate) fn unsure(result: &RunResult) -> Result<Vec<f64>, Error> {
+    let folder = result.run.join(Categories::NAME);
+    let categories: Categories = match read_folder(&folder) {
+        Err(SchemaError::Missing(_) | SchemaError::NoParts { .. }) => return Ok(between(result)),
+        categories => categories?,
+    };
+    let rows = categories.image_id.iter().zip(&categories.cluster).zip(&categories.confidence);
+    let told: HashMap<_, f64> = rows.map(|(image, &confidence)| (image, 1.0 - f64::from(confidence))).collect();
+    let assignments = &result.assignments;
+    let rows = assignments.image_id.iter().zip(&assignments.cluster);
+    // Of other images or clusters: they are of an earlier result.
+    let own: Option<Vec<f64>> = rows.map(|row| told.get(&row).copied()).collect();
+    Ok(own.unwrap_or_else(|| between(result)))
+}
+
 /// How unsure the cluster of each image is `[n]`, 0 to 1: the distance to its own mean over that to the nearest other.
-pub(crate) fn between(result: &RunResult) -> Vec<f64> {
+fn between(result: &RunResult) -> Vec<f64> {
     let rows = result.assignments.distance.iter().zip(&result.assignments.margin);
     let share = |(&distance, &margin): (&f32, &f32)| {
         let other = f64::from(distance) + f64::from(margin);

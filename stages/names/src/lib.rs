@@ -70,7 +70,7 @@ pub fn run(args: Args) -> Result<(), Error> {
             );
             say(&carried, json)
         }
-        Command::Ask { n } => print(&table::csv(&ask::ask(&log, &result, &ask::between(&result), n))?),
+        Command::Ask { n } => print(&table::csv(&ask::ask(&log, &result, &ask::unsure(&result)?, n))?),
     }
 }
 

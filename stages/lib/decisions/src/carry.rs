@@ -38,7 +38,7 @@ pub enum Verdict {
 /// What becomes of the names of `other`, the result of another run or earlier results of this one.
 ///
 /// Clusters are matched so that as many images as possible lie in both of a pair (Kuhn and Munkres). A pair whose overlap is
-/// [`ENOUGH`] or more hands its name on; every other cluster is proposed that of the cluster with which it shares most
+/// 0.8 or more hands its name on; every other cluster is proposed that of the cluster with which it shares most
 /// images. Names of images stay with their images.
 ///
 /// # Errors
