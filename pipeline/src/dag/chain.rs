@@ -172,6 +172,10 @@ fn report(config: &Config) -> Node {
         assignments: at("assignments", last),
         clusters: at("clusters", last),
         map: Some("map".into()),
+        // People name clusters when the run is over; `deepmcat report` shows that.
+        names: None,
+        categories: None,
+        category_metrics: None,
         metrics: epochs.into_iter().map(|epoch| at("metrics", epoch)).collect(),
         raw: Some("baseline/metrics".into()),
         encoder: config.encoder.file().map(|_| "encoder/metrics".into()),

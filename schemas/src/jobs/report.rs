@@ -37,6 +37,12 @@ paths! {
         map: Option<PathBuf>,
         /// Folders of the metrics of all epochs up to this one, in order.
         metrics: Vec<PathBuf>,
+        /// Folder of the names that people gave.
+        names: Option<PathBuf>,
+        /// Folder of the categories that follow from them.
+        categories: Option<PathBuf>,
+        /// Folder of their figures.
+        category_metrics: Option<PathBuf>,
         /// Folder of the metrics of k-means on raw pixels.
         raw: Option<PathBuf>,
         /// Folder of the metrics of k-means on the frozen encoder's features.

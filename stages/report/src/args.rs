@@ -15,7 +15,7 @@ use crate::Error;
 /// Shows a run as one page: map, clusters with their images, figures, what to look at.
 ///
 /// The page is one file that needs no network and reads without script. A run that is under way is shown as it is at its
-/// last epoch.
+/// last epoch. Where clusters have names, the page shows them and the categories (docs/categories.md).
 #[derive(Debug, Parser)]
 #[command(
     name = "deepmcat-report",
@@ -30,7 +30,7 @@ pub struct Args {
     /// The epoch to show [default: the last one that has clusters]
     #[arg(long, value_name = "T")]
     pub epoch: Option<Epoch>,
-    /// The page to write [default: RUN/report.html]
+    /// The page to write [default: RUN/report.html; RUN/categories.html where clusters have names]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Configuration and verbosity.
@@ -55,8 +55,10 @@ impl Front for Args {
         common.config = Some(config);
         let config = common.config()?;
         let threads = Threads { threads: config.compute.threads as usize };
-        let out = self.out.unwrap_or_else(|| self.run.join("report.html"));
         let job = of_run(&config, &self.run, self.epoch)?;
+        // The run's own page stays what its tables say.
+        let page = if job.inputs.names.is_some() { "categories.html" } else { "report.html" };
+        let out = self.out.unwrap_or_else(|| self.run.join(page));
         Ok((Report { outputs: Outputs { report: out }, ..job }, threads))
     }
 
@@ -78,6 +80,9 @@ fn of_run(config: &Config, run: &Path, epoch: Option<Epoch>) -> Result<Report, E
         assignments: partition(run, "assignments", epoch),
         clusters: partition(run, "clusters", epoch),
         map: here(run.join("map")).filter(|_| is_last),
+        names: here(run.join("names")).filter(|_| is_last),
+        categories: here(run.join("categories")).filter(|_| is_last),
+        category_metrics: here(run.join("category-metrics")).filter(|_| is_last),
         metrics: measured.into_iter().filter(|&at| at <= epoch).map(|at| partition(run, "metrics", at)).collect(),
         raw: here(run.join("baseline/metrics")),
         encoder: here(run.join("encoder/metrics")),

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use deepmcat_schemas::jobs::Report;
 use deepmcat_schemas::layout::{LABELS, MANIFEST, SOURCES, epoch_of};
 use deepmcat_schemas::{
-    Assignments, Clusters, Epoch, Labels, Manifest, Map, Metrics, Sources, read_folder, read_table,
+    Assignments, Categories, CategoryMetrics, Clusters, Epoch, Labels, Manifest, Map, Metrics, Names, Sources,
+    read_folder, read_table,
 };
 use deepmcat_stage::random::some_of;
 
@@ -45,6 +46,32 @@ pub struct Facts {
     pub classes: Vec<String>,
     /// What a reader should look at.
     pub act: Act,
+    /// Names that people gave to clusters.
+    pub names: BTreeMap<u32, String>,
+    /// What follows from them.
+    pub categories: Option<Named>,
+}
+
+/// The categories of a result.
+#[derive(Debug)]
+pub struct Named {
+    /// The categories, the largest first.
+    pub rows: Vec<Category>,
+    /// Their figures, where labels measure them.
+    pub metrics: Option<CategoryMetrics>,
+}
+
+/// One category.
+#[derive(Debug, Clone)]
+pub struct Category {
+    /// Its name.
+    pub name: String,
+    /// Its images.
+    pub images: usize,
+    /// Sum of their confidences.
+    pub confidence: f64,
+    /// Images that a person should look at.
+    pub abstained: usize,
 }
 
 /// One assigned image.
@@ -171,6 +198,10 @@ impl Facts {
         classes.sort_unstable();
         classes.dedup();
         let clusters = clusters(&images, &manifest, &labels, &headers, &classes);
+        let names = inputs.names.as_deref().map(read_folder::<Names>).transpose()?.map_or_else(BTreeMap::new, names);
+        let metrics = inputs.category_metrics.as_deref().map(read_folder::<CategoryMetrics>).transpose()?;
+        let categories = inputs.categories.as_deref().map(read_folder::<Categories>).transpose()?;
+        let categories = categories.and_then(|table| Named::of(&table, metrics, &images));
         let act = Act::new(&images, &clusters, &manifest, &headers);
         let places = map.map(|map| {
             let places = map.x.into_iter().zip(map.y).map(|(x, y)| [x, y]);
@@ -188,6 +219,8 @@ impl Facts {
             encoder,
             classes,
             act,
+            names,
+            categories,
         })
     }
 
@@ -195,6 +228,39 @@ impl Facts {
     #[must_use]
     pub fn last(&self) -> Option<&Metrics> {
         self.epochs.last().map(|(_, metrics)| metrics)
+    }
+}
+
+/// The names of clusters that count.
+fn names(table: Names) -> BTreeMap<u32, String> {
+    let rows = table.cluster.into_iter().zip(table.category).zip(table.flag);
+    rows.filter_map(|((cluster, name), flag)| cluster.filter(|_| flag.is_none()).map(|cluster| (cluster, name)))
+        .collect()
+}
+
+impl Named {
+    /// None where the categories are of another result than `images`.
+    fn of(table: &Categories, metrics: Option<CategoryMetrics>, images: &[Image]) -> Option<Self> {
+        let own: HashMap<u32, u32> = images.iter().map(|image| (image.row as u32, image.cluster)).collect();
+        let same = table.image_id.iter().zip(&table.cluster).all(|(id, cluster)| own.get(&id.0) == Some(&cluster.0));
+        if !same || own.len() != table.image_id.len() {
+            return None;
+        }
+        let mut rows: BTreeMap<&str, Category> = BTreeMap::new();
+        for ((name, &confidence), &abstain) in table.category.iter().zip(&table.confidence).zip(&table.abstain) {
+            let row = rows.entry(name).or_insert_with(|| Category {
+                name: name.clone(),
+                images: 0,
+                confidence: 0.0,
+                abstained: 0,
+            });
+            row.images += 1;
+            row.confidence += f64::from(confidence);
+            row.abstained += usize::from(abstain);
+        }
+        let mut rows: Vec<Category> = rows.into_values().collect();
+        rows.sort_by(|a, b| b.images.cmp(&a.images).then_with(|| a.name.cmp(&b.name)));
+        Some(Self { rows, metrics: metrics.filter(|metrics| !metrics.images.is_empty()) })
     }
 }
 

@@ -35,7 +35,7 @@ pub fn page(job: &Report, facts: &Facts, strips: &[[String; 3]]) -> Result<Strin
         ("curves", "Curves", figures::curves(job, facts)),
         ("history", "History", figures::history(job, facts)),
         ("look", "To look at", rest::look(job, facts)?),
-        ("categories", "Categories", rest::categories()),
+        ("categories", "Categories", rest::categories(facts)),
         ("made", "How it was made", rest::made(job)),
     ];
     let page = html! {

@@ -56,6 +56,7 @@ fn card(facts: &Facts, cluster: &Cluster, strips: &[String; 3]) -> Markup {
     let names = ["nearest to the middle", "drawn at random", "farthest from the middle"];
     html! { article.card id={ "c" (cluster.number) } {
         h3 { "Cluster " (cluster.number)
+            @if let Some(name) = facts.names.get(&cluster.number) { ", named " q { (name) } }
             @if let Some((class, share)) = majority { ": " (facts.classes[class]) " (" (percent(share)) ")" } }
         p { (count(images, "image", "images")) " (" (percent(images as f64 / facts.images.len() as f64)) ")"
             @if cluster.subjects > 0 { " of " (count(cluster.subjects, "subject", "subjects")) }

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use deepmcat_schemas::jobs::Report;
 use maud::{Markup, html};
 
-use super::{count, percent};
+use super::{count, figure, grouped, percent};
 use crate::Error;
 use crate::facts::{Facts, Stranger};
 use crate::pictures::{TILE, strip};
@@ -65,10 +65,36 @@ fn csv(strangers: &[Stranger]) -> String {
     std::iter::once("series,images,header,cluster,header_of_others,share\n".to_owned()).chain(rows).collect()
 }
 
-pub(super) fn categories() -> Markup {
+pub(super) fn categories(facts: &Facts) -> Markup {
+    let clusters = facts.clusters.len();
+    let named = facts.clusters.iter().filter(|cluster| facts.names.contains_key(&cluster.number)).count();
+    let Some(categories) = &facts.categories else {
+        return html! {
+            h2 { "Categories: " (named) " of " (count(clusters, "cluster has", "clusters have")) " a name" }
+            @if named == 0 {
+                p { code { "deepmcat names RUN ask > todo.csv" } " lists what to name; fill in the column, then " code { "deepmcat names RUN import todo.csv" }
+                    " and " code { "deepmcat categorize RUN" } " make a category of every image." }
+            } @else { p { code { "deepmcat categorize RUN" } " makes a category of every image from these names." } }
+        };
+    };
+    let images: usize = categories.rows.iter().map(|row| row.images).sum();
+    let waiting: usize = categories.rows.iter().map(|row| row.abstained).sum();
+    let share = |part: usize, of: usize| percent(part as f64 / of.max(1) as f64);
     html! {
-        h2 { "Categories" }
-        p { "No cluster has a name yet. Look at the clusters above and name them: a name makes a category of a cluster." }
+        h2 { (count(categories.rows.len(), "category", "categories")) "; " (share(waiting, images)) " of the images wait for a person" }
+        p { (named) " of " (count(clusters, "cluster has", "clusters have")) " a name. Confidences are not audited." }
+        @if let Some(metrics) = &categories.metrics {
+            p { "By the labels of " (count(metrics.images[0] as usize, "image", "images")) " that named nothing: accuracy " (figure(metrics.accuracy[0]))
+                " (95 % interval " (figure(metrics.accuracy_low[0])) " to " (figure(metrics.accuracy_high[0])) "), macro recall " (figure(metrics.macro_recall[0]))
+                ", calibration error " (figure(metrics.ece[0])) ", error among the surest 90 % " (figure(metrics.error_at_90[0])) "." }
+        }
+        div.wide { table.sortable {
+            thead { tr { th.text scope="col" { "category" } th scope="col" { "images" } th scope="col" { "share" } th scope="col" { "mean confidence" } th scope="col" { "to look at" } } }
+            tbody { @for row in &categories.rows { tr {
+                th scope="row" { (row.name) } td { (grouped(row.images)) } td { (share(row.images, images)) }
+                td { (figure(row.confidence / row.images as f64)) } td { (grouped(row.abstained)) }
+            } } }
+        } }
     }
 }
 
