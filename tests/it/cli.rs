@@ -6,7 +6,9 @@ use crate::world::{World, program};
 
 #[test]
 fn every_program_has_help_with_an_example() {
-    for stage in ["ingest", "pack", "embed", "encode", "cluster", "sample", "train", "evaluate", "synth"] {
+    let questions = ["history"];
+    let stages = ["ingest", "pack", "embed", "encode", "cluster", "sample", "train", "evaluate", "synth"];
+    for stage in stages.into_iter().chain(questions) {
         let world = World::new();
         let help = world.deepmcat(&[stage, "--help"]);
         assert!(help.contains("Usage:") && help.contains("Example"), "{stage}: {help}");

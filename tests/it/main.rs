@@ -12,5 +12,6 @@ mod rerun;
 mod resume;
 mod snapshots;
 mod stop;
+mod tensorboard;
 mod world;
 mod zips;
