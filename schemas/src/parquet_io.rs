@@ -299,11 +299,7 @@ mod tests {
     fn a_foreign_file_is_checked_column_by_column() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("foreign.parquet");
-        let schema = Arc::new(arrow_schema::Schema::new(vec![arrow_schema::Field::new(
-            "position",
-            arrow_schema::DataType::Float32,
-            false,
-        )]));
+        let schema = Arc::new(Schema::new(vec![Field::new("position", arrow_schema::DataType::Float32, false)]));
         let column: arrow_array::ArrayRef = Arc::new(arrow_array::Float32Array::from(vec![1.0]));
         let batch = RecordBatch::try_new(Arc::clone(&schema), vec![column]).unwrap();
         let file = File::create(&path).unwrap();

@@ -6,7 +6,7 @@ use crate::world::{World, program};
 
 #[test]
 fn every_program_has_help_with_an_example() {
-    let questions = ["history"];
+    let questions = ["history", "sql"];
     let stages = ["ingest", "pack", "embed", "encode", "cluster", "sample", "train", "evaluate", "synth"];
     for stage in stages.into_iter().chain(questions) {
         let world = World::new();

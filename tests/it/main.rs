@@ -7,6 +7,7 @@ mod export;
 mod history;
 mod privacy;
 mod python;
+mod queries;
 mod real_scans;
 mod rerun;
 mod resume;

@@ -43,7 +43,8 @@ fn transcript(world: &World, words: &[&str]) -> String {
 #[test]
 fn help() {
     let world = World::new();
-    let stages = ["ingest", "pack", "embed", "encode", "cluster", "sample", "train", "evaluate", "synth"];
+    let stages =
+        ["ingest", "pack", "embed", "encode", "cluster", "sample", "train", "evaluate", "synth", "history", "sql"];
     let commands = ["init", "run", "plan", "status", "why", "gc", "export", "doctor"];
     check("help/deepmcat", &transcript(&world, &["--help"]));
     for program in stages.iter().chain(&commands) {

@@ -70,6 +70,30 @@ pub enum Error {
         /// Images of the manifest.
         images: usize,
     },
+    /// A query that is not one question.
+    #[error(
+        "`{begins}`: a query reads and changes nothing\nhint: begin it with SELECT or WITH; DuckDB does more: deepmcat sql RUN --duckdb"
+    )]
+    NotSelect {
+        /// What it begins with.
+        begins: String,
+    },
+    /// A query that cannot be answered.
+    #[error("the query cannot be answered: {reason}\nhint: {hint}")]
+    Query {
+        /// What polars said.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A column that no format can hold.
+    #[error("column `{column}` is of type {found}, which cannot be printed\nhint: CAST({column} AS VARCHAR)")]
+    Type {
+        /// The column.
+        column: String,
+        /// Its type.
+        found: String,
+    },
     /// Columns of unequal length: a defect of this program.
     #[error("the rows of the answer do not fit together: {0}")]
     Rows(String),
