@@ -1,13 +1,10 @@
 //! The data dictionary: `docs/tables.md`, made from the tables' own declarations.
 
 use std::fmt::Write;
+use std::path::Path;
 
-use crate::table::Table;
-use crate::{
-    Assignments, Categories, CategoryMetrics, Cells, ClassMetrics, Clusters, Events, Inputs, Labels, Manifest, Map,
-    Members, Metrics, Names, Rejects, Reliability, RiskCoverage, Samples, SeriesCategories, Sources, Training,
-    features, pixels,
-};
+use crate::catalog::{Entry, OF_DATASET, OF_REVIEW, OF_RUN, Place};
+use crate::{features, pixels};
 
 const HEAD: &str = "# Tables\n\nMade from the code by `cargo run -p deepmcat-schemas --example dictionary`; a test keeps it true.\n\n\
 Every table's footer (Parquet key-value metadata, Arrow schema metadata) holds `deepmcat.table`, \
@@ -19,29 +16,10 @@ they change), `deepmcat.config_hash` (of the settings of its job) and `deepmcat.
 #[must_use]
 pub fn markdown() -> String {
     let mut page = HEAD.to_owned();
-    describe::<Manifest>(&mut page, "dataset/manifest.parquet");
-    describe::<Labels>(&mut page, "dataset/labels.parquet");
-    describe::<Sources>(&mut page, "dataset/sources.parquet");
-    describe::<Rejects>(&mut page, "dataset/rejects.parquet");
-    describe::<Inputs>(&mut page, "dataset/inputs.parquet");
+    OF_DATASET.iter().for_each(|table| describe(&mut page, table));
     pixels_page(&mut page);
     features_page(&mut page);
-    describe::<Assignments>(&mut page, "assignments/epoch=T/part-0.parquet");
-    describe::<Clusters>(&mut page, "clusters/epoch=T/part-0.parquet");
-    describe::<Map>(&mut page, "map/part-0.parquet");
-    describe::<Cells>(&mut page, "cells/part-0.parquet");
-    describe::<Samples>(&mut page, "samples/epoch=T/part-0.parquet");
-    describe::<Training>(&mut page, "training/epoch=T/part-0.parquet");
-    describe::<Metrics>(&mut page, "metrics/epoch=T/part-0.parquet");
-    describe::<Events>(&mut page, "events/part-N.parquet");
-    describe::<Names>(&mut page, "names/part-0.parquet");
-    describe::<Members>(&mut page, "review/members/RESULT.parquet");
-    describe::<Categories>(&mut page, "categories/part-0.parquet");
-    describe::<SeriesCategories>(&mut page, "series/part-0.parquet");
-    describe::<CategoryMetrics>(&mut page, "category-metrics/part-0.parquet");
-    describe::<ClassMetrics>(&mut page, "class-metrics/part-0.parquet");
-    describe::<RiskCoverage>(&mut page, "risk-coverage/part-0.parquet");
-    describe::<Reliability>(&mut page, "reliability/part-0.parquet");
+    OF_RUN.iter().chain(&OF_REVIEW).for_each(|table| describe(&mut page, table));
     page
 }
 
@@ -52,9 +30,16 @@ fn head(page: &mut String, name: &str, version: u32, path: &str, doc: &str) {
     let _ = write!(page, "\n## {name} (v{version})\n`{path}`: {}\n{COLUMNS}", doc.trim());
 }
 
-fn describe<T: Table>(page: &mut String, path: &str) {
-    head(page, T::NAME, T::VERSION, path, T::DOC);
-    for column in T::columns() {
+fn describe(page: &mut String, table: &Entry) {
+    let parts = match table.place {
+        Place::Dataset(_) => "",
+        Place::Epochs => "/epoch=T/part-0.parquet",
+        Place::Parts => "/part-N.parquet",
+        Place::Results => "/RESULT.parquet",
+    };
+    let path = table.path(Path::new("")).display().to_string() + parts;
+    head(page, table.name, table.version, &path, table.doc);
+    for column in (table.columns)() {
         let null = if column.nullable { "yes" } else { "" };
         let _ = writeln!(page, "| `{}` | {} | {null} | {} |", column.name, column.data_type, column.doc);
     }

@@ -6,6 +6,7 @@
 //! `docs/tables.md` follow. Features and pixels alone are too large to be read whole: see
 //! [`features`] and [`pixels`].
 
+pub mod catalog;
 pub mod dictionary;
 mod error;
 pub mod features;
@@ -24,8 +25,11 @@ pub mod tables;
 pub use error::SchemaError;
 pub use ids::{ClusterId, Epoch, ImageId};
 pub use layout::{ARROW_PART_0, PART_0};
-pub use parquet_io::{read_folder, read_stamp, read_table, write_parts, write_table};
+pub use parquet_io::{
+    count_rows, part_files, read_columns, read_folder, read_row, read_stamp, read_table, write_batch, write_parts,
+    write_table,
+};
 pub use stamp::Stamp;
 pub use stat::FileStat;
-pub use table::{Cell, Column, Table};
+pub use table::{Cell, Column, Table, json};
 pub use tables::*;

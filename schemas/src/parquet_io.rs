@@ -1,18 +1,21 @@
 //! Parquet tables: written atomically with a stamp in the footer, read with every column checked.
 
 use std::borrow::Borrow;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_schema::{Field, Schema};
 use fs_err::File;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 
 use crate::stamp::{SCHEMA_VERSION, TABLE};
+use crate::table::checked;
 use crate::{SchemaError, Stamp, Table, files};
 
 /// Writes a table to one Parquet file, atomically. The same rows and stamp give the same bytes.
@@ -40,11 +43,8 @@ pub fn write_parts<T: Table>(
     // Sorted: a HashMap's order would change the bytes from run to run.
     let mut footer: Vec<_> = stamp.metadata(T::NAME, T::VERSION).into_iter().collect();
     footer.sort();
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_created_by("deepmcat".to_owned())
-        .set_key_value_metadata(Some(footer.into_iter().map(|(key, value)| KeyValue::new(key, value)).collect()))
-        .build();
+    let footer = footer.into_iter().map(|(key, value)| KeyValue::new(key, value)).collect();
+    let properties = properties().set_key_value_metadata(Some(footer)).build();
     let written = files::write_atomic(path, |file| {
         let schema = Arc::clone(&schema);
         let mut writer = ArrowWriter::try_new(file, schema, Some(properties)).map_err(std::io::Error::other)?;
@@ -63,6 +63,23 @@ pub fn write_parts<T: Table>(
     refused.map_or(written, Err)
 }
 
+fn properties() -> WriterPropertiesBuilder {
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_created_by("deepmcat".to_owned())
+}
+
+/// Writes rows that are no table of the contract, an answer to a question, as Parquet.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn write_batch(into: impl Write + Send, batch: &RecordBatch) -> std::io::Result<()> {
+    let mut writer = ArrowWriter::try_new(into, batch.schema(), Some(properties().build()))?;
+    writer.write(batch)?;
+    writer.close()?;
+    Ok(())
+}
+
 /// Reads a table from one Parquet file.
 ///
 /// # Errors
@@ -78,6 +95,48 @@ pub fn read_table<T: Table>(path: &Path) -> Result<T, SchemaError> {
 /// # Errors
 /// When the folder holds no part, or as [`read_table`] for any of them.
 pub fn read_folder<T: Table>(folder: &Path) -> Result<T, SchemaError> {
+    let mut table = T::default();
+    for path in part_files::<T>(folder)? {
+        append_file(&path, &mut table)?;
+    }
+    Ok(table)
+}
+
+/// Reads some columns of a table, as Arrow batches that hold them in this order: from a file, or from all parts of a folder.
+/// Without a column the batches say how many rows there are.
+///
+/// # Errors
+/// As [`read_folder`].
+pub fn read_columns<T: Table>(path: &Path, columns: &[&str]) -> Result<Vec<RecordBatch>, SchemaError> {
+    let mut batches = Vec::new();
+    for part in if path.is_dir() { part_files::<T>(path)? } else { vec![path.to_owned()] } {
+        batches.extend(read_of_file::<T>(&part, columns, None)?);
+    }
+    Ok(batches)
+}
+
+/// Reads some columns of one row of a file, for which it unpacks little else. Rows are counted from 0.
+///
+/// # Errors
+/// As [`read_table`].
+pub fn read_row<T: Table>(path: &Path, columns: &[&str], row: usize) -> Result<Option<RecordBatch>, SchemaError> {
+    Ok(read_of_file::<T>(path, columns, Some(row))?.into_iter().find(|batch| batch.num_rows() > 0))
+}
+
+/// How many rows a Parquet file has, by its footer.
+///
+/// # Errors
+/// When the file is no readable table of this kind.
+pub fn count_rows<T: Table>(path: &Path) -> Result<usize, SchemaError> {
+    let reader = open_table::<T>(path)?;
+    Ok(usize::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or_default())
+}
+
+/// The `part-*.parquet` of a folder, in the order of their numbers.
+///
+/// # Errors
+/// When there is none.
+pub fn part_files<T: Table>(folder: &Path) -> Result<Vec<PathBuf>, SchemaError> {
     let mut parts: Vec<(u32, PathBuf)> = Vec::new();
     for entry in fs_err::read_dir(folder)? {
         let path = entry?.path();
@@ -87,11 +146,7 @@ pub fn read_folder<T: Table>(folder: &Path) -> Result<T, SchemaError> {
         return Err(SchemaError::NoParts { path: folder.to_owned(), table: T::NAME });
     }
     parts.sort();
-    let mut table = T::default();
-    for (_, path) in parts {
-        append_file(&path, &mut table)?;
-    }
-    Ok(table)
+    Ok(parts.into_iter().map(|(_, path)| path).collect())
 }
 
 /// The number N of a file named `part-N.EXTENSION`.
@@ -118,7 +173,7 @@ fn footer(reader: &ParquetRecordBatchReaderBuilder<std::fs::File>) -> std::colle
     pairs.into_iter().flatten().filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?))).collect()
 }
 
-fn append_file<T: Table>(path: &Path, table: &mut T) -> Result<(), SchemaError> {
+fn open_table<T: Table>(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<std::fs::File>, SchemaError> {
     let reader = open(path)?;
     let metadata = footer(&reader);
     // Tables of other tools (a hand-made manifest, say) carry no name: their columns decide.
@@ -131,11 +186,43 @@ fn append_file<T: Table>(path: &Path, table: &mut T) -> Result<(), SchemaError> 
             found: format!("{name} v{version}"),
         });
     }
-    let batches = reader.build().map_err(|error| SchemaError::unreadable(path, "Parquet", error))?;
-    for batch in batches {
-        table.append_batch(&batch.map_err(|error| SchemaError::unreadable(path, "Parquet", error))?, path)?;
+    Ok(reader)
+}
+
+fn append_file<T: Table>(path: &Path, table: &mut T) -> Result<(), SchemaError> {
+    let unreadable = |error| SchemaError::unreadable(path, "Parquet", error);
+    for batch in open_table::<T>(path)?.build().map_err(unreadable)? {
+        let batch = batch.map_err(|error| SchemaError::unreadable(path, "Parquet", error))?;
+        table.append_batch(&batch, path)?;
     }
     Ok(())
+}
+
+/// Rows in a batch of columns.
+const BATCH: usize = 1 << 16;
+
+fn read_of_file<T: Table>(path: &Path, columns: &[&str], row: Option<usize>) -> Result<Vec<RecordBatch>, SchemaError> {
+    let reader = open_table::<T>(path)?;
+    let own = T::columns();
+    let wanted: Vec<_> = columns.iter().filter_map(|name| own.iter().find(|column| column.name == *name)).collect();
+    let fields = reader.schema().fields().iter().enumerate();
+    let roots = fields.filter(|(_, field)| columns.contains(&field.name().as_str())).map(|(root, _)| root);
+    let mask = ProjectionMask::roots(reader.parquet_schema(), roots);
+    let mut reader = reader.with_projection(mask).with_batch_size(BATCH);
+    if let Some(row) = row {
+        reader = reader.with_offset(row).with_limit(1);
+    }
+    let batches = reader.build().map_err(|error| SchemaError::unreadable(path, "Parquet", error))?;
+    let ordered = |batch: RecordBatch| -> Result<RecordBatch, SchemaError> {
+        let columns: Result<Vec<_>, _> =
+            wanted.iter().map(|column| checked(T::NAME, column, &batch, path).map(Arc::clone)).collect();
+        let fields = wanted.iter().map(|column| Field::new(column.name, column.data_type.clone(), column.nullable));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        RecordBatch::try_new_with_options(schema, columns?, &rows)
+            .map_err(|error| SchemaError::unreadable(path, "Parquet", error))
+    };
+    batches.map(|batch| ordered(batch.map_err(|error| SchemaError::unreadable(path, "Parquet", error))?)).collect()
 }
 
 #[cfg(test)]
@@ -168,6 +255,27 @@ mod tests {
     }
 
     #[test]
+    fn columns_and_rows_are_read_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clusters/epoch=0/part-0.parquet");
+        write_table(&path, &clusters(), &stamp()).unwrap();
+        let batches = read_columns::<Clusters>(path.parent().unwrap(), &["size", "cluster"]).unwrap();
+        let [batch] = batches.as_slice() else { panic!("{batches:?}") };
+        let names: Vec<_> = batch.schema().fields().iter().map(|field| field.name().clone()).collect();
+        assert_eq!((names, batch.num_rows()), (vec!["size".to_owned(), "cluster".to_owned()], 2));
+        let none = read_columns::<Clusters>(&path, &[]).unwrap();
+        assert_eq!((none[0].num_columns(), none[0].num_rows()), (0, 2));
+        let row = read_row::<Clusters>(&path, &["inertia", "centroid"], 1).unwrap().unwrap();
+        assert_eq!(
+            (crate::json(row.column(0), 0), crate::json(row.column(1), 0)),
+            (0.0.into(), vec![0.0, -1.0].into())
+        );
+        assert_eq!(read_row::<Clusters>(&path, &["size"], 2).unwrap(), None);
+        assert_eq!(count_rows::<Clusters>(&path).unwrap(), 2);
+        assert!(read_columns::<Assignments>(&path, &[]).unwrap_err().to_string().contains("found `clusters v1`"));
+    }
+
+    #[test]
     fn the_same_rows_give_the_same_bytes() {
         let folder = tempfile::tempdir().unwrap();
         let bytes = |name: &str| {
@@ -191,11 +299,7 @@ mod tests {
     fn a_foreign_file_is_checked_column_by_column() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("foreign.parquet");
-        let schema = Arc::new(arrow_schema::Schema::new(vec![arrow_schema::Field::new(
-            "position",
-            arrow_schema::DataType::Float32,
-            false,
-        )]));
+        let schema = Arc::new(Schema::new(vec![Field::new("position", arrow_schema::DataType::Float32, false)]));
         let column: arrow_array::ArrayRef = Arc::new(arrow_array::Float32Array::from(vec![1.0]));
         let batch = RecordBatch::try_new(Arc::clone(&schema), vec![column]).unwrap();
         let file = File::create(&path).unwrap();

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Float64Type, UInt32Type, UInt64Type};
+use arrow_array::types::{Float32Type, Float64Type, Int64Type, UInt32Type, UInt64Type};
 use arrow_array::{
     Array, ArrayRef, BooleanArray, Float32Array, Float64Array, ListArray, RecordBatch, StringArray, UInt32Array,
     UInt64Array,
@@ -58,7 +58,8 @@ pub trait Table: Default {
     #[must_use]
     fn json(&self, row: usize) -> Map<String, Value> {
         let columns = Self::columns().into_iter().zip(self.to_arrays());
-        columns.filter_map(|(column, array)| Some((column.name.to_owned(), json(&array, row)?))).collect()
+        let plain = columns.filter(|(_, array)| !array.data_type().is_nested());
+        plain.map(|(column, array)| (column.name.to_owned(), json(&array, row))).collect()
     }
 
     /// The Arrow schema, without footer metadata.
@@ -69,20 +70,27 @@ pub trait Table: Default {
     }
 }
 
-/// A cell as JSON; none for a list.
-fn json(array: &dyn Array, row: usize) -> Option<Value> {
+/// A cell as JSON; null for a row that is not there and for what is no number.
+#[must_use]
+pub fn json(array: &dyn Array, row: usize) -> Value {
     if row >= array.len() || array.is_null(row) {
-        return Some(Value::Null);
+        return Value::Null;
     }
-    Some(match array.data_type() {
+    match array.data_type() {
         DataType::UInt32 => array.as_primitive::<UInt32Type>().value(row).into(),
         DataType::UInt64 => array.as_primitive::<UInt64Type>().value(row).into(),
-        DataType::Float32 => array.as_primitive::<Float32Type>().value(row).into(),
+        DataType::Int64 => array.as_primitive::<Int64Type>().value(row).into(),
+        // The digits that it has, not those of the f64 beside it.
+        DataType::Float32 => array.as_primitive::<Float32Type>().value(row).to_string().parse::<f64>().ok().into(),
         DataType::Float64 => array.as_primitive::<Float64Type>().value(row).into(),
         DataType::Boolean => array.as_boolean().value(row).into(),
         DataType::Utf8 => array.as_string::<i32>().value(row).into(),
-        _ => return None,
-    })
+        DataType::List(_) => {
+            let items = array.as_list::<i32>().value(row);
+            (0..items.len()).map(|item| json(&items, item)).collect()
+        }
+        _ => Value::Null,
+    }
 }
 
 /// A Rust type that is the type of a column.
@@ -208,36 +216,43 @@ fn item<I: Cell>() -> Arc<Field> {
     Arc::new(Field::new("item", I::data_type(), I::NULLABLE))
 }
 
-/// Finds a column of a batch and appends its cells, checking name, type and nulls.
+/// A column of a batch, with name, type and nulls checked.
+pub(crate) fn checked<'a>(
+    table: &'static str,
+    column: &Column,
+    batch: &'a RecordBatch,
+    path: &Path,
+) -> Result<&'a ArrayRef, SchemaError> {
+    let name = || column.name.to_owned();
+    let expected = || column.data_type.to_string();
+    let Some(array) = batch.column_by_name(column.name) else {
+        return Err(SchemaError::MissingColumn { path: path.to_owned(), table, column: name(), expected: expected() });
+    };
+    if *array.data_type() != column.data_type {
+        return Err(SchemaError::WrongType {
+            path: path.to_owned(),
+            table,
+            column: name(),
+            expected: expected(),
+            found: array.data_type().to_string(),
+        });
+    }
+    if !column.nullable && array.null_count() > 0 {
+        return Err(SchemaError::Nulls { path: path.to_owned(), column: name(), count: array.null_count() });
+    }
+    Ok(array)
+}
+
+/// Appends the cells of a column of a batch.
 pub(crate) fn append_column<C: Cell>(
     table: &'static str,
-    name: &str,
+    name: &'static str,
     batch: &RecordBatch,
     path: &Path,
     into: &mut Vec<C>,
 ) -> Result<(), SchemaError> {
-    let expected = C::data_type();
-    let Some(array) = batch.column_by_name(name) else {
-        return Err(SchemaError::MissingColumn {
-            path: path.to_owned(),
-            table,
-            column: name.to_owned(),
-            expected: expected.to_string(),
-        });
-    };
-    if *array.data_type() != expected {
-        return Err(SchemaError::WrongType {
-            path: path.to_owned(),
-            table,
-            column: name.to_owned(),
-            expected: expected.to_string(),
-            found: array.data_type().to_string(),
-        });
-    }
-    if !C::NULLABLE && array.null_count() > 0 {
-        return Err(SchemaError::Nulls { path: path.to_owned(), column: name.to_owned(), count: array.null_count() });
-    }
-    C::append(array.as_ref(), into);
+    let column = Column { name, data_type: C::data_type(), nullable: C::NULLABLE, doc: "" };
+    C::append(checked(table, &column, batch, path)?.as_ref(), into);
     Ok(())
 }
 

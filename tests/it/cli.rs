@@ -6,7 +6,7 @@ use crate::world::{World, program};
 
 #[test]
 fn every_program_has_help_with_an_example() {
-    for stage in [
+    let stages = [
         "ingest",
         "pack",
         "embed",
@@ -19,8 +19,11 @@ fn every_program_has_help_with_an_example() {
         "report",
         "names",
         "categorize",
+        "history",
+        "sql",
         "synth",
-    ] {
+    ];
+    for stage in stages {
         let world = World::new();
         let help = world.deepmcat(&[stage, "--help"]);
         assert!(help.contains("Usage:") && help.contains("Example"), "{stage}: {help}");

@@ -56,6 +56,8 @@ fn help() {
         "report",
         "names",
         "categorize",
+        "history",
+        "sql",
         "synth",
     ];
     let commands = ["init", "run", "plan", "status", "why", "gc", "export", "doctor"];

@@ -64,10 +64,9 @@ fn checkpoint_before(track: &Track, epoch: Epoch) -> PathBuf {
     track.before(epoch).map_or_else(|| initial(track), |before| at("checkpoints", before))
 }
 
-/// The assignments that those of an epoch are compared with: the last before it that its track trained on.
+/// The assignments that those of an epoch are compared with.
 fn previous(config: &Config, epoch: Epoch) -> Option<PathBuf> {
-    let track = config.run.track_of(epoch);
-    track.before(epoch).map(|before| at("assignments", track.labelled(before)))
+    config.run.before(epoch).map(|before| at("assignments", before))
 }
 
 /// The networks whose features an epoch's clusters are made from: its own; of a taught track those that teach; in the result

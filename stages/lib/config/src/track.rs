@@ -36,6 +36,20 @@ impl Run {
         self.tracks().find(|track| track.epochs.end > epoch).unwrap_or(all)
     }
 
+    /// The epoch whose assignments those of an epoch are compared with, and aligned to: the last before it that its track
+    /// trained on. None at the first of a track: cluster numbers of different networks do not compare.
+    #[must_use]
+    pub fn before(&self, epoch: Epoch) -> Option<Epoch> {
+        let track = self.track_of(epoch);
+        track.before(epoch).map(|before| track.labelled(before))
+    }
+
+    /// Whether an epoch has assignments of its own: all but those of a taught track after its first.
+    #[must_use]
+    pub fn assigns(&self, epoch: Epoch) -> bool {
+        epoch.0 == self.epochs || (epoch.0 < self.epochs && self.track_of(epoch).labelled(epoch) == epoch)
+    }
+
     /// How many networks, the first ones, find clusters of their own.
     #[must_use]
     pub fn own(&self) -> usize {

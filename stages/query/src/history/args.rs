@@ -1,0 +1,82 @@
+//! Arguments of `deepmcat-history`.
+
+use std::path::PathBuf;
+
+use deepmcat_schemas::Epoch;
+use deepmcat_stage::Verbosity;
+
+use crate::epochs::Range;
+use crate::output::Output;
+
+/// Says how the clusters of a run's images changed from epoch to epoch.
+///
+/// A flip is an image whose cluster is another than at the epoch before. Cluster numbers are aligned from epoch to epoch of
+/// one network; the first epoch of each network has no epoch before. Images that one of the two epochs did not assign are
+/// not compared.
+#[derive(Debug, clap::Parser)]
+#[command(
+    name = "deepmcat-history",
+    version,
+    after_help = "Examples:\n  deepmcat history runs/study\n  deepmcat history runs/study images --last 5 --out \
+        restless.csv\n  deepmcat history runs/study flows 9 10 --moved\n  deepmcat history runs/study path 17 --format json"
+)]
+pub struct Args {
+    /// The run folder
+    pub run: PathBuf,
+    /// What is asked; the epochs where nothing is
+    #[command(subcommand)]
+    pub question: Option<Question>,
+    /// Which clustering, where epochs have several (cluster.clusterings): 0 is the one that the result follows
+    #[arg(long, value_name = "N", default_value_t = 0, global = true)]
+    pub clustering: usize,
+    /// How the answer is given.
+    #[command(flatten)]
+    pub output: Output,
+    /// How much is said.
+    #[command(flatten)]
+    pub verbosity: Verbosity,
+}
+
+/// What a history is asked.
+#[derive(Debug, clap::Subcommand)]
+pub enum Question {
+    /// A row an epoch: its network, the epoch before, images, clusters that hold one, images compared, flips, stability (the
+    /// share that did not flip)
+    Epochs {
+        /// Only these epochs, both ends included
+        #[arg(long, value_name = "A..B", default_value = "..")]
+        epochs: Range,
+    },
+    /// A row an image, the most restless first: epochs that assign it, epochs compared, flips, stability, entropy, its last
+    /// cluster, the epoch of its last flip
+    Images {
+        /// Only these epochs, both ends included
+        #[arg(long, value_name = "A..B", default_value = "..")]
+        epochs: Range,
+        /// Entropy (in bits) of its clusters over so many last epochs of the last network
+        #[arg(long, value_name = "M", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+        last: u32,
+    },
+    /// A row for each pair of clusters that images are in at two epochs, the most images first: their number, and their share
+    /// of either cluster
+    Flows {
+        /// The first epoch
+        from: Epoch,
+        /// The second epoch
+        to: Epoch,
+        /// Only pairs of different numbers
+        #[arg(long)]
+        moved: bool,
+    },
+    /// A row an epoch of one image: its cluster, whether it flipped, its distance to the centroid and its margin
+    Path {
+        /// Its image_id, or its key in dataset/manifest.parquet
+        image: String,
+    },
+}
+
+impl Default for Question {
+    fn default() -> Self {
+        Self::Epochs { epochs: Range::default() }
+    }
+}
