@@ -5,7 +5,7 @@
 Makes the assignments first, with the stages' own writer (`cargo run --release --example many_epochs`); with --keep they
 stay there and serve the next time. Every answer is a process of its own that writes Parquet, by turns, the fastest round
 counts; all of them read files that the system has in memory. `seconds`: the whole process; of DuckDB the query alone, without
-starting Python. `peak`: most memory of the process. Needs duckdb of tests/requirements.txt.
+starting Python. `peak`: most memory of the process. Needs duckdb (tests/requirements.txt).
 """
 
 import argparse

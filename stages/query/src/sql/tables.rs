@@ -83,7 +83,7 @@ pub fn of_run(run: &Path, range: Range) -> Result<Vec<Source>, Error> {
         for folder in BESIDE {
             let path = run.join(folder).join(entry.name);
             let name = format!("{folder}_{}", entry.name);
-            tables.extend(path.exists().then(|| Source { name, kind: Kind::Whole(entry, path) }));
+            tables.extend(path.exists().then_some(Source { name, kind: Kind::Whole(entry, path) }));
         }
     }
     if tables.iter().any(|table| table.name == "assignments") {
