@@ -27,6 +27,16 @@ fn a_run_gives_every_table_and_then_has_nothing_to_do() {
     let sources: Sources = read_table(&run.join("dataset/sources.parquet")).unwrap();
     let of_images: Vec<ImageId> = sources.image_id.iter().flatten().map(|&id| ImageId(id)).collect();
     assert_eq!(of_images, manifest.image_id);
+    let page = fs_err::read_to_string(run.join("report.html")).unwrap();
+    assert!(page.contains("Content-Security-Policy") && page.contains("default-src 'none'"));
+    assert!(!page.contains("src=\"http") && !page.contains("<link"), "the page loads nothing");
+    for (id, text) in
+        [("map", "Map: "), ("clusters", "Cluster "), ("classes", "of their own"), ("curves", "Purity went from")]
+    {
+        let from = page.find(&format!("<section id=\"{id}\">")).unwrap();
+        assert!(page[from..].contains(text), "{id}");
+    }
+    assert!(page.contains("data:image/jpeg;base64,") && page.len() < 8_000_000);
     let map: Map = read_table(&run.join("map/part-0.parquet")).unwrap();
     assert_eq!(map.image_id, manifest.image_id);
     assert!(map.x.iter().max() > Some(&50_000) || map.y.iter().max() > Some(&50_000));
@@ -78,6 +88,25 @@ fn two_runs_give_the_same_bytes_with_as_many_threads() {
     let [one, other]: [BTreeMap<_, _>; 2] = [common(&both[0]), common(&both[1])];
     assert!(one.len() > 60 && one.keys().any(|path| path.starts_with("samples")), "{:?}", one.keys());
     assert_same(&one, &other);
+}
+
+#[test]
+fn a_report_shows_what_others_wrote_as_text() {
+    let world = World::new();
+    world.small_run();
+    world.deepmcat(&["run", "run"]);
+    let path = world.path("run/dataset/labels.parquet");
+    let labels: Labels = read_table(&path).unwrap();
+    let hostile = "</script><script>alert(1)</script>\"'>\u{202e}\u{1f600}";
+    let label = labels.image_id.iter().map(|_| hostile.to_owned()).collect();
+    write_table(&path, &Labels { label, ..labels }, &Stamp::default()).unwrap();
+    world.deepmcat(&["report", "run", "--out", "page.html"]);
+    let page = fs_err::read_to_string(world.path("page.html")).unwrap();
+    assert!(page.contains("&lt;script&gt;alert(1)"));
+    assert_eq!(page.matches("<script").count(), 2, "the points and the page's own");
+    assert!(!page.contains("<script>alert"));
+    let message = world.fails(2, &["report", "run", "--epoch", "99"]);
+    assert!(message.contains("epoch 99 has no clusters and metrics\nhint: the last that has them is 2"), "{message}");
 }
 
 /// What `small-data` adds to the paper's chain: epochs of some of the images, further clusterings under kept layers, more draws, a merged

@@ -72,8 +72,12 @@ fn of_run(config: &Config, run: &Path, epoch: Option<Epoch>) -> Result<Report, E
     let here = |path: PathBuf| path.exists().then_some(path);
     let measured = epochs(&run.join("metrics"))?;
     let has_clusters = |epoch: &Epoch| partition(run, "clusters", *epoch).exists();
-    let last = measured.iter().copied().filter(has_clusters).filter(|&found| epoch.is_none_or(|epoch| found == epoch));
-    let epoch = last.max().ok_or_else(|| Error::NothingYet { run: run.to_owned() })?;
+    let there: Vec<Epoch> = measured.iter().copied().filter(has_clusters).collect();
+    let last = there.iter().copied().max().ok_or_else(|| Error::NothingYet { run: run.to_owned() })?;
+    let epoch = epoch.unwrap_or(last);
+    if !there.contains(&epoch) {
+        return Err(Error::NoEpoch { run: run.to_owned(), epoch, last });
+    }
     let is_last = epoch.0 == config.run.epochs;
     let inputs = Inputs {
         dataset: run.join(DATASET),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use deepmcat_config::ConfigError;
-use deepmcat_schemas::SchemaError;
+use deepmcat_schemas::{Epoch, SchemaError};
 use deepmcat_stage::Failure;
 
 /// An error of the report stage.
@@ -27,6 +27,16 @@ pub enum Error {
         /// The run folder.
         run: PathBuf,
     },
+    /// An epoch that has no clusters.
+    #[error("{}: epoch {epoch} has no clusters and metrics\nhint: the last that has them is {last}", run.display())]
+    NoEpoch {
+        /// The run folder.
+        run: PathBuf,
+        /// The epoch asked for.
+        epoch: Epoch,
+        /// The last one that is there.
+        last: Epoch,
+    },
     /// Tables of different data sets.
     #[error("{}: image {image} is not in the manifest\nhint: give the data set that was clustered", path.display())]
     OtherImages {
@@ -43,7 +53,7 @@ pub enum Error {
 impl Failure for Error {
     fn is_usage(&self) -> bool {
         match self {
-            Self::Config(_) | Self::NothingYet { .. } | Self::OtherImages { .. } => true,
+            Self::Config(_) | Self::NoEpoch { .. } | Self::NothingYet { .. } | Self::OtherImages { .. } => true,
             Self::Schema(error) => error.is_usage(),
             Self::Pixels(_) | Self::Io(_) | Self::Picture(_) => false,
         }
