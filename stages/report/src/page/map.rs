@@ -68,7 +68,7 @@ pub(super) fn section(facts: &Facts) -> Result<Markup, Error> {
                 ul.legend { @for (class, name) in facts.classes.iter().enumerate() {
                     @let [r, g, b] = COLOURS[class % COLOURS.len()];
                     @let colour = format!("rgb({r},{g},{b})");
-                    @let fill = if class / COLOURS.len() % 2 == 0 { colour.as_str() } else { "transparent" };
+                    @let fill = if (class / COLOURS.len()).is_multiple_of(2) { colour.as_str() } else { "transparent" };
                     li { span.dot style={ "border-color:" (colour) ";background:" (fill) } {} (name) }
                 } }
             }
