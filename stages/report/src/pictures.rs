@@ -12,10 +12,10 @@ use crate::Error;
 use crate::facts::Facts;
 
 /// Side of an image in a strip, in pixels.
-pub const TILE: usize = 96;
+pub const TILE: usize = 80;
 /// Side of the map's picture, in pixels.
 pub const SIDE: u32 = 1024;
-const QUALITY: u8 = 72;
+const QUALITY: u8 = 68;
 
 /// Colours that people with any colour vision tell apart (Okabe and Ito, 2008), without black.
 pub const COLOURS: [[u8; 3]; 7] =

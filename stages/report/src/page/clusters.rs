@@ -4,10 +4,11 @@ use maud::{Markup, html};
 
 use super::{count, figure, figure_or_dash, grouped, percent};
 use crate::facts::{Cluster, Facts};
-use crate::pictures::TILE;
 
 /// Share of a cluster's images in one class from which it counts as of that class.
 const PURE: f64 = 0.95;
+/// Side of an image on the page, in pixels: less than it has, for screens of high density.
+const SHOWN: usize = 48;
 /// SeriesDescriptions of a card.
 const HEADERS: usize = 3;
 
@@ -70,7 +71,7 @@ fn card(facts: &Facts, cluster: &Cluster, strips: &[String; 3]) -> Markup {
             @if name == names[0] || shown.len() < images {
                 figure.strip {
                     figcaption { (name) }
-                    img loading="lazy" src=(strip) height="48" width=(TILE * shown.len() / 2)
+                    img loading="lazy" src=(strip) height=(SHOWN) width=(SHOWN * shown.len())
                         alt={ (shown.len()) " images of cluster " (cluster.number) ", " (name) };
                 }
             }

@@ -37,7 +37,7 @@ pub(super) fn look(job: &Report, facts: &Facts) -> Result<Markup, Error> {
         h3 { "Images farthest from their cluster" }
         @for (place, (strip, rows)) in strips.iter().zip(rows.chunks(ROW)).enumerate() {
             figure.strip {
-                img loading="lazy" src=(strip) height="96" width=(TILE * rows.len()) alt={ "Outliers " (place * ROW + 1) " to " (place * ROW + rows.len()) };
+                img loading="lazy" src=(strip) height=(TILE) width=(TILE * rows.len()) alt={ "Outliers " (place * ROW + 1) " to " (place * ROW + rows.len()) };
                 figcaption { "images " (rows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")) }
             }
         }
