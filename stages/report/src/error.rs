@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use deepmcat_config::ConfigError;
 use deepmcat_schemas::{Epoch, SchemaError};
-use deepmcat_stage::Failure;
+use deepmcat_stage::{Failure, ThreadsError};
 
 /// An error of the report stage.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,9 @@ pub enum Error {
     /// A file cannot be read or written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// Threads could not be started.
+    #[error(transparent)]
+    Threads(#[from] ThreadsError),
     /// A run that has no clusters yet.
     #[error("{}: no epoch has clusters and metrics yet\nhint: deepmcat run {} makes them", run.display(), run.display())]
     NothingYet {
@@ -55,7 +58,7 @@ impl Failure for Error {
         match self {
             Self::Config(_) | Self::NoEpoch { .. } | Self::NothingYet { .. } | Self::OtherImages { .. } => true,
             Self::Schema(error) => error.is_usage(),
-            Self::Pixels(_) | Self::Io(_) | Self::Picture(_) => false,
+            Self::Pixels(_) | Self::Threads(_) | Self::Io(_) | Self::Picture(_) => false,
         }
     }
 }

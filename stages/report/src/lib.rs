@@ -22,7 +22,7 @@ pub use facts::Facts;
 /// When a table or an image is absent or damaged, or the page cannot be written.
 pub fn run(job: &jobs::Report, means: Threads) -> Result<(), Error> {
     let mut timings = Timings::new();
-    deepmcat_stage::set_threads(means.threads).map_err(|error| Error::Picture(error.to_string()))?;
+    deepmcat_stage::set_threads(means.threads)?;
     let facts = Facts::read(job)?;
     timings.lap("read");
     let strips = pictures::strips(&job.inputs.dataset, &facts)?;
