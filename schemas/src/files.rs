@@ -46,6 +46,18 @@ pub fn write_atomic_by_way_of(
     write(temporary, path, 0o666, content)
 }
 
+/// As [`write_atomic`], for a file that a user names: its temporary name is in a folder beside it, since a rename does not
+/// cross file systems.
+///
+/// # Errors
+/// As [`write_atomic`].
+pub fn write_beside(
+    path: &Path,
+    content: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
+) -> Result<(), SchemaError> {
+    write_atomic_by_way_of(&path.parent().unwrap_or(Path::new("")).join(TEMPORARY), path, content)
+}
+
 /// Writes a small file that only its owner can read, atomically.
 ///
 /// # Errors

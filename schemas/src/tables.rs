@@ -365,8 +365,8 @@ table! {
 }
 
 table! {
-    /// One row: how right the categories are, over the images that have a label and were not named. Intervals are of 95 %, by
-    /// drawing subjects anew (bootstrap).
+    /// One row: accuracy of the categories, measured on the labelled images that nobody named. Intervals are 95 % bootstrap
+    /// intervals over subjects.
     CategoryMetrics = "category-metrics" v 1 {
         /// Images measured, n.
         images: u32,
@@ -406,7 +406,7 @@ table! {
 }
 
 table! {
-    /// One row a class: precision and recall, with intervals of 95 % by drawing subjects anew (bootstrap).
+    /// One row per class: precision and recall, with 95 % bootstrap intervals over subjects.
     ClassMetrics = "class-metrics" v 1 {
         /// The class: a label, or a category that no label has.
         class: String,

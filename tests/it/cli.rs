@@ -2,28 +2,11 @@
 
 use serde_json::Value;
 
-use crate::world::{World, program};
+use crate::world::{STAGES, World, program};
 
 #[test]
 fn every_program_has_help_with_an_example() {
-    let stages = [
-        "ingest",
-        "pack",
-        "embed",
-        "encode",
-        "cluster",
-        "sample",
-        "train",
-        "evaluate",
-        "map",
-        "report",
-        "names",
-        "categorize",
-        "history",
-        "sql",
-        "synth",
-    ];
-    for stage in stages {
+    for stage in STAGES {
         let world = World::new();
         let help = world.deepmcat(&[stage, "--help"]);
         assert!(help.contains("Usage:") && help.contains("Example"), "{stage}: {help}");

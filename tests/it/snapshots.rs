@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::world::World;
+use crate::world::{STAGES, World};
 
 /// Compares with the snapshot of a name, or writes it where that is asked for.
 fn check(name: &str, said: &str) {
@@ -43,29 +43,12 @@ fn transcript(world: &World, words: &[&str]) -> String {
 #[test]
 fn help() {
     let world = World::new();
-    let stages = [
-        "ingest",
-        "pack",
-        "embed",
-        "encode",
-        "cluster",
-        "sample",
-        "train",
-        "evaluate",
-        "map",
-        "report",
-        "names",
-        "categorize",
-        "history",
-        "sql",
-        "synth",
-    ];
     let commands = ["init", "run", "plan", "status", "why", "gc", "export", "doctor"];
     check("help/deepmcat", &transcript(&world, &["--help"]));
     for command in ["import", "carry", "ask"] {
         check(&format!("help/names-{command}"), &transcript(&world, &["names", "run", command, "--help"]));
     }
-    for program in stages.iter().chain(&commands) {
+    for program in STAGES.iter().chain(&commands) {
         check(&format!("help/{program}"), &transcript(&world, &[program, "--help"]));
     }
 }

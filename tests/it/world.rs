@@ -8,6 +8,25 @@ use deepmcat_schemas::files::hash_file;
 use deepmcat_schemas::layout::{epochs, partition};
 use deepmcat_schemas::{Training, read_folder};
 
+/// The programs beside the runner.
+pub const STAGES: [&str; 15] = [
+    "ingest",
+    "pack",
+    "embed",
+    "encode",
+    "cluster",
+    "sample",
+    "train",
+    "evaluate",
+    "map",
+    "report",
+    "names",
+    "categorize",
+    "history",
+    "sql",
+    "synth",
+];
+
 /// The directory of one test; removed at its end.
 pub struct World {
     folder: tempfile::TempDir,

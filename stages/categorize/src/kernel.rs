@@ -6,10 +6,10 @@
 //! sure, since the name of their cluster may be wrong for them; without it alone, of no category where clusters of one category
 //! have nothing in common. e makes what is far from all points of no category.
 
-use deepmcat_features::{Features, each_block, tensor};
+use deepmcat_features::{Among, Compared, Features};
 use deepmcat_stage::random::some_of;
 use rayon::prelude::*;
-use tch::{Device, Kind, TchError, Tensor};
+use tch::{Device, TchError, Tensor};
 
 use crate::images::Images;
 use crate::points::Points;
@@ -26,13 +26,9 @@ const BLOCK: usize = 512;
 /// The classifier with its points on a device.
 pub(crate) struct Kernel<'a> {
     points: &'a Points,
-    /// `[d, m]`: -2 times the points.
-    minus_two: Tensor,
-    /// `[m]`: their squared lengths.
-    squares: Tensor,
+    among: Among,
     /// `[m, c]`: the weight of each in its category.
     shares: Tensor,
-    device: Device,
 }
 
 /// Points that were told without what they are to tell: categories `[v]`, probabilities `[v * c]`, rows `[v]`.
@@ -47,18 +43,14 @@ impl<'a> Kernel<'a> {
     /// # Errors
     /// When memory runs out.
     pub(crate) fn new(points: &'a Points, dimensions: usize, device: Device) -> Result<Self, TchError> {
-        // Blocks share the threads, so a product gets one.
-        tch::set_num_threads(1);
         let (m, c) = (points.classes.len(), points.categories.len());
-        let all = Tensor::f_from_slice(&points.values)?.f_view([m as i64, dimensions as i64])?.f_to_device(device)?;
-        let squares = all.f_mul(&all)?.f_sum_dim_intlist(&[1_i64][..], false, Kind::Float)?;
-        let minus_two = all.f_mul_scalar(-2.0)?.f_transpose(0, 1)?.f_contiguous()?;
+        let all = Tensor::f_from_slice(&points.values)?.f_view([m as i64, dimensions as i64])?;
         let mut shares = vec![0.0_f32; m * c];
         for (row, (&class, &weight)) in points.classes.iter().zip(&points.weights).enumerate() {
             shares[row * c + class as usize] = weight;
         }
         let shares = Tensor::f_from_slice(&shares)?.f_view([m as i64, c as i64])?.f_to_device(device)?;
-        Ok(Self { points, minus_two, squares, shares, device })
+        Ok(Self { points, among: Among::new(&all, device)?, shares })
     }
 
     /// Does `work` on the squared distances `[b, m]` of blocks of rows, with the weights `[m, c]`; all in order.
@@ -68,17 +60,9 @@ impl<'a> Kernel<'a> {
         rows: &[usize],
         work: impl Fn(Tensor, Tensor) -> Result<Vec<R>, TchError> + Send + Sync,
     ) -> Result<Vec<R>, TchError> {
-        let share =
-            |rows| (rows, self.minus_two.shallow_clone(), self.squares.shallow_clone(), self.shares.shallow_clone());
-        let blocks: Vec<(&[usize], Tensor, Tensor, Tensor)> = rows.chunks(BLOCK).map(share).collect();
-        let device = self.device;
-        let found = each_block(device, blocks, |(rows, minus_two, squares, shares)| {
-            let block = tensor(features, rows)?.f_to_device(device)?;
-            let own = block.f_mul(&block)?.f_sum_dim_intlist(&[1_i64][..], true, Kind::Float)?;
-            let squared = block.f_mm(&minus_two)?.f_add_(&squares)?.f_add_(&own)?.f_clamp_min_(0.0)?;
-            work(squared, shares)
-        })?;
-        Ok(found.into_iter().flatten().collect())
+        self.among.each(features, rows, BLOCK, &self.shares, |Compared { mut scores, own, beside, .. }| {
+            work(scores.f_add_(&own)?.f_clamp_min_(0.0)?, beside)
+        })
     }
 
     /// The probabilities of every image `[n * c]`.

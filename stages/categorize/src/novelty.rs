@@ -1,9 +1,9 @@
 //! How unlike all others an image is: its distance to the fifth nearest image of other subjects, as a p-value against those
 //! of images whose own subject was held out (Sun and others, 2022; Bates and others, 2023).
 
-use deepmcat_features::{Features, IMAGES, each_block, tensor};
+use deepmcat_features::{Among, Compared, Features, IMAGES, tensor};
 use deepmcat_stage::random::some_of;
-use tch::{Device, Kind, TchError, Tensor};
+use tch::{Device, TchError, Tensor};
 
 use crate::images::Images;
 
@@ -17,32 +17,23 @@ const BLOCK: usize = 256;
 /// # Errors
 /// When memory runs out.
 pub(crate) fn novelty(features: &Features<'_>, images: &Images, device: Device) -> Result<Vec<f32>, TchError> {
-    // Blocks share the threads, so a product gets one.
-    tch::set_num_threads(1);
-    let among = some_of(features.len(), IMAGES);
-    let all = tensor(features, &among)?.f_to_device(device)?;
-    let squares = all.f_mul(&all)?.f_sum_dim_intlist(&[1_i64][..], false, Kind::Float)?;
-    let minus_two = all.f_mul_scalar(-2.0)?.f_transpose(0, 1)?.f_contiguous()?;
+    let some = some_of(features.len(), IMAGES);
     let groups = |rows: &[usize]| -> Result<Tensor, TchError> {
         let groups: Vec<i64> = rows.iter().map(|&row| i64::from(images.groups[row])).collect();
         Tensor::f_from_slice(&groups)?.f_to_device(device)
     };
-    let subjects = groups(&among)?;
     let rows: Vec<usize> = (0..features.len()).collect();
-    let share = |rows| (rows, minus_two.shallow_clone(), squares.shallow_clone(), subjects.shallow_clone());
-    let blocks: Vec<(&[usize], Tensor, Tensor, Tensor)> = rows.chunks(BLOCK).map(share).collect();
-    let wanted = NEAREST.min(among.len());
-    let found = each_block(device, blocks, |(rows, minus_two, squares, subjects)| {
-        let block = tensor(features, rows)?.f_to_device(device)?;
-        let own = block.f_mul(&block)?.f_sum_dim_intlist(&[1_i64][..], true, Kind::Float)?;
-        let same = groups(rows)?.f_unsqueeze(1)?.f_eq_tensor(&subjects.f_unsqueeze(0)?)?;
-        let squared = block.f_mm(&minus_two)?.f_add_(&squares)?.f_add_(&own)?.f_masked_fill_(&same, f64::INFINITY)?;
-        let nearest = squared.f_topk(wanted as i64, 1, false, true)?.0.f_select(1, wanted as i64 - 1)?;
-        Vec::<f32>::try_from(nearest.f_to_device(Device::Cpu)?.f_contiguous()?)
-    })?;
-    let distances: Vec<f32> = found.into_iter().flatten().collect();
+    let wanted = NEAREST.min(some.len()) as i64;
+    let among = Among::new(&tensor(features, &some)?, device)?;
+    let distances =
+        among.each(features, &rows, BLOCK, &groups(&some)?, |Compared { rows, mut scores, own, beside, .. }| {
+            let same = groups(rows)?.f_unsqueeze(1)?.f_eq_tensor(&beside.f_unsqueeze(0)?)?;
+            let squared = scores.f_add_(&own)?.f_masked_fill_(&same, f64::INFINITY)?;
+            let nearest = squared.f_topk(wanted, 1, false, true)?.0.f_select(1, wanted - 1)?;
+            Vec::<f32>::try_from(nearest.f_to_device(Device::Cpu)?.f_contiguous()?)
+        })?;
     // Of an image whose others are all of its own subject nothing can be said.
-    let mut known: Vec<f32> = among.iter().map(|&row| distances[row]).filter(|distance| distance.is_finite()).collect();
+    let mut known: Vec<f32> = some.iter().map(|&row| distances[row]).filter(|distance| distance.is_finite()).collect();
     known.sort_by(f32::total_cmp);
     let value = |distance: f32| {
         if !distance.is_finite() {

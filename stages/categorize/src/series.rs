@@ -1,9 +1,12 @@
 //! The category of a series: the mean of its images' probabilities, to a power of its own.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
 use std::path::Path;
 
+use deepmcat_schemas::files::write_beside;
 use deepmcat_schemas::{SeriesCategories, Sources};
+use deepmcat_stage::for_spreadsheets;
 
 use crate::Error;
 use crate::images::Images;
@@ -131,9 +134,9 @@ pub(crate) fn write_csv(
         let record = [
             text(&sources.series_uid),
             text(&sources.study_uid),
-            table.header[row].clone().unwrap_or_default(),
+            for_spreadsheets(table.header[row].as_deref().unwrap_or_default()).into_owned(),
             source.map(|source| sources.source[source].clone()).unwrap_or_default(),
-            table.category[row].clone(),
+            for_spreadsheets(&table.category[row]).into_owned(),
             format!("{:.4}", table.confidence[row]),
             format!("{:.2}", table.agreement[row]),
             table.images[row].to_string(),
@@ -143,8 +146,5 @@ pub(crate) fn write_csv(
         writer.write_record(record).map_err(std::io::Error::other)?;
     }
     let bytes = writer.into_inner().map_err(|error| std::io::Error::other(error.to_string()))?;
-    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    let content = |file: &mut std::fs::File| std::io::Write::write_all(file, &bytes);
-    let temporary = folder.join(deepmcat_schemas::layout::TEMPORARY);
-    Ok(deepmcat_schemas::files::write_atomic_by_way_of(&temporary, path, content)?)
+    Ok(write_beside(path, |file| file.write_all(&bytes))?)
 }

@@ -1,5 +1,6 @@
 //! Lloyd's algorithm: assign every row to its nearest centroid, move every centroid to its rows' mean, repeat.
 
+use deepmcat_features::{Features, IMAGES};
 use deepmcat_schemas::Assignments;
 use deepmcat_schemas::jobs::cluster::Start;
 use deepmcat_stage::Progress;
@@ -10,7 +11,6 @@ use crate::bounds::Moved;
 use crate::centroids::Sums;
 use crate::search::Search;
 use crate::{Centroids, Error, Parameters, start};
-use deepmcat_features::Features;
 
 /// A fit: centroids, and the assignment that is nearest to them.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,11 +40,8 @@ impl Fit {
     }
 }
 
-/// Images of a large table that starts are drawn from and compared on: they tell good starts from bad ones, and all others
-/// together take as long as one.
-const TRIED: usize = 16_384;
-/// Images a cluster for that, on average.
-const TRIED_EACH: usize = 16;
+/// Images a cluster, on average, for which a part of the table tells good starts from bad ones.
+const EACH: usize = 16;
 
 /// The best of `parameters.redo` starts; of equals the first. `previous` is the epoch before, which may be where the
 /// first starts. Of a large table, starts descend on some of the images, and the best of them on all.
@@ -63,8 +60,8 @@ pub fn fit(
     }
     let lengths = features.squared_lengths()?;
     let compared = parameters.redo > 1 || parameters.start == Start::Spread;
-    if images > TRIED && k <= TRIED / TRIED_EACH && compared {
-        let rows = some_of(images, TRIED);
+    if images > IMAGES && k <= IMAGES / EACH && compared {
+        let rows = some_of(images, IMAGES);
         let (ids, values) = (features.ids_of(&rows), features.gather(&rows));
         let some = Features::of(features.source(), &ids, features.dimensions(), &values)?;
         let mut some_blocks = Blocks::new(&some, block_rows(blocks.device), blocks.device)?;

@@ -186,6 +186,17 @@ mod tests {
     }
 
     #[test]
+    fn clusters_of_an_earlier_map_start_where_they_were_and_new_ones_beside_the_nearest() {
+        let previous =
+            Cells { cluster: [2, 7].map(ClusterId).to_vec(), x: vec![1.0, 5.0], y: vec![2.0, 6.0], ..Cells::default() };
+        // Cluster 3 is new, and its centroid nearest to that of cluster 7.
+        let start = earlier(&previous, &[7, 3, 2].map(ClusterId), &[9.0, 0.0, 8.0, 0.0, 0.0, 0.0], 2).unwrap();
+        assert_eq!((start[0], start[2]), ([5.0, 6.0], [1.0, 2.0]));
+        assert!(start[1] != [5.0, 6.0] && (start[1][0] - 5.0).abs() < 0.01, "{start:?}");
+        assert_eq!(earlier(&previous, &[ClusterId(1)], &[0.0, 0.0], 2), None);
+    }
+
+    #[test]
     fn one_image_is_a_map() {
         let features = Features::from_values(&[4], 2, &[0.6, 0.8]).unwrap();
         let cells = cells(&features, &clusters(&[[0.6, 0.8]], &[1]), &[vec![0]], None);

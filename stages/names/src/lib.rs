@@ -5,11 +5,10 @@ mod ask;
 mod error;
 mod table;
 
-use std::path::Path;
+use std::io::Write;
 
 use deepmcat_decisions::{Carried, Decision, Log, OLDER_RESULT, RunResult, Target, Verdict, carry, write_names};
-use deepmcat_schemas::files::write_atomic_by_way_of;
-use deepmcat_schemas::layout::TEMPORARY;
+use deepmcat_schemas::files::write_beside;
 use serde_json::json;
 
 pub use args::{Args, Command};
@@ -36,7 +35,7 @@ pub fn run(args: Args) -> Result<(), Error> {
             let text = table::csv(&table::written(&names))?;
             match file {
                 None => print(&text),
-                Some(file) => Ok(write_text(&args.run, &file, &text)?),
+                Some(file) => Ok(write_beside(&file, |file| writeln!(file, "{text}"))?),
             }
         }
         Command::Undo { count, author } => {
@@ -135,15 +134,6 @@ fn say(carried: &[Carried], as_json: bool) -> Result<(), Error> {
     carried.iter().map(row).try_for_each(|(what, category, from, overlap, verdict)| {
         print(&format!("{verdict:<10} {overlap:.2}  {what} <- {from}  {category}"))
     })
-}
-
-/// Writes a small text file, whole or not at all.
-fn write_text(run: &Path, path: &Path, text: &str) -> Result<(), Error> {
-    // Beside the file where that is not in the run folder: a rename does not cross file systems.
-    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    let temporary = if path.starts_with(run) { run.join(TEMPORARY) } else { folder.join(TEMPORARY) };
-    let content = |file: &mut std::fs::File| std::io::Write::write_all(file, format!("{text}\n").as_bytes());
-    Ok(write_atomic_by_way_of(&temporary, path, content)?)
 }
 
 fn print(text: &str) -> Result<(), Error> {

@@ -2,11 +2,10 @@
 
 use std::fmt::Write as _;
 use std::io::{BufWriter, ErrorKind, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use deepmcat_schemas::files::write_atomic_by_way_of;
-use deepmcat_schemas::layout::TEMPORARY;
+use deepmcat_schemas::files::write_beside;
 use deepmcat_schemas::{json, write_batch};
 use serde_json::Value;
 
@@ -57,8 +56,7 @@ impl Output {
         let format = self.format();
         let most = self.rows.unwrap_or(most);
         if let Some(out) = &self.out {
-            let temporary = out.parent().unwrap_or(Path::new("")).join(TEMPORARY);
-            write_atomic_by_way_of(&temporary, out, |file| write_as(format, rows, most, file))?;
+            write_beside(out, |file| write_as(format, rows, most, file))?;
             tracing::info!("wrote {} rows to {}", rows.num_rows(), out.display());
             return Ok(());
         }

@@ -26,8 +26,6 @@ const LISTED: usize = 40;
 pub struct Facts {
     /// The images.
     pub manifest: Manifest,
-    /// Class of each image by the rules `[n]`; empty where there are none.
-    pub labels: Vec<Option<String>>,
     /// Place of each shown image on the map, where there is one.
     pub places: Option<HashMap<u32, [u32; 2]>>,
     /// Cluster of each assigned image, by its row here.
@@ -83,6 +81,8 @@ pub struct Image {
     pub cluster: u32,
     /// Distance to the centroid.
     pub distance: f32,
+    /// Its class by the rules, a place in `Facts::classes`.
+    pub class: Option<usize>,
 }
 
 /// One cluster that holds images.
@@ -159,16 +159,14 @@ impl Facts {
         let manifest: Manifest = read_table(&inputs.dataset.join(MANIFEST))?;
         let count = manifest.image_id.len();
         // Ids are dense, in the manifest's order.
-        let mut labels: Vec<Option<String>> = Vec::new();
         let path = inputs.dataset.join(LABELS);
-        if path.exists() {
-            let table: Labels = read_table(&path)?;
-            if !table.image_id.is_empty() {
-                labels.resize(count, None);
-            }
-            let rows = table.image_id.into_iter().zip(table.label).filter(|(id, _)| (id.0 as usize) < count);
-            rows.for_each(|(id, label)| labels[id.0 as usize] = Some(label));
-        }
+        let labels: Labels = if path.exists() { read_table(&path)? } else { Labels::default() };
+        let mut classes = labels.label.clone();
+        classes.sort_unstable();
+        classes.dedup();
+        let place = |label: &String| classes.partition_point(|class| class < label);
+        let class_of: HashMap<u32, usize> =
+            labels.image_id.iter().map(|id| id.0).zip(labels.label.iter().map(place)).collect();
         let mut headers: Vec<Option<String>> = vec![None; count];
         let path = inputs.dataset.join(SOURCES);
         if path.exists() {
@@ -189,15 +187,18 @@ impl Facts {
         let encoder = inputs.encoder.as_ref().map(one).transpose()?;
 
         let rows = assignments.image_id.iter().zip(&assignments.cluster).zip(&assignments.distance);
-        let images: Vec<Image> =
-            rows.map(|((id, cluster), &distance)| Image { row: id.0 as usize, cluster: cluster.0, distance }).collect();
+        let images: Vec<Image> = rows
+            .map(|((id, cluster), &distance)| Image {
+                row: id.0 as usize,
+                cluster: cluster.0,
+                distance,
+                class: class_of.get(&id.0).copied(),
+            })
+            .collect();
         if let Some(image) = images.iter().find(|image| image.row >= count) {
             return Err(Error::OtherImages { path: inputs.assignments.clone(), image: image.row as u32 });
         }
-        let mut classes: Vec<String> = labels.iter().flatten().cloned().collect();
-        classes.sort_unstable();
-        classes.dedup();
-        let clusters = clusters(&images, &manifest, &labels, &headers, &classes);
+        let clusters = clusters(&images, &manifest, &headers, classes.len());
         let names = inputs.names.as_deref().map(read_folder::<Names>).transpose()?.map_or_else(BTreeMap::new, names);
         let metrics = inputs.category_metrics.as_deref().map(read_folder::<CategoryMetrics>).transpose()?;
         let categories = inputs.categories.as_deref().map(read_folder::<Categories>).transpose()?;
@@ -209,7 +210,6 @@ impl Facts {
         });
         Ok(Self {
             manifest,
-            labels,
             places,
             images,
             clusters,
@@ -264,13 +264,7 @@ impl Named {
     }
 }
 
-fn clusters(
-    images: &[Image],
-    manifest: &Manifest,
-    labels: &[Option<String>],
-    headers: &[Option<String>],
-    classes: &[String],
-) -> Vec<Cluster> {
+fn clusters(images: &[Image], manifest: &Manifest, headers: &[Option<String>], classes: usize) -> Vec<Cluster> {
     let mut members: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     images.iter().enumerate().for_each(|(place, image)| members.entry(image.cluster).or_default().push(place));
     let length = (STRIPS * STRIP / members.len().max(1)).clamp(1, STRIP);
@@ -284,12 +278,11 @@ fn clusters(
                 members.iter().filter_map(|&place| manifest.subject[images[place].row].as_ref()).collect();
             subjects.sort_unstable();
             subjects.dedup();
-            let mut by_class = vec![0; classes.len()];
+            let mut by_class = vec![0; classes];
             let mut of_header: HashMap<&str, usize> = HashMap::new();
             for &place in &members {
                 let row = images[place].row;
-                if let Some(label) = labels.get(row).and_then(Option::as_ref) {
-                    let class = classes.partition_point(|class| class < label);
+                if let Some(class) = images[place].class {
                     by_class[class] += 1;
                 }
                 if let Some(header) = &headers[row] {

@@ -8,7 +8,7 @@ mod pictures;
 
 use std::io::Write;
 
-use deepmcat_schemas::files::write_atomic;
+use deepmcat_schemas::files::write_beside;
 use deepmcat_schemas::jobs;
 use deepmcat_stage::{Threads, Timings};
 
@@ -29,7 +29,7 @@ pub fn run(job: &jobs::Report, means: Threads) -> Result<(), Error> {
     timings.lap("pictures");
     let page = page::page(job, &facts, &strips)?;
     timings.lap("page");
-    write_atomic(&job.outputs.report, |file| file.write_all(page.as_bytes()))?;
+    write_beside(&job.outputs.report, |file| file.write_all(page.as_bytes()))?;
     timings.lap("write");
     tracing::info!("{}: {:.1} MB", job.outputs.report.display(), page.len() as f64 / 1e6);
     timings.log();

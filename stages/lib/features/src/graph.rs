@@ -4,10 +4,10 @@ use deepmcat_schemas::ImageId;
 use deepmcat_schemas::features::normalise;
 use deepmcat_stage::random::some_of;
 use rayon::prelude::*;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use crate::Error;
-use crate::{Features, each_block, tensor};
+use crate::{Among, Compared, Features, tensor};
 
 /// Neighbours of an image that a graph holds at most.
 pub const NEIGHBOURS: usize = 10;
@@ -45,7 +45,7 @@ impl Graph {
     /// When memory runs out.
     pub fn of(features: &Features<'_>, rows: Vec<usize>, device: Device) -> Result<Self, Error> {
         let ids = features.ids_of(&rows);
-        let neighbours = Finder::new(features, &rows, device)?.nearest(features, &rows, NEIGHBOURS, true)?;
+        let neighbours = nearest(features, &rows, &rows, NEIGHBOURS, true, device)?;
         Ok(Self { ids, rows, neighbours })
     }
 
@@ -100,61 +100,35 @@ impl Graph {
         self.rows.iter().zip(0..).for_each(|(&row, place)| places[row].push(place));
         let others: Vec<usize> = (0..features.len()).filter(|&row| places[row].is_empty()).collect();
         if !others.is_empty() {
-            let nearest = Finder::new(features, &self.rows, device)?.nearest(features, &others, SMOOTHED, false)?;
-            others.into_iter().zip(nearest).for_each(|(row, nearest)| places[row] = nearest);
+            let found = nearest(features, &self.rows, &others, SMOOTHED, false, device)?;
+            others.into_iter().zip(found).for_each(|(row, nearest)| places[row] = nearest);
         }
         Ok(places)
     }
 }
 
-/// Finds the nearest of some images.
-struct Finder {
-    /// `[d, a]`: -2 times the images that are looked among.
-    minus_two: Tensor,
-    /// `[a]`: their squared lengths.
-    squares: Tensor,
-    count: usize,
+/// The `wanted` nearest among `all` (rows of the features) of each of `rows`, by place in `all`, the nearest first. `same`:
+/// `rows` are these images themselves, none of which is its own neighbour.
+fn nearest(
+    features: &Features<'_>,
+    all: &[usize],
+    rows: &[usize],
+    wanted: usize,
+    same: bool,
     device: Device,
-}
-
-impl Finder {
-    fn new(features: &Features<'_>, rows: &[usize], device: Device) -> Result<Self, Error> {
-        // Blocks share the threads, so a product gets one.
-        tch::set_num_threads(1);
-        let all = tensor(features, rows)?.f_to_device(device)?;
-        let squares = all.f_mul(&all)?.f_sum_dim_intlist(&[1_i64][..], false, Kind::Float)?;
-        let minus_two = all.f_mul_scalar(-2.0)?.f_transpose(0, 1)?;
-        Ok(Self { minus_two, squares, count: rows.len(), device })
-    }
-
-    /// The `wanted` nearest of each of `rows`, by place, the nearest first. `same`: `rows` are the images themselves, none
-    /// of which is its own neighbour.
-    fn nearest(
-        &self,
-        features: &Features<'_>,
-        rows: &[usize],
-        wanted: usize,
-        same: bool,
-    ) -> Result<Vec<Vec<u32>>, Error> {
-        // One more than is needed, since the image itself is among them, or an image that equals it.
-        let most = (wanted + usize::from(same)).min(self.count);
-        let share =
-            |(number, rows)| (number * BLOCK, rows, self.minus_two.shallow_clone(), self.squares.shallow_clone());
-        let blocks: Vec<(usize, &[usize], Tensor, Tensor)> = rows.chunks(BLOCK).enumerate().map(share).collect();
-        let device = self.device;
-        let found: Vec<Vec<Vec<u32>>> = each_block(device, blocks, |(start, rows, minus_two, squares)| {
-            let block = tensor(features, rows)?.f_to_device(device)?;
-            let nearest = block.f_mm(&minus_two)?.f_add_(&squares)?.f_topk(most as i64, 1, false, true)?.1;
-            let nearest = Vec::<i64>::try_from(nearest.f_view([-1])?)?;
-            let others = |(place, nearest): (usize, &[i64])| {
-                let others =
-                    nearest.iter().map(|&other| other as usize).filter(|&other| !same || other != start + place);
-                others.take(wanted).map(|other| other as u32).collect()
-            };
-            Ok(nearest.chunks_exact(most.max(1)).enumerate().map(others).collect())
-        })?;
-        Ok(found.into_iter().flatten().collect())
-    }
+) -> Result<Vec<Vec<u32>>, Error> {
+    // One more than is needed, since the image itself is among them, or an image that equals it.
+    let most = (wanted + usize::from(same)).min(all.len());
+    let among = Among::new(&tensor(features, all)?, device)?;
+    let found = among.each(features, rows, BLOCK, &Tensor::new(), |Compared { start, scores, .. }| {
+        let nearest = Vec::<i64>::try_from(scores.f_topk(most as i64, 1, false, true)?.1.f_view([-1])?)?;
+        let others = |(place, nearest): (usize, &[i64])| {
+            let others = nearest.iter().map(|&other| other as usize).filter(|&other| !same || other != start + place);
+            others.take(wanted).map(|other| other as u32).collect()
+        };
+        Ok(nearest.chunks_exact(most.max(1)).enumerate().map(others).collect())
+    })?;
+    Ok(found)
 }
 
 #[cfg(test)]

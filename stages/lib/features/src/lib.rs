@@ -5,7 +5,7 @@ mod error;
 mod graph;
 mod table;
 
-pub use blocks::{each_block, tensor};
+pub use blocks::{Among, Compared, each_block, tensor};
 pub use error::Error;
 pub use graph::{Graph, IMAGES, NEIGHBOURS};
 pub use table::{FeatureFiles, Features, Part};

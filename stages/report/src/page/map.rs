@@ -22,15 +22,11 @@ pub(super) fn section(facts: &Facts) -> Result<Markup, Error> {
     };
     let place = |row: usize| places.get(&(row as u32)).copied().unwrap_or_default();
     let shown: Vec<[u32; 2]> = facts.images.iter().map(|image| place(image.row)).collect();
-    let class_of = |row: usize| {
-        let label = facts.labels.get(row)?.as_ref()?;
-        Some(facts.classes.partition_point(|class| class < label))
-    };
     let by_class = !facts.classes.is_empty();
     let colours: Vec<usize> = facts
         .images
         .iter()
-        .map(|image| if by_class { class_of(image.row).unwrap_or(COLOURS.len() - 1) } else { image.cluster as usize })
+        .map(|image| if by_class { image.class.unwrap_or(COLOURS.len() - 1) } else { image.cluster as usize })
         .collect();
     let middles: Vec<(u32, [u32; 2])> = facts
         .clusters
@@ -48,7 +44,7 @@ pub(super) fn section(facts: &Facts) -> Result<Markup, Error> {
         facts.clusters.first().map_or(0.0, |cluster| cluster.members.len() as f64 / facts.images.len() as f64);
     let coloured = if by_class { "class" } else { "cluster" };
     let picture = points(&shown, &colours)?;
-    let data = packed(facts, &shown, class_of)?;
+    let data = packed(facts, &shown)?;
     let percent_of = |value: u32| format!("{:.2}", f64::from(value) / 655.35);
     Ok(html! {
         h2 { "Map: " (count(facts.clusters.len(), "cluster", "clusters")) ", the largest with " (percent(largest)) " of the images" }
@@ -84,14 +80,14 @@ fn names(facts: &Facts) -> String {
 
 /// x, y, the place of the cluster on the page and the class (from 1; 0: none) of every point, as little-endian u16 one
 /// column after the other, deflated.
-fn packed(facts: &Facts, shown: &[[u32; 2]], class_of: impl Fn(usize) -> Option<usize>) -> Result<String, Error> {
+fn packed(facts: &Facts, shown: &[[u32; 2]]) -> Result<String, Error> {
     let order: std::collections::HashMap<u32, usize> =
         facts.clusters.iter().zip(0..).map(|(cluster, place)| (cluster.number, place)).collect();
     let columns = [
         shown.iter().map(|place| place[0] as usize).collect::<Vec<_>>(),
         shown.iter().map(|place| place[1] as usize).collect(),
         facts.images.iter().map(|image| order.get(&image.cluster).copied().unwrap_or_default()).collect(),
-        facts.images.iter().map(|image| class_of(image.row).map_or(0, |class| class + 1)).collect(),
+        facts.images.iter().map(|image| image.class.map_or(0, |class| class + 1)).collect(),
     ];
     let bytes: Vec<u8> =
         columns.iter().flatten().flat_map(|&value| u16::try_from(value).unwrap_or(u16::MAX).to_le_bytes()).collect();

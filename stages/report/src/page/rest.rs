@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use deepmcat_schemas::jobs::Report;
+use deepmcat_stage::for_spreadsheets;
 use maud::{Markup, html};
 
 use super::{count, figure, grouped, percent};
@@ -25,7 +26,7 @@ pub(super) fn look(job: &Report, facts: &Facts) -> Result<Markup, Error> {
             p { "A series is listed where nearly all images of its cluster have one SeriesDescription and it has another." }
         } @else {
             p { "The header says one thing and the images another, or the cluster mixes two: the first are the clearest. "
-                a download="strangers.csv" href={ "data:text/csv;base64," (STANDARD.encode(csv(&act.strangers))) } { "As CSV" } }
+                a download="strangers.csv" href={ "data:text/csv;base64," (STANDARD.encode(csv(&act.strangers)?)) } { "As CSV" } }
             div.wide { table.sortable {
                 thead { tr { th scope="col" { "series" } th scope="col" { "images" } th.text scope="col" { "its header" } th scope="col" { "cluster" } th.text scope="col" { "header of the others" } th scope="col" { "share" } } }
                 tbody { @for stranger in &act.strangers { tr {
@@ -51,18 +52,17 @@ pub(super) fn look(job: &Report, facts: &Facts) -> Result<Markup, Error> {
     })
 }
 
-fn csv(strangers: &[Stranger]) -> String {
-    // A cell that a spreadsheet would take for a formula is none.
-    let cell = |text: &str| {
-        let text =
-            if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
-        format!("\"{}\"", text.replace('"', "\"\""))
-    };
-    let rows = strangers.iter().map(|stranger| {
-        let Stranger { series, header, cluster, images, others, share } = stranger;
-        format!("{},{images},{},{cluster},{},{share:.3}\n", cell(series), cell(header), cell(others))
-    });
-    std::iter::once("series,images,header,cluster,header_of_others,share\n".to_owned()).chain(rows).collect()
+fn csv(strangers: &[Stranger]) -> Result<Vec<u8>, Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let failed = |error: csv::Error| Error::Io(error.into());
+    writer.write_record(["series", "images", "header", "cluster", "header_of_others", "share"]).map_err(failed)?;
+    for Stranger { series, header, cluster, images, others, share } in strangers {
+        let [images, cluster, share] = [images.to_string(), cluster.to_string(), format!("{share:.3}")];
+        let [header, others] = [header, others].map(|text| for_spreadsheets(text));
+        let record = [series.as_str(), &images, &header, &cluster, &others, &share];
+        writer.write_record(record).map_err(failed)?;
+    }
+    writer.into_inner().map_err(|error| Error::Io(error.into_error()))
 }
 
 pub(super) fn categories(facts: &Facts) -> Markup {

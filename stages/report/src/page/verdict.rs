@@ -27,7 +27,6 @@ pub(super) fn head(job: &Report, facts: &Facts) -> Markup {
                 (grouped(facts.images.len())) " of " (grouped(facts.manifest.image_id.len())) " images." }
         }
         dl.facts {
-            div { dt { "Images" } dd { (grouped(facts.images.len())) } }
             div { dt { "Subjects" } dd { @if subjects.is_empty() { "not known" } @else { (grouped(subjects.len())) } } }
             div { dt { "Clusters" } dd { (facts.clusters.len()) " of " (facts.asked) } }
             div { dt { "Largest cluster" } dd { (facts.last().map_or_else(String::new, |last| percent(last.largest_share.first().copied().unwrap_or_default()))) } }
