@@ -45,6 +45,35 @@ pub enum Command {
         #[arg(long, value_name = "SECTION.KEY=VALUE")]
         set: Vec<String>,
     },
+    /// Put the images of other folders into the categories of a finished run, or of an exported model
+    #[command(after_help = "Examples:\n  deepmcat apply runs/study /archive/november --out runs/november\n  \
+            deepmcat apply runs/study --export models/study\n  \
+            deepmcat apply models/study /archive/november --out runs/november\n\
+            The run needs categories: deepmcat categorize RUN. It is not touched. OUT is a folder like that of a run, and the \
+            same command goes on where it was; OUT/series.csv names the series, OUT/categories and OUT/series are the tables.")]
+    Apply {
+        /// The run folder, or the folder of an exported model
+        #[arg(value_name = "RUN|MODEL")]
+        source: PathBuf,
+        /// Folders or files with the images to put into categories
+        #[arg(value_name = "FOLDER", required_unless_present = "export", requires = "out")]
+        inputs: Vec<PathBuf>,
+        /// Folder to write the tables below
+        #[arg(long, value_name = "OUT", requires = "inputs")]
+        out: Option<PathBuf>,
+        /// Write the model as a folder that works without the run
+        #[arg(long, value_name = "MODEL")]
+        export: Option<PathBuf>,
+        /// Change one setting of ingest, pipeline or compute, for example --set ingest.rules=ukbb (may be repeated)
+        #[arg(long, value_name = "SECTION.KEY=VALUE")]
+        set: Vec<String>,
+        /// Nodes at the same time [default: pipeline.jobs]
+        #[arg(short, long)]
+        jobs: Option<usize>,
+        /// Print what came out as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Do what is not done yet
     #[command(
         after_help = "Examples:\n  deepmcat run runs/study -j 2\n  deepmcat run runs/study --from cluster@7 --until \

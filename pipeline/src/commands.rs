@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod apply;
 mod explain;
 mod gc;
 
@@ -26,6 +27,9 @@ pub fn run(args: Args) -> Result<(), Error> {
             let file = init::init(&inputs, &run, &preset, &set)?;
             tracing::info!("wrote {}; next: deepmcat run {}", file.display(), run.display());
             Ok(())
+        }
+        Command::Apply { source, inputs, out, export, set, jobs, json } => {
+            apply::apply(&source, &inputs, out.as_deref(), export.as_deref(), &set, jobs, json)
         }
         Command::Run { run, set, jobs, selection, verify, keep_going, json } => {
             work(&run, &set, &Options { jobs, selection, verify, keep_going }, json)

@@ -1,5 +1,7 @@
-//! A node of a run: its job, inputs and outputs. `chain` says which nodes there are.
+//! A node of a run: its job, inputs and outputs. `chain` says which nodes there are, `applied` which where a model is
+//! applied.
 
+mod applied;
 mod chain;
 
 use std::ffi::OsString;
@@ -31,11 +33,12 @@ pub enum Stage {
     Evaluate,
     Map,
     Report,
+    Place,
 }
 
 impl Stage {
     /// All of them, in the order of a run.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Ingest,
         Self::Pack,
         Self::Init,
@@ -47,6 +50,7 @@ impl Stage {
         Self::Evaluate,
         Self::Map,
         Self::Report,
+        Self::Place,
     ];
 
     /// Its name in commands and file names.
@@ -64,6 +68,7 @@ impl Stage {
             Self::Evaluate => "evaluate",
             Self::Map => "map",
             Self::Report => "report",
+            Self::Place => "place",
         }
     }
 }
@@ -134,7 +139,7 @@ pub struct Node {
     pub inputs: Vec<PathBuf>,
     /// The archive's folders and files: whether they changed is judged by the file system alone.
     pub outside: Vec<PathBuf>,
-    /// Other files of the user's that it reads, with the settings that name them: their content counts.
+    /// Other files and folders of the user's that it reads, with the settings that name them: their content counts.
     pub files: Vec<(&'static str, PathBuf)>,
     /// What it writes below the run folder: files, or folders that it owns.
     pub outputs: Vec<PathBuf>,
@@ -149,7 +154,7 @@ impl Node {
 
     /// The same, where some of what it reads is the user's and no output of another node.
     fn with_files_of_user(self, outside: Vec<PathBuf>, files: Vec<(&'static str, PathBuf)>) -> Self {
-        let is_users = |path: &PathBuf| outside.contains(path) || files.iter().any(|(_, file)| file == path);
+        let is_users = |path: &PathBuf| outside.contains(path) || files.iter().any(|(_, file)| path.starts_with(file));
         let inputs = self.inputs.into_iter().filter(|path| !is_users(path)).collect();
         Self { inputs, outside, files, ..self }
     }
@@ -163,7 +168,7 @@ impl Node {
     /// True for what takes long to start.
     #[must_use]
     pub fn loads_libtorch(&self) -> bool {
-        matches!(self.id.stage, Stage::Init | Stage::Embed | Stage::Cluster | Stage::Train)
+        matches!(self.id.stage, Stage::Init | Stage::Embed | Stage::Cluster | Stage::Train | Stage::Place)
     }
 
     /// True for what computes on a graphics card.
@@ -171,7 +176,7 @@ impl Node {
     pub fn uses_card(&self, config: &Config) -> bool {
         let computes = match self.id.stage {
             Stage::Embed => self.id.pass != Pass::Raw,
-            Stage::Cluster | Stage::Train => true,
+            Stage::Cluster | Stage::Train | Stage::Place => true,
             _ => false,
         };
         computes && config.compute.device.starts_with("cuda")

@@ -55,6 +55,41 @@ pub enum Error {
         /// Why that is not done.
         state: String,
     },
+    /// The result of a run, or its decisions.
+    #[error(transparent)]
+    Decisions(#[from] deepmcat_decisions::Error),
+    /// Neither a run nor a model.
+    #[error("{}: neither a run with categories nor a model\nhint: deepmcat categorize RUN puts the images of a finished run into categories", path.display())]
+    NoModel {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Categories that are not of the run's result.
+    #[error("{}: its categories are of an earlier result\nhint: make them anew: deepmcat names RUN carry, deepmcat categorize RUN", path.display())]
+    OldCategories {
+        /// The run folder.
+        path: PathBuf,
+    },
+    /// What a model consists of is not there.
+    #[error("{}: the model needs it, and it is not there\nhint: {hint}", path.display())]
+    NoPart {
+        /// The file or folder.
+        path: PathBuf,
+        /// What brings it back.
+        hint: &'static str,
+    },
+    /// A folder that a model would replace.
+    #[error("{}: something is here already\nhint: name another folder, or remove it", path.display())]
+    ModelExists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// `apply` into a run that learns.
+    #[error("{}: a run is here that applies no model\nhint: name another --out", path.display())]
+    NotApplied {
+        /// The run folder.
+        path: PathBuf,
+    },
     /// `init` on a run that exists.
     #[error("{}: there is a run here already\nhint: continue it with `deepmcat run`, or name another --run", path.display())]
     RunExists {
@@ -203,6 +238,11 @@ impl Failure for Error {
         match self {
             Self::Config(_)
             | Self::RunExists { .. }
+            | Self::NoModel { .. }
+            | Self::OldCategories { .. }
+            | Self::NoPart { .. }
+            | Self::ModelExists { .. }
+            | Self::NotApplied { .. }
             | Self::NoInput { .. }
             | Self::NoFile { .. }
             | Self::NotUtf8 { .. }
@@ -213,6 +253,7 @@ impl Failure for Error {
             | Self::LeftOut { .. }
             | Self::OtherReceipts { .. } => true,
             Self::Schema(error) => error.is_usage(),
+            Self::Decisions(error) => error.is_usage(),
             Self::NodeFailed { usage, .. } => *usage,
             Self::Unwell { .. }
             | Self::Collapsed { .. }

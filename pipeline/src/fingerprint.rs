@@ -31,7 +31,7 @@ pub fn components(
     for (setting, path) in &node.files {
         // A relative path starts at the run folder.
         let path = run.path.join(path);
-        if !path.is_file() {
+        if !path.exists() {
             return Err(Error::NoFile { path, setting });
         }
         components.insert(format!("content of {setting}"), hashes.of(&path)?.unwrap_or_default());

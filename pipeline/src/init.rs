@@ -10,7 +10,7 @@ use crate::settings::{ENCODER_SETTING, KEY_SETTING};
 use crate::{Error, settings};
 
 /// The random key of a run, below its folder.
-const KEY: &str = "key";
+pub(crate) const KEY: &str = "key";
 
 /// Writes RUN/run.toml, and a random key for the names in its tables, for `inputs`, from a preset and `--set` changes.
 ///
@@ -56,7 +56,7 @@ pub fn init(inputs: &[PathBuf], run: &Path, preset: &str, sets: &[String]) -> Re
 }
 
 /// Writes a random key that only its owner can read. One that an interrupted `init` left is kept.
-fn write_key(path: &Path) -> Result<(), Error> {
+pub(crate) fn write_key(path: &Path) -> Result<(), Error> {
     if path.exists() {
         return Ok(());
     }

@@ -3,6 +3,7 @@
 //! A node is (stage, pass): one command line of a stage binary with named inputs and outputs. It is done when its
 //! receipt says so: the receipt holds the components of its fingerprint and the hashes of its outputs.
 
+pub mod apply;
 pub mod archive;
 pub mod args;
 pub mod commands;

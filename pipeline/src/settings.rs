@@ -10,6 +10,8 @@ use crate::Error;
 pub use deepmcat_schemas::jobs::{ENCODER as ENCODER_SETTING, RULES as RULES_SETTING};
 /// The setting that names the file with the key of names and identifiers.
 pub const KEY_SETTING: &str = "ingest.key_file";
+/// The setting that names the folder of a model.
+pub const MODEL_SETTING: &str = "input.model";
 /// The setting that names the archive.
 const INPUTS: &str = "input.paths";
 

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 
-use crate::layout::{DATASET, INPUTS, LABELS, MANIFEST, REJECTS, SOURCES};
+use crate::layout::{DATASET, INPUTS, LABELS, MANIFEST, MODEL, REJECTS, REVIEW, SOURCES};
 use crate::parquet_io::read_columns;
 use crate::{
-    Assignments, Categories, CategoryMetrics, Cells, ClassMetrics, Clusters, Column, Events, Inputs, Labels, Manifest,
-    Map, Members, Metrics, Names, Rejects, Reliability, RiskCoverage, Samples, SchemaError, SeriesCategories, Sources,
-    Table, Training,
+    Assignments, Audit, AuditSample, Categories, CategoryMetrics, Cells, ClassMetrics, Classifier, ClusterShares,
+    Clusters, Column, Contradictions, Events, Inputs, Known, Labels, Manifest, Map, Members, Metrics, Names, Points,
+    References, Rejects, Reliability, RiskCoverage, Samples, SchemaError, SeriesCategories, Sources, Table, Training,
 };
 
 /// Where a table lies below a run.
@@ -21,6 +21,8 @@ pub enum Place {
     Epochs,
     /// One folder, `NAME`, with parts in it.
     Parts,
+    /// One folder below that of the model, `model/NAME`, with parts in it.
+    Model,
     /// A file for each result that was named, `review/NAME/RESULT.parquet`.
     Results,
 }
@@ -60,7 +62,8 @@ impl Entry {
         match self.place {
             Place::Dataset(file) => run.join(DATASET).join(file),
             Place::Epochs | Place::Parts => run.join(self.name),
-            Place::Results => run.join("review").join(self.name),
+            Place::Model => run.join(MODEL).join(self.name),
+            Place::Results => run.join(REVIEW).join(self.name),
         }
     }
 }
@@ -75,7 +78,7 @@ pub const OF_DATASET: [Entry; 5] = [
 ];
 
 /// The tables that a run adds, but for pixels and features, which are no tables of rows to be read whole.
-pub const OF_RUN: [Entry; 15] = [
+pub const OF_RUN: [Entry; 18] = [
     Entry::of::<Assignments>(Place::Epochs),
     Entry::of::<Clusters>(Place::Epochs),
     Entry::of::<Samples>(Place::Epochs),
@@ -87,6 +90,9 @@ pub const OF_RUN: [Entry; 15] = [
     Entry::of::<Names>(Place::Parts),
     Entry::of::<Categories>(Place::Parts),
     Entry::of::<SeriesCategories>(Place::Parts),
+    Entry::of::<Contradictions>(Place::Parts),
+    Entry::of::<AuditSample>(Place::Parts),
+    Entry::of::<Audit>(Place::Parts),
     Entry::of::<CategoryMetrics>(Place::Parts),
     Entry::of::<ClassMetrics>(Place::Parts),
     Entry::of::<RiskCoverage>(Place::Parts),
@@ -95,3 +101,12 @@ pub const OF_RUN: [Entry; 15] = [
 
 /// What people's decisions are about, beside the log of them.
 pub const OF_REVIEW: [Entry; 1] = [Entry::of::<Members>(Place::Results)];
+
+/// What puts other images into a result's categories.
+pub const OF_MODEL: [Entry; 5] = [
+    Entry::of::<Classifier>(Place::Model),
+    Entry::of::<Points>(Place::Model),
+    Entry::of::<References>(Place::Model),
+    Entry::of::<ClusterShares>(Place::Model),
+    Entry::of::<Known>(Place::Model),
+];

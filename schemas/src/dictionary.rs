@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::catalog::{Entry, OF_DATASET, OF_REVIEW, OF_RUN, Place};
+use crate::catalog::{Entry, OF_DATASET, OF_MODEL, OF_REVIEW, OF_RUN, Place};
 use crate::{features, pixels};
 
 const HEAD: &str = "# Tables\n\nMade from the code by `cargo run -p deepmcat-schemas --example dictionary`; a test keeps it true.\n\n\
@@ -19,7 +19,7 @@ pub fn markdown() -> String {
     OF_DATASET.iter().for_each(|table| describe(&mut page, table));
     pixels_page(&mut page);
     features_page(&mut page);
-    OF_RUN.iter().chain(&OF_REVIEW).for_each(|table| describe(&mut page, table));
+    OF_RUN.iter().chain(&OF_MODEL).chain(&OF_REVIEW).for_each(|table| describe(&mut page, table));
     page
 }
 
@@ -34,7 +34,7 @@ fn describe(page: &mut String, table: &Entry) {
     let parts = match table.place {
         Place::Dataset(_) => "",
         Place::Epochs => "/epoch=T/part-0.parquet",
-        Place::Parts => "/part-N.parquet",
+        Place::Parts | Place::Model => "/part-N.parquet",
         Place::Results => "/RESULT.parquet",
     };
     let path = table.path(Path::new("")).display().to_string() + parts;

@@ -16,6 +16,7 @@ pub mod init;
 pub mod map;
 pub mod network;
 pub mod pack;
+pub mod place;
 pub mod report;
 pub mod sample;
 pub mod train;
@@ -42,6 +43,7 @@ pub use init::Init;
 pub use map::Map;
 pub use network::{Augment, FeatureLayer, Network};
 pub use pack::Pack;
+pub use place::Place;
 pub use report::Report;
 pub use sample::Sample;
 pub use train::Train;
@@ -51,7 +53,7 @@ pub const NODES: &str = "nodes";
 
 /// The version of what each kind of job writes. Raise it by hand when a change of the code changes a table: nodes that ran
 /// before then run again, and stamps tell old tables from new ones. A release that changes no table raises none.
-const RESULT_VERSIONS: [(&str, u32); 14] = [
+const RESULT_VERSIONS: [(&str, u32); 15] = [
     ("ingest", 1),
     ("labels", 1),
     ("pack", 1),
@@ -66,6 +68,7 @@ const RESULT_VERSIONS: [(&str, u32); 14] = [
     ("map", 1),
     ("report", 1),
     ("categorize", 1),
+    ("place", 1),
 ];
 
 fn result_version(kind: &str) -> u32 {
@@ -209,6 +212,8 @@ jobs! {
     Report "report",
     /// Names, or labels, to categories.
     Categorize "categorize",
+    /// Other images into the categories of a model.
+    Place "place",
 }
 
 impl Job {
@@ -234,6 +239,7 @@ impl Job {
         let labelled = match self {
             Self::Evaluate(job) => Some(&job.inputs.dataset),
             Self::Report(job) => Some(&job.inputs.dataset),
+            Self::Place(job) => Some(&job.inputs.dataset),
             _ => None,
         };
         paths.extend(labelled.map(|dataset| dataset.join(LABELS)));

@@ -24,6 +24,12 @@ pub const REJECTS: &str = "rejects.parquet";
 pub const INPUTS: &str = "inputs.parquet";
 /// The resolved configuration of a run.
 pub const RUN_TOML: &str = "run.toml";
+/// Folder of what puts other images into a result's categories.
+pub const MODEL: &str = "model";
+/// Folder of a model's networks, numbered from 0.
+pub const NETWORKS: &str = "networks";
+/// The encoder of a model.
+pub const ENCODER_ONNX: &str = "encoder.onnx";
 /// Folder of what people decided.
 pub const REVIEW: &str = "review";
 /// Name of the log of decisions in it.

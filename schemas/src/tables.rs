@@ -365,6 +365,140 @@ table! {
 }
 
 table! {
+    /// One row: how the categories of a result were made, so that those of other images are made in the same way.
+    Classifier = "classifier" v 1 {
+        /// `kernel` or `propagation`.
+        method: String,
+        /// tau of the kernel; null where labels were propagated.
+        tau: Option<f64>,
+        /// Power of the mean probabilities of a series.
+        series_power: f64,
+        /// Confidence below which a person should look.
+        threshold: f64,
+        /// p-value of novelty below which a person should look.
+        novelty: f64,
+        /// Number of the newest decision among the names that they were made from; 0 where they came from labels.
+        decision: u64,
+        /// Answers of people, or labels, that they were made from.
+        answers: u32,
+    }
+}
+
+table! {
+    /// One row a named point of feature space: an image that was named, or the mean of a named cluster and the images
+    /// nearest to it.
+    Points = "points" v 1 {
+        /// Its category.
+        category: String,
+        /// How much it counts: all points of one answer together 1.
+        weight: f32,
+        /// Its feature `[d]`.
+        value: Vec<f32>,
+    }
+}
+
+table! {
+    /// One row an image of the result that others are compared with: all images, or those that were drawn of many.
+    References = "references" v 1 {
+        /// Its cluster.
+        cluster: ClusterId,
+        /// Squared distance to the fifth nearest of other subjects; null where there is none.
+        fifth: Option<f32>,
+        /// Probabilities of the categories `[c]`, in alphabetical order.
+        shares: Vec<f32>,
+        /// Its feature `[d]`.
+        value: Vec<f32>,
+    }
+}
+
+table! {
+    /// One row a cluster that holds an image: what its images are told as on average, each by itself.
+    ClusterShares = "cluster-shares" v 1 {
+        /// The cluster.
+        cluster: ClusterId,
+        /// Probabilities of the categories `[c]`, in alphabetical order.
+        shares: Vec<f32>,
+    }
+}
+
+table! {
+    /// One row an image of the result, known by its pixels: what it was told as is what it is told as again.
+    Known = "known" v 1 {
+        /// Its key in the manifest.
+        key: String,
+        /// Hash of its pixels, as in the manifest.
+        pixels: String,
+        /// Its cluster.
+        cluster: ClusterId,
+        /// The category that it was given itself; null where it was not.
+        named: Option<String>,
+        /// p-value of novelty.
+        novelty: f32,
+        /// Probabilities of the categories `[c]`, in alphabetical order.
+        shares: Vec<f32>,
+    }
+}
+
+table! {
+    /// One row a series whose header says one thing and whose images say another, the surest first: its SeriesDescription is
+    /// one that series of another category have.
+    Contradictions = "contradictions" v 1 {
+        /// Keyed hash of the series, as in the manifest.
+        series: String,
+        /// Its SeriesDescription (0008,103E).
+        header: String,
+        /// The category that most other series with such a description have.
+        expected: String,
+        /// Share of these that have it.
+        share: f32,
+        /// Those other series.
+        others: u32,
+        /// The category of its images.
+        category: String,
+        /// How sure that is: the confidence in the category of its images times `share`.
+        confidence: f32,
+        /// Images in it.
+        images: u32,
+    }
+}
+
+table! {
+    /// One row an image that was drawn for an audit of the categories, in the order in which they were drawn.
+    AuditSample = "audit-sample" v 1 {
+        /// The image's key in the manifest.
+        key: String,
+        /// The category that is audited.
+        category: String,
+        /// Its confidence.
+        confidence: f32,
+    }
+}
+
+table! {
+    /// One row a threshold that an audit tried, from strict to loose, up to the first that failed.
+    Audit = "audit" v 1 {
+        /// The confidence.
+        threshold: f64,
+        /// Answered images that have it or more.
+        answered: u32,
+        /// Wrong ones among them.
+        wrong: u32,
+        /// Upper end of the exact binomial interval of their error (Clopper and Pearson, one-sided).
+        upper: f64,
+        /// Error that was to be certified.
+        target: f64,
+        /// Probability that the certificate holds.
+        level: f64,
+        /// True where `upper` is at most `target` here and at every stricter threshold.
+        certified: bool,
+        /// Images of the result that have this confidence and are not novel, over all.
+        coverage: f64,
+        /// Hash of the categories that were audited: those of other names have another.
+        categories: String,
+    }
+}
+
+table! {
     /// One row: accuracy of the categories, measured on the labelled images that nobody named. Intervals are 95 % bootstrap
     /// intervals over subjects.
     CategoryMetrics = "category-metrics" v 1 {

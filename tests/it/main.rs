@@ -1,6 +1,7 @@
 //! Drives the real programs, each test in a directory of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+mod apply;
 mod categories;
 mod chain;
 mod cli;

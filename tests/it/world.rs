@@ -9,7 +9,7 @@ use deepmcat_schemas::layout::{epochs, partition};
 use deepmcat_schemas::{Training, read_folder};
 
 /// The programs beside the runner.
-pub const STAGES: [&str; 15] = [
+pub const STAGES: [&str; 17] = [
     "ingest",
     "pack",
     "embed",
@@ -22,6 +22,8 @@ pub const STAGES: [&str; 15] = [
     "report",
     "names",
     "categorize",
+    "place",
+    "audit",
     "history",
     "sql",
     "synth",

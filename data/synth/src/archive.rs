@@ -26,6 +26,19 @@ pub struct Order {
     pub classes: Vec<Class>,
     /// File format.
     pub format: Format,
+    /// Share of the series whose header says that they are of another class.
+    pub mislabel: f64,
+}
+
+/// A series whose header says that it is of another class.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Mislabelled {
+    /// SeriesInstanceUID (0020,000E).
+    pub series_uid: String,
+    /// Its class.
+    pub class: &'static str,
+    /// Its SeriesDescription (0008,103E).
+    pub header: String,
 }
 
 /// What was written.
@@ -51,6 +64,8 @@ pub struct Facts {
     pub files: u64,
     /// Slices at t=0 by class.
     pub classes: BTreeMap<&'static str, u64>,
+    /// Series whose header says that they are of another class.
+    pub mislabelled: Vec<Mislabelled>,
     /// Time taken, in s.
     pub seconds: f64,
 }
@@ -65,6 +80,9 @@ pub fn generate(order: &Order, out: &Path) -> Result<Facts, Error> {
     if order.format == Format::Png && order.phantom.frames > 1 {
         return Err(Error::FramesInPng { frames: order.phantom.frames });
     }
+    if order.mislabel > 0.0 && order.format != Format::Dicom {
+        return Err(Error::NoHeader);
+    }
     let partial = prepare(out)?;
     let written = write_all(order, &partial).and_then(|written| {
         if out.exists() {
@@ -73,7 +91,7 @@ pub fn generate(order: &Order, out: &Path) -> Result<Facts, Error> {
         fs::rename(&partial, out)?;
         Ok(written)
     });
-    let Written { files, images } = match written {
+    let Written { files, images, mislabelled } = match written {
         Ok(written) => written,
         Err(error) => {
             // the first error is the one to tell
@@ -93,6 +111,7 @@ pub fn generate(order: &Order, out: &Path) -> Result<Facts, Error> {
         images: classes.values().sum(),
         files,
         classes,
+        mislabelled,
         seconds: start.elapsed().as_secs_f64(),
     })
 }
@@ -125,6 +144,7 @@ struct Written {
     files: u64,
     /// Slices at t=0 of each class.
     images: BTreeMap<Class, u64>,
+    mislabelled: Vec<Mislabelled>,
 }
 
 fn write_all(order: &Order, folder: &Path) -> Result<Written, Error> {
@@ -146,31 +166,42 @@ fn write_all(order: &Order, folder: &Path) -> Result<Written, Error> {
         .par_iter()
         .map(|&(subject, (field, classes))| {
             let scans: Vec<Scan> = classes.iter().map(|&class| order.phantom.scan(subject, class)).collect();
-            let files = write_group(order, subject, *field, &scans, folder)?;
+            let (files, mislabelled) = write_group(order, subject, *field, &scans, folder)?;
             progress.inc(1);
             let images = |scan: &Scan| (scan.class, scan.images.len() as u64);
-            Ok((files, scans.iter().map(images).collect::<Vec<_>>()))
+            Ok((files, mislabelled, scans.iter().map(images).collect::<Vec<_>>()))
         })
         .collect::<Result<Vec<_>, Error>>()?;
     progress.finish();
-    let files = counts.iter().map(|(files, _)| files).sum();
+    let files = counts.iter().map(|(files, ..)| files).sum();
+    let mislabelled = counts.iter().flat_map(|(_, mislabelled, _)| mislabelled).cloned().collect();
     let mut images = BTreeMap::<Class, u64>::new();
-    for (class, count) in counts.into_iter().flat_map(|(_, images)| images) {
+    for (class, count) in counts.into_iter().flat_map(|(.., images)| images) {
         *images.entry(class).or_default() += count;
     }
-    Ok(Written { files, images })
+    Ok(Written { files, images, mislabelled })
 }
 
-/// Writes what belongs together; gives the number of files.
-fn write_group(order: &Order, subject: u32, field: u32, scans: &[Scan], folder: &Path) -> Result<u64, Error> {
+/// Writes what belongs together; gives the number of files, and the series whose header is another's.
+fn write_group(
+    order: &Order,
+    subject: u32,
+    field: u32,
+    scans: &[Scan],
+    folder: &Path,
+) -> Result<(u64, Vec<Mislabelled>), Error> {
     let seed = order.phantom.seed;
-    match order.format {
+    let mut mislabelled = Vec::new();
+    let files: Result<u64, Error> = match order.format {
         Format::Nifti => scans.iter().map(|scan| write_nifti::write(scan, folder)).sum(),
-        Format::Dicom => scans.iter().map(|scan| write_dicom::write(scan, seed, folder)).sum(),
+        Format::Dicom => {
+            scans.iter().map(|scan| write_dicom::write(scan, seed, order.mislabel, folder, &mut mislabelled)).sum()
+        }
         Format::Png => scans.iter().map(|scan| write_png::write(scan, folder)).sum(),
         Format::UkbZip => {
             let scout = Phantom { frames: 1, ..order.phantom }.scan(subject, Class::Ao);
             write_zip::write(field, scans, &scout, seed, folder)
         }
-    }
+    };
+    Ok((files?, mislabelled))
 }

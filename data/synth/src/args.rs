@@ -47,6 +47,9 @@ pub struct Args {
     /// Side of the images, in pixels
     #[arg(long, value_name = "PX", default_value_t = 96, value_parser = clap::value_parser!(u32).range(16..=1024))]
     pub size: u32,
+    /// Share of the series that say in their header (SeriesDescription) that they are of another class; --json lists them
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    pub mislabel: f64,
     /// Print facts on the archive to stdout, as JSON
     #[arg(long)]
     pub json: bool,
@@ -100,6 +103,12 @@ impl FromStr for Hardness {
             _ => Err("expected standard, hard, or a number from 0 to 3".into()),
         }
     }
+}
+
+/// A share from 0 to 1.
+fn share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|_| "a number from 0 to 1".to_owned())?;
+    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("a number from 0 to 1".to_owned()) }
 }
 
 #[cfg(test)]

@@ -27,6 +27,11 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
+    /// Only DICOM has a SeriesDescription.
+    #[error(
+        "--mislabel is for --format dicom: other files have no header that names the series\nhint: give --format dicom"
+    )]
+    NoHeader,
     /// PNG files have no time axis.
     #[error(
         "--format png holds t=0 alone, but --frames {frames} was asked for\nhint: leave --frames out, or take --format nifti or dicom"
@@ -85,6 +90,13 @@ pub enum Error {
 
 impl deepmcat_stage::Failure for Error {
     fn is_usage(&self) -> bool {
-        matches!(self, Self::NotEmpty { .. } | Self::NotAFolder { .. } | Self::NoName { .. } | Self::FramesInPng { .. })
+        matches!(
+            self,
+            Self::NotEmpty { .. }
+                | Self::NotAFolder { .. }
+                | Self::NoName { .. }
+                | Self::FramesInPng { .. }
+                | Self::NoHeader
+        )
     }
 }

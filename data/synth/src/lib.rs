@@ -25,7 +25,7 @@ mod write_nifti;
 mod write_png;
 mod write_zip;
 
-pub use archive::{Facts, Order, generate};
+pub use archive::{Facts, Mislabelled, Order, generate};
 pub use args::{Args, Format, Hardness};
 pub use class::Class;
 pub use error::Error;
@@ -49,6 +49,7 @@ pub fn run(args: Args) -> Result<(), Error> {
         subjects: args.subjects,
         classes,
         format: args.format,
+        mislabel: args.mislabel,
     };
     let facts = generate(&order, &args.out)?;
     let classes: Vec<String> = facts.classes.iter().map(|(class, count)| format!("{class} {count}")).collect();

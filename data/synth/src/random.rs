@@ -20,6 +20,8 @@ pub enum Purpose {
     Identifier = 5,
     /// Order of the files in a folder.
     FileOrder = 6,
+    /// Series whose header says that they are of another class.
+    Mislabel = 7,
 }
 
 /// Where in an archive a draw belongs. `ALL` stands for "shared by all of these".

@@ -12,7 +12,7 @@ use crate::*;
 const SMALL: Phantom = Phantom { seed: 7, hardness: 0.7, size: 32, frames: 1 };
 
 fn plan(phantom: Phantom, subjects: u32, format: Format) -> Order {
-    Order { phantom, subjects, classes: Class::ALL.to_vec(), format }
+    Order { phantom, subjects, classes: Class::ALL.to_vec(), format, mislabel: 0.0 }
 }
 
 /// Every file below `folder` by its relative path.

@@ -8,26 +8,42 @@ use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 use fs_err as fs;
-use rand::Rng;
 use rand::seq::SliceRandom;
+use rand::{Rng, RngExt};
 
+use crate::archive::Mislabelled;
 use crate::class::Class;
 use crate::error::Error;
 use crate::plane::THICKNESS;
 use crate::random::{ALL, Place, Purpose, stream};
 use crate::scan::{Scan, subject_name};
 
-/// Writes the scan, a folder a series; returns how many files.
+/// Writes the scan, a folder a series; returns how many files. The headers of a share of the series, `mislabel`, say that
+/// they are of another class; folders do not. These go to `mislabelled`.
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn write(scan: &Scan, seed: u64, folder: &Path) -> Result<u64, Error> {
+pub fn write(
+    scan: &Scan,
+    seed: u64,
+    mislabel: f64,
+    folder: &Path,
+    mislabelled: &mut Vec<Mislabelled>,
+) -> Result<u64, Error> {
     let folder = folder.join(subject_name(scan.subject));
     let mut files = 0;
     for (slice, frames) in (0_u32..).zip(&scan.images) {
-        let series = Series::new(scan, seed, slice);
+        let mut series = Series::new(scan, seed, slice);
         let folder = folder.join(format!("{:02}_{}", series.number, series.description));
         fs::create_dir_all(&folder)?;
+        if let Some(header) = series.other_description(mislabel) {
+            series.description = header.clone();
+            mislabelled.push(Mislabelled {
+                series_uid: uid(seed, series.place(ALL)),
+                class: scan.class.name(),
+                header,
+            });
+        }
         for ((frame, image), name) in (0_u32..).zip(frames).zip(series.file_numbers()) {
             let path = folder.join(format!("{name}.dcm"));
             series.write(frame, &image.to_u12(), fs::File::create(&path)?, &path)?;
@@ -72,6 +88,14 @@ impl<'a> Series<'a> {
 
     fn place(&self, frame: u32) -> Place {
         Place { subject: self.scan.subject, class: self.code, slice: self.place, frame }
+    }
+
+    /// The description of a class that it is not of, for a share of the series.
+    fn other_description(&self, share: f64) -> Option<String> {
+        let mut random = stream(self.seed, self.place(ALL), Purpose::Mislabel);
+        let wrong = random.random_bool(share);
+        let others: Vec<Class> = Class::ALL.into_iter().filter(|&class| class != self.scan.class).collect();
+        wrong.then(|| others[random.random_range(0..others.len())].series_description(0))
     }
 
     /// Names of the files of frame 0, 1, ...: the numbers 1 to F in no order.

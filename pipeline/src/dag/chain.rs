@@ -8,15 +8,18 @@ use deepmcat_schemas::jobs::cluster::KMeans;
 use deepmcat_schemas::jobs::{Cluster, Embed, Evaluate, Map, cluster, embed, evaluate, map, report, train};
 use deepmcat_schemas::layout::DATASET;
 
-use super::{Node, Pass, Stage};
+use super::{Node, Pass, Stage, applied};
 use crate::settings::{ENCODER_SETTING, KEY_SETTING, RULES_SETTING};
 
 /// The encoder's features.
-const ENCODED: &str = "encoder/features";
+pub(super) const ENCODED: &str = "encoder/features";
 
 /// All nodes of a run: each stands after the nodes whose outputs it reads.
 #[must_use]
 pub fn nodes(config: &Config) -> Vec<Node> {
+    if let Some(model) = Some(&config.input.model).filter(|model| !model.is_empty()) {
+        return applied::nodes(config, Path::new(model));
+    }
     let mut nodes = vec![ingest(config)];
     if config.run.networks > 0 {
         nodes.push(pack(config));
@@ -47,7 +50,7 @@ fn order(run: &Run) -> Vec<(Track, Epoch)> {
     epochs
 }
 
-fn at(table: &str, epoch: Epoch) -> PathBuf {
+pub(super) fn at(table: &str, epoch: Epoch) -> PathBuf {
     deepmcat_schemas::layout::partition(Path::new(""), table, epoch)
 }
 
@@ -87,7 +90,7 @@ fn ends(run: &Run, count: usize) -> Vec<PathBuf> {
     run.tracks().take(count).map(|track| at("checkpoints", track.last())).collect()
 }
 
-fn ingest(config: &Config) -> Node {
+pub(super) fn ingest(config: &Config) -> Node {
     let job = config.ingest(config.input.paths.clone(), DATASET.into());
     let files = [(RULES_SETTING, &job.inputs.rules), (KEY_SETTING, &job.inputs.key)];
     let files = files.into_iter().filter_map(|(setting, file)| Some((setting, file.clone()?))).collect();
@@ -95,7 +98,7 @@ fn ingest(config: &Config) -> Node {
     Node::new(Stage::Ingest, Pass::Once, job).with_files_of_user(outside, files)
 }
 
-fn pack(config: &Config) -> Node {
+pub(super) fn pack(config: &Config) -> Node {
     Node::new(Stage::Pack, Pass::Once, config.pack(DATASET.into(), "pixels".into()))
 }
 

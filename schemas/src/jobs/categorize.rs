@@ -46,6 +46,8 @@ paths! {
         categories: PathBuf,
         /// Folder of those of series.
         series: PathBuf,
+        /// Folder of the series whose header says another thing than their images.
+        contradictions: PathBuf,
         /// Folder of how right they are.
         metrics: PathBuf,
         /// Folder of how right each class is.
@@ -54,6 +56,16 @@ paths! {
         risk: PathBuf,
         /// Folder of the reliability diagram.
         reliability: PathBuf,
+        /// Folder of the tables that put other images into these categories.
+        model: PathBuf,
+    }
+}
+
+impl Outputs {
+    /// The tables that say how right categories are.
+    #[must_use]
+    pub fn figures(&self) -> [&PathBuf; 4] {
+        [&self.metrics, &self.classes, &self.risk, &self.reliability]
     }
 }
 

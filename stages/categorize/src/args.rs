@@ -6,10 +6,11 @@ use deepmcat_config::ConfigError;
 use deepmcat_decisions::{Log, RunResult, write_names};
 use deepmcat_schemas::jobs::categorize::{Categories, Inputs, Outputs};
 use deepmcat_schemas::jobs::check::share;
-use deepmcat_schemas::jobs::{Categorize, Cluster, Job, NODES};
-use deepmcat_schemas::layout::{DATASET, RUN_TOML, partition};
+use deepmcat_schemas::jobs::{Categorize, Cluster, Job, NODES, Place, place};
+use deepmcat_schemas::layout::{DATASET, MODEL, RUN_TOML, partition};
 use deepmcat_schemas::{
-    Assignments, CategoryMetrics, ClassMetrics, Clusters, Names, Reliability, RiskCoverage, SeriesCategories, Table,
+    Assignments, CategoryMetrics, ClassMetrics, Clusters, Contradictions, Names, Reliability, RiskCoverage,
+    SeriesCategories, Table,
 };
 use deepmcat_stage::{CommonArgs, Front};
 
@@ -108,10 +109,12 @@ impl Front for Args {
         let outputs = Outputs {
             categories: out.join(deepmcat_schemas::Categories::NAME),
             series: out.join(SeriesCategories::NAME),
+            contradictions: out.join(Contradictions::NAME),
             metrics: out.join(CategoryMetrics::NAME),
             classes: out.join(ClassMetrics::NAME),
             risk: out.join(RiskCoverage::NAME),
             reliability: out.join(Reliability::NAME),
+            model: out.join(MODEL),
         };
         if means.machine.threads == 0 {
             means.machine.threads = config.compute.threads as usize;
@@ -126,5 +129,75 @@ impl Front for Args {
 
     fn run(job: Categorize, means: Means) -> Result<(), Error> {
         crate::run(job, means)
+    }
+}
+
+/// Puts the images of another archive into the categories of a model.
+///
+/// `deepmcat apply` makes data set and features and does this last: a person calls that.
+#[derive(Debug, clap::Parser)]
+#[command(
+    name = "deepmcat-place",
+    version,
+    after_help = "Example: deepmcat-place --dataset new/dataset --features new/features/epoch=40 new/encoder/features \
+                  --model new/model --out new"
+)]
+pub struct PlaceArgs {
+    /// Folder of the data set
+    #[arg(long, value_name = "FOLDER")]
+    pub dataset: PathBuf,
+    /// Folders of its tables of features, made as those of the model were
+    #[arg(long, value_name = "FOLDER", required = true, num_args = 1..)]
+    pub features: Vec<PathBuf>,
+    /// How much each of several tables counts, as where the model was made [default: all the same]
+    #[arg(long, value_name = "WEIGHT", num_args = 1..)]
+    pub weights: Vec<f64>,
+    /// Folder of the model
+    #[arg(long, value_name = "FOLDER")]
+    pub model: PathBuf,
+    /// Folder to write the tables and series.csv below
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+    /// What it may do besides.
+    #[command(flatten)]
+    pub means: PlaceMeans,
+    /// Configuration and verbosity.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// What changes no table.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[group(skip)] // its name is that of what it holds
+pub struct PlaceMeans {
+    /// What computes.
+    #[command(flatten)]
+    pub machine: deepmcat_stage::Means,
+    /// Print the figures as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl AsRef<CommonArgs> for PlaceArgs {
+    fn as_ref(&self) -> &CommonArgs {
+        &self.common
+    }
+}
+
+impl Front for PlaceArgs {
+    type Job = Place;
+    type Means = PlaceMeans;
+    type Error = Error;
+
+    fn job(self) -> Result<(Place, PlaceMeans), Error> {
+        let config = self.common.config()?;
+        let Self { dataset, features, weights, model, out, means, .. } = self;
+        let inputs = place::Inputs { dataset, features, model };
+        let job = config.place(inputs, &out, weights);
+        Ok((job, means))
+    }
+
+    fn run(job: Place, means: PlaceMeans) -> Result<(), Error> {
+        crate::place(job, means)
     }
 }

@@ -61,15 +61,29 @@ pub enum Error {
         /// How many.
         missing: usize,
     },
-    /// Features of another width than the centroids.
-    #[error("{}: centroids of {found} dimensions, features of {expected}\nhint: they are of different results; finish the run first: deepmcat run RUN", path.display())]
+    /// Features of another width than the centroids, or the model.
+    #[error("{}: made of features of {found} dimensions, where those of the images have {expected}\nhint: they are of different results; finish the run first: deepmcat run RUN", path.display())]
     OtherWidth {
-        /// The clusters.
+        /// The clusters, or the model.
         path: PathBuf,
         /// Width of the features.
         expected: usize,
-        /// Width of the centroids.
+        /// Width there.
         found: usize,
+    },
+    /// No model where one should be.
+    #[error("{}: no model is here\nhint: deepmcat categorize RUN makes one, RUN/model; deepmcat apply RUN --export FOLDER one that works without the run", path.display())]
+    NoModel {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A model whose tables are not of one making.
+    #[error("{}: the model is damaged: {what}\nhint: make it anew: deepmcat apply RUN --export FOLDER", path.display())]
+    BadModel {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong.
+        what: &'static str,
     },
     /// libtorch refused; its first line, without the C++ trace behind it.
     #[error("libtorch: {0}\nhint: if memory ran out, use compute.device = \"cpu\"")]
@@ -94,7 +108,9 @@ impl Failure for Error {
             | Self::NoNames { .. }
             | Self::NoLabels { .. }
             | Self::OtherImages { .. }
-            | Self::OtherWidth { .. } => true,
+            | Self::OtherWidth { .. }
+            | Self::NoModel { .. }
+            | Self::BadModel { .. } => true,
             Self::Schema(error) => error.is_usage(),
             Self::Decisions(error) => error.is_usage(),
             Self::Features(error) => error.is_usage(),

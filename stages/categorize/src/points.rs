@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use deepmcat_features::{Features, IMAGES};
-use deepmcat_schemas::{ClusterId, Clusters, Labels, Names};
+use deepmcat_schemas::{ClusterId, Clusters, Names};
 use deepmcat_stage::random::{Purpose, generator};
 use rand::seq::index::sample;
 
 use crate::Error;
-use crate::images::Images;
+use crate::images::{DataSet, Images};
 
 /// Images of a named cluster that stand for it, besides its mean.
 const NEAREST: usize = 20;
@@ -84,18 +84,18 @@ impl Points {
     pub(crate) fn of_labels(
         features: &Features<'_>,
         images: &Images,
-        (dataset, labels): (&Path, &Labels),
+        dataset: &DataSet,
         per_class: Option<u32>,
         seed: u64,
     ) -> Result<Self, Error> {
         let mut classes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (image, label) in labels.image_id.iter().zip(&labels.label) {
+        for (image, label) in dataset.labels.image_id.iter().zip(&dataset.labels.label) {
             if let Some(&row) = images.rows.get(&image.0) {
                 classes.entry(label).or_default().push(row);
             }
         }
         if classes.is_empty() {
-            return Err(Error::NoLabels { path: dataset.to_owned() });
+            return Err(Error::NoLabels { path: dataset.folder.clone() });
         }
         let most = IMAGES / classes.len();
         let mut points = Self::of_categories(classes.keys().copied());

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use tch::Device;
 
 use crate::Error;
-use crate::clusters::with_clusters;
+use crate::clusters::{means, with_clusters};
 use crate::images::Images;
 use crate::kernel::{HeldOut, power, sharpen};
 use crate::points::Points;
@@ -59,6 +59,7 @@ pub(crate) fn propagate(
     let flow = Flow::new(&graph.neighbours, c);
     let as_shares = |arrived: &[f32]| sharpen(&arrived.iter().copied().map(f64::from).collect::<Vec<_>>(), c, 1.0);
     let clusters: Vec<ClusterId> = graph.rows.iter().map(|&row| images.clusters[row]).collect();
+    let with_own = |own: &[f64]| with_clusters(own, &clusters, &means(own, &clusters, c), c);
     let mut held = HeldOut::default();
     for fold in 0..FOLDS {
         let (judges, labels): (Vec<_>, Vec<_>) = labelled.iter().partition(|(_, _, of)| *of == fold);
@@ -66,7 +67,7 @@ pub(crate) fn propagate(
             continue;
         }
         let arrived = flow.arrived(&labels);
-        let told = with_clusters(&as_shares(&arrived), &clusters, c);
+        let told = with_own(&as_shares(&arrived));
         for (place, class, _) in judges {
             let own = place * c..(place + 1) * c;
             // Where nothing arrives, nothing is learned of how to read what does.
@@ -80,7 +81,7 @@ pub(crate) fn propagate(
     let power = if held.classes.is_empty() { 1.0 } else { power(&held.classes, &held.shares, c) };
     held.shares = sharpen(&held.shares, c, power);
     tracing::debug!("power {power:.3} from {} images that held their labels back", held.classes.len());
-    let told = sharpen(&with_clusters(&as_shares(&flow.arrived(&labelled)), &clusters, c), c, power);
+    let told = sharpen(&with_own(&as_shares(&flow.arrived(&labelled))), c, power);
     let mut shares = vec![0.0_f32; features.len() * c];
     let places = graph.places(features, device)?;
     shares.par_chunks_mut(c).zip(places).for_each(|(shares, places)| {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::How;
 
 /// The figures that labels give.
+#[derive(Default)]
 pub(crate) struct Figures {
     pub(crate) metrics: CategoryMetrics,
     pub(crate) classes: ClassMetrics,
@@ -18,7 +19,7 @@ pub(crate) fn json(how: &How, categories: &Categories, series: &SeriesCategories
     let abstained = categories.abstain.iter().filter(|&&abstain| abstain).count();
     json!({
         "method": how.method,
-        "parameter": how.parameter,
+        "parameter": how.tau,
         "answers": how.answers,
         "audited": false,
         "images": categories.image_id.len(),

@@ -16,18 +16,17 @@ use crate::kernel::{HeldOut, power, sharpen};
 const JUDGES: usize = 20;
 
 /// The category of every series that has an image in the result. `shares` `[n * c]`, `classes` `[n]` of the images, and how
-/// novel they are; `threshold` and `novelty` as in the job.
+/// novel they are; `power` of the mean, `threshold` and `novelty` as in the job.
 pub(crate) fn series(
     images: &Images,
     (categories, shares): (&[String], &[f32]),
     classes: &[u32],
     novel: &[bool],
-    held: &HeldOut,
+    power: f64,
     threshold: f64,
     sources: Option<&Sources>,
 ) -> SeriesCategories {
     let c = categories.len();
-    let power = power_of(images, held, c);
     let mut members: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (row, &series) in images.series.iter().enumerate() {
         members.entry(series).or_default().push(row);
@@ -55,7 +54,7 @@ pub(crate) fn series(
 }
 
 /// The power that makes the confidence of series say how likely they are right; 1 where too few of several images are known.
-fn power_of(images: &Images, held: &HeldOut, c: usize) -> f64 {
+pub(crate) fn power_of(images: &Images, held: &HeldOut, c: usize) -> f64 {
     let mut means: BTreeMap<(u32, u32), (usize, Vec<f64>)> = BTreeMap::new();
     for ((&class, &row), shares) in held.classes.iter().zip(&held.rows).zip(held.shares.chunks_exact(c.max(1))) {
         let (count, mean) = means.entry((images.series[row], class)).or_insert_with(|| (0, vec![0.0; c]));
@@ -105,8 +104,10 @@ pub(crate) fn write_csv(
     path: &Path,
     table: &SeriesCategories,
     images: &Images,
-    sources: &Sources,
+    sources: Option<&Sources>,
 ) -> Result<(), Error> {
+    let none = Sources::default();
+    let sources = sources.unwrap_or(&none);
     let mut of: HashMap<u32, usize> = HashMap::new();
     for (place, image) in sources.image_id.iter().enumerate() {
         if let Some(&row) = image.and_then(|image| images.rows.get(&image)) {

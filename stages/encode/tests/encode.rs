@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use deepmcat_schemas::features::FeatureTable;
-use deepmcat_testing::{Need, dataset, skip};
+use deepmcat_testing::{dataset, has_encoder};
 use tempfile::TempDir;
 
 const SIDE: u32 = 224;
@@ -27,15 +27,6 @@ fn images(count: u32) -> TempDir {
     let folder = TempDir::new().unwrap();
     dataset(&folder.path().join("set"), (0..count).map(|j| ([SIDE; 2], image(j))));
     folder
-}
-
-/// True where the set-up has fetched the encoder.
-fn has_encoder() -> bool {
-    let there = deepmcat_config::encoders().join("efficientnet-lite0.onnx").is_file();
-    if !there {
-        skip(Need::Encoder, "make setup could not fetch the encoder");
-    }
-    there
 }
 
 #[test]

@@ -201,6 +201,7 @@ impl Facts {
         let clusters = clusters(&images, &manifest, &headers, classes.len());
         let names = inputs.names.as_deref().map(read_folder::<Names>).transpose()?.map_or_else(BTreeMap::new, names);
         let metrics = inputs.category_metrics.as_deref().map(read_folder::<CategoryMetrics>).transpose()?;
+        let metrics = metrics.filter(|metrics| !metrics.images.is_empty());
         let categories = inputs.categories.as_deref().map(read_folder::<Categories>).transpose()?;
         let categories = categories.and_then(|table| Named::of(&table, metrics, &images));
         let act = Act::new(&images, &clusters, &manifest, &headers);

@@ -8,4 +8,4 @@ mod needs;
 
 pub use content::content;
 pub use dataset::{dataset, grey_png};
-pub use needs::{Need, shared, skip};
+pub use needs::{Need, has_encoder, shared, skip};

@@ -62,6 +62,16 @@ pub fn shared(name: &str) -> Option<PathBuf> {
     folder
 }
 
+/// True where the set-up has fetched the encoder; else the test is skipped.
+#[must_use]
+pub fn has_encoder() -> bool {
+    let there = deepmcat_config::encoders().join("efficientnet-lite0.onnx").is_file();
+    if !there {
+        skip(Need::Encoder, "make setup could not fetch the encoder");
+    }
+    there
+}
+
 fn find(name: &str) -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let shared = std::env::var_os("DEEPMCAT_SHARED").map_or_else(beside, PathBuf::from);

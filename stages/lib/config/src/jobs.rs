@@ -4,11 +4,16 @@
 
 use std::path::{Path, PathBuf};
 
-use deepmcat_schemas::Epoch;
 use deepmcat_schemas::jobs::compute::{Arithmetic, Device};
 use deepmcat_schemas::jobs::embed::{Stored, Views};
 use deepmcat_schemas::jobs::train::{Horizon, Schedule};
-use deepmcat_schemas::jobs::{self, FeatureLayer, cluster, embed, encode, ingest, init, pack, report, sample, train};
+use deepmcat_schemas::jobs::{
+    self, FeatureLayer, cluster, embed, encode, ingest, init, pack, place, report, sample, train,
+};
+use deepmcat_schemas::{
+    Categories, CategoryMetrics, ClassMetrics, Contradictions, Epoch, Map, Reliability, RiskCoverage, SeriesCategories,
+    Table,
+};
 
 use crate::{Augment, Compute, Config, Encoder, Ingest, Network, Precision, has_bfloat16};
 
@@ -237,6 +242,23 @@ impl Config {
             train: self.train.sgd.clone(),
             compute: self.compute(true),
         }
+    }
+
+    /// Other images into the categories of a model; tables go below `out`.
+    #[must_use]
+    pub fn place(&self, inputs: place::Inputs, out: &Path, weights: Vec<f64>) -> jobs::Place {
+        let outputs = place::Outputs {
+            categories: out.join(Categories::NAME),
+            series: out.join(SeriesCategories::NAME),
+            contradictions: out.join(Contradictions::NAME),
+            metrics: out.join(CategoryMetrics::NAME),
+            classes: out.join(ClassMetrics::NAME),
+            risk: out.join(RiskCoverage::NAME),
+            reliability: out.join(Reliability::NAME),
+            map: out.join(Map::NAME),
+            csv: out.join("series.csv"),
+        };
+        jobs::Place { seed: self.run.seed, inputs, outputs, weights, compute: self.compute(false) }
     }
 
     /// A result as one page.

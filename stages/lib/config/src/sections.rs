@@ -24,6 +24,8 @@ section! {
     Input {
         /// Folders or files.
         paths: Vec<PathBuf>,
+        /// Folder of a model, into whose categories the images are put; empty: they are clustered.
+        model: String,
     }
 }
 section! {

@@ -33,6 +33,8 @@ pub enum Purpose {
     Labels = 11,
     /// Subjects drawn anew for an interval (bootstrap).
     Bootstrap = 12,
+    /// Images that a person audits.
+    Audit = 13,
 }
 
 /// At most `most` of `count` rows, in order: the same at every call. They are drawn, not evenly spaced, since archives
