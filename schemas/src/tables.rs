@@ -402,8 +402,10 @@ table! {
     References = "references" v 1 {
         /// Its cluster.
         cluster: ClusterId,
-        /// Squared distance to the fifth nearest of other subjects; null where there is none.
+        /// Distance to the fifth nearest of other subjects; null where there is none.
         fifth: Option<f32>,
+        /// How many times that of its five nearest this is; null where nothing can be said.
+        unlike: Option<f32>,
         /// Probabilities of the categories `[c]`, in alphabetical order.
         shares: Vec<f32>,
         /// Its feature `[d]`.
@@ -440,22 +442,18 @@ table! {
 }
 
 table! {
-    /// One row a series whose header says one thing and whose images say another, the surest first: its SeriesDescription is
-    /// one that series of another category have.
+    /// One row a series whose header says one thing and whose images say another, the surest first: images that look like
+    /// its own have other descriptions, while images of its description can be told from them elsewhere.
     Contradictions = "contradictions" v 1 {
         /// Keyed hash of the series, as in the manifest.
         series: String,
         /// Its SeriesDescription (0008,103E).
         header: String,
-        /// The category that most other series with such a description have.
+        /// What its images are called elsewhere: the commonest SeriesDescription of most of those that look like them.
         expected: String,
-        /// Share of these that have it.
+        /// Share of those that look like them, by how near they are, of such a description.
         share: f32,
-        /// Those other series.
-        others: u32,
-        /// The category of its images.
-        category: String,
-        /// How sure that is: the confidence in the category of its images times `share`.
+        /// Share of them that are not of its own description: how sure it is that the header is wrong.
         confidence: f32,
         /// Images in it.
         images: u32,

@@ -9,7 +9,7 @@ use deepmcat_schemas::layout::{epochs, partition};
 use deepmcat_schemas::{Training, read_folder};
 
 /// The programs beside the runner.
-pub const STAGES: [&str; 17] = [
+pub const STAGES: [&str; 18] = [
     "ingest",
     "pack",
     "embed",
@@ -22,6 +22,7 @@ pub const STAGES: [&str; 17] = [
     "report",
     "names",
     "categorize",
+    "headers",
     "place",
     "audit",
     "history",

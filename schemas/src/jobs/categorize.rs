@@ -46,8 +46,6 @@ paths! {
         categories: PathBuf,
         /// Folder of those of series.
         series: PathBuf,
-        /// Folder of the series whose header says another thing than their images.
-        contradictions: PathBuf,
         /// Folder of how right they are.
         metrics: PathBuf,
         /// Folder of how right each class is.

@@ -1,6 +1,6 @@
 //! The command line of `deepmcat-categorize`; doc comments are the help.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use deepmcat_config::ConfigError;
 use deepmcat_decisions::{Log, RunResult, write_names};
@@ -9,8 +9,7 @@ use deepmcat_schemas::jobs::check::share;
 use deepmcat_schemas::jobs::{Categorize, Cluster, Job, NODES, Place, place};
 use deepmcat_schemas::layout::{DATASET, MODEL, RUN_TOML, partition};
 use deepmcat_schemas::{
-    Assignments, CategoryMetrics, ClassMetrics, Clusters, Contradictions, Names, Reliability, RiskCoverage,
-    SeriesCategories, Table,
+    Assignments, CategoryMetrics, ClassMetrics, Clusters, Names, Reliability, RiskCoverage, SeriesCategories, Table,
 };
 use deepmcat_stage::{CommonArgs, Front};
 
@@ -83,14 +82,11 @@ impl Front for Args {
     fn job(self) -> Result<(Categorize, Means), Error> {
         let Self { run, from_labels, per_class, threshold, novelty, out, mut means, mut common } = self;
         share("--threshold", threshold).and_then(|()| share("--novelty", novelty)).map_err(ConfigError::from)?;
-        // Tells a folder that is no run, and a run without a result.
-        let result = RunResult::open(&run)?;
         let file = run.join(RUN_TOML);
+        // Tells a folder that is no run, and a run without a result.
+        let (result, Cluster { inputs, weights, compute, .. }) = result_of(&run)?;
         common.config.get_or_insert(file);
         let config = common.config()?;
-        let path = run.join(NODES).join(format!("cluster@{}.toml", result.epoch));
-        let job = Job::read(&path)?.at(&run, &run);
-        let Cluster { inputs, weights, compute, .. } = Cluster::try_from(job).map_err(|_| Error::OtherJob { path })?;
         let names = if from_labels {
             None
         } else {
@@ -109,7 +105,6 @@ impl Front for Args {
         let outputs = Outputs {
             categories: out.join(deepmcat_schemas::Categories::NAME),
             series: out.join(SeriesCategories::NAME),
-            contradictions: out.join(Contradictions::NAME),
             metrics: out.join(CategoryMetrics::NAME),
             classes: out.join(ClassMetrics::NAME),
             risk: out.join(RiskCoverage::NAME),
@@ -130,6 +125,45 @@ impl Front for Args {
     fn run(job: Categorize, means: Means) -> Result<(), Error> {
         crate::run(job, means)
     }
+}
+
+/// The result of a run, and the job that made it, whose features and weights are those of the result.
+///
+/// # Errors
+/// When there is no result, or the file of the job is of another.
+pub(crate) fn result_of(run: &Path) -> Result<(RunResult, Cluster), Error> {
+    let result = RunResult::open(run)?;
+    let path = run.join(NODES).join(format!("cluster@{}.toml", result.epoch));
+    let job = Job::read(&path)?.at(run, run);
+    Ok((result, Cluster::try_from(job).map_err(|_| Error::OtherJob { path })?))
+}
+
+/// Lists the series whose header says one thing and whose images say another.
+///
+/// The 20 images that are most like one, of other subjects, tell what it is called elsewhere: its SeriesDescription, numbers in
+/// it left out. A series is listed where hardly any of them has its own. Needs no names and no labels. Descriptions of fewer
+/// than six series are not judged, nor those that images do not tell apart, such as two words for one thing.
+#[derive(Debug, clap::Parser)]
+#[command(
+    name = "deepmcat-headers",
+    version,
+    after_help = "Example: deepmcat headers runs/study --csv wrong-headers.csv"
+)]
+pub struct HeaderArgs {
+    /// The run folder
+    pub run: PathBuf,
+    /// Share of the images most like those of a series that have another description
+    #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
+    pub threshold: f64,
+    /// Write the list as CSV for people, with SeriesInstanceUID: it names patients, the table `contradictions` does not
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// What computes.
+    #[command(flatten)]
+    pub machine: deepmcat_stage::Means,
+    /// How much is said.
+    #[command(flatten)]
+    pub verbosity: deepmcat_stage::Verbosity,
 }
 
 /// Puts the images of another archive into the categories of a model.

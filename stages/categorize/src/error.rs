@@ -71,6 +71,12 @@ pub enum Error {
         /// Width there.
         found: usize,
     },
+    /// No header to judge.
+    #[error("{}: no image has a SeriesDescription\nhint: headers are judged of DICOM archives; the table dataset/sources has them", path.display())]
+    NoHeaders {
+        /// The data set.
+        path: PathBuf,
+    },
     /// No model where one should be.
     #[error("{}: no model is here\nhint: deepmcat categorize RUN makes one, RUN/model; deepmcat apply RUN --export FOLDER one that works without the run", path.display())]
     NoModel {
@@ -109,6 +115,7 @@ impl Failure for Error {
             | Self::NoLabels { .. }
             | Self::OtherImages { .. }
             | Self::OtherWidth { .. }
+            | Self::NoHeaders { .. }
             | Self::NoModel { .. }
             | Self::BadModel { .. } => true,
             Self::Schema(error) => error.is_usage(),

@@ -3,13 +3,14 @@
 
 mod args;
 mod clusters;
-mod contradictions;
 mod error;
+mod headers;
 mod images;
 mod kernel;
 mod measure;
 mod model;
 mod novelty;
+mod people;
 mod place;
 mod points;
 mod propagate;
@@ -26,8 +27,9 @@ use deepmcat_schemas::{Assignments, Clusters, Names, jobs, read_folder};
 use deepmcat_stage::Timings;
 use tch::Device;
 
-pub use args::{Args, Means, PlaceArgs, PlaceMeans};
+pub use args::{Args, HeaderArgs, Means, PlaceArgs, PlaceMeans};
 pub use error::Error;
+pub use headers::headers;
 pub use measure::{Interval, Measured};
 pub use place::place;
 
@@ -104,8 +106,8 @@ pub fn run(job: jobs::Categorize, means: Means) -> Result<(), Error> {
     };
     let frozen = Frozen { told: &told, features: &features, images: &images, novelty: &novelty, shares: &of_clusters };
     frozen.write(&job.outputs.model, &dataset.manifest, decision, &stamp)?;
-    let Outputs { categories, series, contradictions, .. } = &job.outputs;
-    let tables = Tables { categories, series, contradictions, figures: job.outputs.figures() };
+    let Outputs { categories, series, .. } = &job.outputs;
+    let tables = Tables { categories, series, figures: job.outputs.figures() };
     told.finish(&images, &dataset, &tables, &stamp, means.csv.as_deref(), (means.json, job.seed))?;
     timings.lap("write");
     timings.log();

@@ -61,6 +61,7 @@ impl Frozen<'_> {
         let references = References {
             cluster: novelty.some.iter().map(|&row| images.clusters[row]).collect(),
             fifth: novelty.fifths.iter().map(|&fifth| Some(fifth).filter(|fifth| fifth.is_finite())).collect(),
+            unlike: novelty.unlike.iter().map(|&unlike| Some(unlike).filter(|unlike| unlike.is_finite())).collect(),
             shares: novelty.some.iter().map(|&row| of_row(row)).collect(),
             value: novelty.some.iter().map(value).collect(),
         };

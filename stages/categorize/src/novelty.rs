@@ -1,5 +1,8 @@
-//! How unlike all others an image is: its distance to the fifth nearest image of other subjects, as a p-value against those
-//! of images whose own subject was held out (Sun and others, 2022; Bates and others, 2023).
+//! How unlike all others an image is: its distance to the fifth nearest image of other subjects, over that of its neighbours
+//! to theirs (a local outlier factor, Breunig and others, 2000), as a p-value against images whose own subject was held out
+//! (Bates and others, 2023).
+//!
+//! The distance alone calls images of a kind that varies much novel, and misses those that lie close to a dense kind.
 
 use deepmcat_features::{Among, Compared, Features, IMAGES, tensor};
 use deepmcat_stage::random::some_of;
@@ -11,17 +14,24 @@ use crate::images::Images;
 const NEAREST: usize = 5;
 /// Images whose distances are held at once.
 const BLOCK: usize = 256;
+/// Keeps images that are there twice from dividing by nothing.
+const LEAST: f32 = 1e-6;
 
 /// How unlike the others the images of a result are, and what others are compared with.
 #[derive(Debug)]
 pub(crate) struct Novelty {
-    /// The p-value of every image `[n]`: the share of images that are at least as far from those of other subjects.
+    /// The p-value of every image `[n]`: the share of images that are at least as unlike those of other subjects.
     pub(crate) values: Vec<f32>,
     /// The images that all are compared with, by row `[r]`.
     pub(crate) some: Vec<usize>,
-    /// Their own squared distances to the fifth nearest of other subjects `[r]`; infinite where there is none.
+    /// Their distances to the fifth nearest of other subjects `[r]`; infinite where there is none.
     pub(crate) fifths: Vec<f32>,
+    /// How unlike those they are `[r]`; infinite where nothing can be said.
+    pub(crate) unlike: Vec<f32>,
 }
+
+/// The nearest of the images that all are compared with: their places, the nearest first, and the distance to the last.
+pub(crate) type Nearest = (Vec<i64>, f32);
 
 /// Compares every image with those of other subjects.
 ///
@@ -34,58 +44,63 @@ pub(crate) fn novelty(features: &Features<'_>, images: &Images, device: Device) 
         Tensor::f_from_slice(&groups)?.f_to_device(device)
     };
     let rows: Vec<usize> = (0..features.len()).collect();
-    let wanted = NEAREST.min(some.len()) as i64;
     let among = Among::new(&tensor(features, &some)?, device)?;
-    let distances =
-        among.each(features, &rows, BLOCK, &groups(&some)?, |Compared { rows, mut scores, own, beside, .. }| {
-            let same = groups(rows)?.f_unsqueeze(1)?.f_eq_tensor(&beside.f_unsqueeze(0)?)?;
-            let squared = scores.f_add_(&own)?.f_masked_fill_(&same, f64::INFINITY)?;
-            let nearest = squared.f_topk(wanted, 1, false, true)?.0.f_select(1, wanted - 1)?;
-            Vec::<f32>::try_from(nearest.f_to_device(Device::Cpu)?.f_contiguous()?)
-        })?;
-    let fifths: Vec<f32> = some.iter().map(|&row| distances[row]).collect();
-    let values = p_values(&fifths, &distances);
-    Ok(Novelty { values, some, fifths })
+    let found = among.each(features, &rows, BLOCK, &groups(&some)?, |compared| {
+        let Compared { rows, scores, own, beside, .. } = compared;
+        let same = groups(rows)?.f_unsqueeze(1)?.f_eq_tensor(&beside.f_unsqueeze(0)?)?;
+        nearest(&(scores + own).f_masked_fill_(&same, f64::INFINITY)?)
+    })?;
+    let fifths: Vec<f32> = some.iter().map(|&row| found[row].1).collect();
+    let all = unlike(&found, &fifths);
+    let unlike: Vec<f32> = some.iter().map(|&row| all[row]).collect();
+    Ok(Novelty { values: p_values(&unlike, &all), some, fifths, unlike })
 }
 
-/// The p-values of distances among those of images that are known.
-fn p_values(fifths: &[f32], distances: &[f32]) -> Vec<f32> {
-    // Of an image whose others are all of its own subject nothing can be said.
-    let mut known: Vec<f32> = fifths.iter().copied().filter(|distance| distance.is_finite()).collect();
-    known.sort_by(f32::total_cmp);
-    let value = |&distance: &f32| {
-        if !distance.is_finite() {
-            return 1.0;
-        }
-        let nearer = known.partition_point(|&other| other < distance);
-        (1 + known.len() - nearer) as f32 / (known.len() + 1) as f32
-    };
-    distances.iter().map(value).collect()
-}
-
-/// The places of the nearest of other images `[r, d]` to each image, the nearest first, and the p-values of the images.
+/// The nearest of other images `[r, d]` to each image.
 ///
 /// # Errors
 /// When memory runs out.
-pub(crate) fn among_others(
-    features: &Features<'_>,
-    others: &Tensor,
-    fifths: &[f32],
-    device: Device,
-) -> Result<(Vec<Vec<i64>>, Vec<f32>), TchError> {
-    let wanted = (NEAREST as i64).min(others.size()[0]);
+pub(crate) fn nearest_of(features: &Features<'_>, others: &Tensor, device: Device) -> Result<Vec<Nearest>, TchError> {
     let rows: Vec<usize> = (0..features.len()).collect();
     let among = Among::new(others, device)?;
-    let found = among.each(features, &rows, BLOCK, &Tensor::f_zeros([1], (Kind::Float, device))?, |compared| {
-        let Compared { mut scores, own, .. } = compared;
-        let (squared, places) = scores.f_add_(&own)?.f_topk(wanted, 1, false, true)?;
-        let last = Vec::<f32>::try_from(squared.f_select(1, wanted - 1)?.f_to_device(Device::Cpu)?.f_contiguous()?)?;
-        let places = Vec::<i64>::try_from(places.f_to_device(Device::Cpu)?.f_contiguous()?.f_view([-1])?)?;
-        Ok(places.chunks_exact(wanted as usize).map(<[i64]>::to_vec).zip(last).collect())
-    })?;
-    let (places, distances): (Vec<Vec<i64>>, Vec<f32>) = found.into_iter().unzip();
-    let values = p_values(fifths, &distances);
-    Ok((places, values))
+    among.each(features, &rows, BLOCK, &Tensor::f_zeros([1], (Kind::Float, device))?, |compared| {
+        nearest(&(compared.scores + compared.own))
+    })
+}
+
+/// Of squared distances `[b, r]`.
+fn nearest(squared: &Tensor) -> Result<Vec<Nearest>, TchError> {
+    let wanted = (NEAREST as i64).min(squared.size()[1]);
+    let (squared, places) = squared.f_topk(wanted, 1, false, true)?;
+    let last = squared.f_select(1, wanted - 1)?.f_clamp_min(0.0)?.f_sqrt()?;
+    let last = Vec::<f32>::try_from(last.f_to_device(Device::Cpu)?.f_contiguous()?)?;
+    let places = Vec::<i64>::try_from(places.f_to_device(Device::Cpu)?.f_contiguous()?.f_view([-1])?)?;
+    Ok(places.chunks_exact(wanted as usize).map(<[i64]>::to_vec).zip(last).collect())
+}
+
+/// How unlike its nearest each image is; infinite where it has none, or these have none.
+pub(crate) fn unlike(found: &[Nearest], fifths: &[f32]) -> Vec<f32> {
+    let one = |(places, distance): &Nearest| {
+        let known = places.iter().map(|&place| fifths[place as usize]).filter(|fifth| fifth.is_finite());
+        let (sum, count) = known.fold((0.0, 0), |(sum, count), fifth| (sum + fifth, count + 1));
+        if count == 0 { f32::INFINITY } else { (distance + LEAST) / (sum / count as f32 + LEAST) }
+    };
+    found.iter().map(one).collect()
+}
+
+/// The p-values of what is so unlike others, among images that are known.
+pub(crate) fn p_values(known: &[f32], all: &[f32]) -> Vec<f32> {
+    // Of an image whose others are all of its own subject nothing can be said.
+    let mut known: Vec<f32> = known.iter().copied().filter(|unlike| unlike.is_finite()).collect();
+    known.sort_by(f32::total_cmp);
+    let value = |&unlike: &f32| {
+        if !unlike.is_finite() {
+            return 1.0;
+        }
+        let below = known.partition_point(|&other| other < unlike);
+        (1 + known.len() - below) as f32 / (known.len() + 1) as f32
+    };
+    all.iter().map(value).collect()
 }
 
 #[cfg(test)]

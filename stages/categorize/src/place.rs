@@ -13,7 +13,7 @@ use crate::clusters::with_clusters;
 use crate::images::{DataSet, Images};
 use crate::kernel::Kernel;
 use crate::model::Model;
-use crate::novelty::among_others;
+use crate::novelty::{nearest_of, p_values, unlike};
 use crate::told::{Tables, Told};
 use crate::{Error, How, PlaceMeans};
 
@@ -55,8 +55,8 @@ pub fn place(job: jobs::Place, means: PlaceMeans) -> Result<(), Error> {
         novel: model.novel,
         how,
     };
-    let Outputs { categories, series, contradictions, .. } = &job.outputs;
-    let tables = Tables { categories, series, contradictions, figures: job.outputs.figures() };
+    let Outputs { categories, series, .. } = &job.outputs;
+    let tables = Tables { categories, series, figures: job.outputs.figures() };
     told.finish(&images, &dataset, &tables, &stamp, Some(&job.outputs.csv), (means.json, job.seed))?;
     let novel = novelty.iter().filter(|&&value| f64::from(value) < model.novel).count();
     tracing::info!(
@@ -79,9 +79,11 @@ fn told(
     let references = &model.references;
     let size = [references.value.len() as i64, features.dimensions() as i64];
     let others = Tensor::f_from_slice(&references.value.concat())?.f_view(size)?;
-    let fifths: Vec<f32> = references.fifth.iter().map(|fifth| fifth.unwrap_or(f32::INFINITY)).collect();
-    let (nearest, novelty) = among_others(features, &others, &fifths, device)?;
-    images.clusters = nearest.iter().map(|places| references.cluster[places[0] as usize]).collect();
+    let known =
+        |values: &[Option<f32>]| values.iter().map(|value| value.unwrap_or(f32::INFINITY)).collect::<Vec<f32>>();
+    let nearest = nearest_of(features, &others, device)?;
+    let novelty = p_values(&known(&references.unlike), &unlike(&nearest, &known(&references.fifth)));
+    images.clusters = nearest.iter().map(|(places, _)| references.cluster[places[0] as usize]).collect();
     let shares = match model.tau {
         Some(tau) => {
             let own = Kernel::new(&model.points, features.dimensions(), device)?.classify(features, tau)?;
@@ -89,7 +91,7 @@ fn told(
             let told = with_clusters(&own, &images.clusters, &model.shares, c);
             told.into_iter().map(|share| share as f32).collect()
         }
-        None => nearest.iter().flat_map(|places| mean(places, &references.shares, c)).collect(),
+        None => nearest.iter().flat_map(|(places, _)| mean(places, &references.shares, c)).collect(),
     };
     Ok((shares, novelty))
 }

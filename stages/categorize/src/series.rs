@@ -1,14 +1,9 @@
 //! The category of a series: the mean of its images' probabilities, to a power of its own.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
-use std::path::Path;
 
-use deepmcat_schemas::files::write_beside;
 use deepmcat_schemas::{SeriesCategories, Sources};
-use deepmcat_stage::for_spreadsheets;
 
-use crate::Error;
 use crate::images::Images;
 use crate::kernel::{HeldOut, power, sharpen};
 
@@ -94,58 +89,4 @@ fn headers(images: &Images, sources: &Sources) -> HashMap<u32, String> {
         texts.into_iter().rev().max_by_key(|&(_, count)| count).map(|(text, _)| text.to_owned()).unwrap_or_default()
     };
     counts.into_iter().map(|(series, texts)| (series, most(texts))).collect()
-}
-
-/// Writes the series as CSV for people: the one place beside `sources` that names them.
-///
-/// # Errors
-/// When the file cannot be written.
-pub(crate) fn write_csv(
-    path: &Path,
-    table: &SeriesCategories,
-    images: &Images,
-    sources: Option<&Sources>,
-) -> Result<(), Error> {
-    let none = Sources::default();
-    let sources = sources.unwrap_or(&none);
-    let mut of: HashMap<u32, usize> = HashMap::new();
-    for (place, image) in sources.image_id.iter().enumerate() {
-        if let Some(&row) = image.and_then(|image| images.rows.get(&image)) {
-            of.entry(images.series[row]).or_insert(place);
-        }
-    }
-    let places: HashMap<&str, u32> = images.series_names.iter().map(String::as_str).zip(0..).collect();
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let head = [
-        "SeriesInstanceUID",
-        "StudyInstanceUID",
-        "SeriesDescription",
-        "source",
-        "category",
-        "confidence",
-        "agreement",
-        "images",
-        "abstain",
-        "series",
-    ];
-    writer.write_record(head).map_err(std::io::Error::other)?;
-    for row in 0..table.series.len() {
-        let source = places.get(table.series[row].as_str()).and_then(|series| of.get(series)).copied();
-        let text = |column: &[Option<String>]| source.and_then(|source| column[source].clone()).unwrap_or_default();
-        let record = [
-            text(&sources.series_uid),
-            text(&sources.study_uid),
-            for_spreadsheets(table.header[row].as_deref().unwrap_or_default()).into_owned(),
-            source.map(|source| sources.source[source].clone()).unwrap_or_default(),
-            for_spreadsheets(&table.category[row]).into_owned(),
-            format!("{:.4}", table.confidence[row]),
-            format!("{:.2}", table.agreement[row]),
-            table.images[row].to_string(),
-            if table.abstain[row] { "yes" } else { "no" }.to_owned(),
-            table.series[row].clone(),
-        ];
-        writer.write_record(record).map_err(std::io::Error::other)?;
-    }
-    let bytes = writer.into_inner().map_err(|error| std::io::Error::other(error.to_string()))?;
-    Ok(write_beside(path, |file| file.write_all(&bytes))?)
 }

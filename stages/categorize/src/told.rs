@@ -7,11 +7,10 @@ use deepmcat_schemas::{
     Categories, CategoryMetrics, Labels, PART_0, Reliability, SeriesCategories, Stamp, write_table,
 };
 
-use crate::contradictions::contradictions;
 use crate::images::{DataSet, Images};
 use crate::points::Points;
 use crate::report::{self, Figures};
-use crate::{Error, How, Measured, series};
+use crate::{Error, How, Measured, people, series};
 
 /// What images are told as.
 pub(crate) struct Told<'a> {
@@ -35,7 +34,6 @@ pub(crate) struct Told<'a> {
 pub(crate) struct Tables<'a> {
     pub(crate) categories: &'a PathBuf,
     pub(crate) series: &'a PathBuf,
-    pub(crate) contradictions: &'a PathBuf,
     /// Of metrics, classes, risk and reliability.
     pub(crate) figures: [&'a PathBuf; 4],
 }
@@ -59,12 +57,10 @@ impl Told<'_> {
         let told = (self.points.categories.as_slice(), self.shares);
         let sources = dataset.sources.as_ref();
         let series = series::series(images, told, &classes, &novel, self.power, self.sure, sources);
-        let contradictions = contradictions(&series);
-        write_table(&tables.contradictions.join(PART_0), &contradictions, stamp)?;
         let figures = self.measured(&dataset.labels, images, (&categories, &series), seed);
         write(tables, &categories, &series, figures.as_ref(), stamp)?;
         if let Some(file) = csv {
-            series::write_csv(file, &series, images, sources)?;
+            people::write_series(file, &series, (images, dataset))?;
             tracing::info!("{} names patients: keep it where the archive is kept", file.display());
         }
         let figures = figures.as_ref().map(|(figures, _)| figures);
@@ -84,14 +80,6 @@ impl Told<'_> {
             100.0 * sure,
             self.sure
         );
-        if !contradictions.series.is_empty() {
-            tracing::info!(
-                "{} of {} series: the header says one thing and the images another, see {}",
-                contradictions.series.len(),
-                series.series.len(),
-                tables.contradictions.display()
-            );
-        }
         Ok(())
     }
 

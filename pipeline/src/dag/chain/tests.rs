@@ -150,6 +150,33 @@ fn networks_of_their_own_all_give_the_result() {
 
 /// Every setting, with another value that the check lets through, and the nodes whose jobs it changes.
 #[test]
+fn a_model_is_applied_without_learning_or_clustering() {
+    let sets = ["input.model=model", "run.networks=2", "run.taught=1", "encoder.file=model/encoder.onnx"];
+    let nodes = graph_with(&sets);
+    assert_eq!(names(&nodes).join(" "), "ingest pack embed@2 encode@encoder place");
+    let embed: Embed = job(&nodes, "embed@2");
+    assert_eq!(embed.inputs.weights, ["model/networks/0", "model/networks/1"].map(PathBuf::from));
+    assert!(embed.most.is_none() && embed.views.is_none(), "as in the pass after the last epoch");
+    let place: deepmcat_schemas::jobs::Place = job(&nodes, "place");
+    assert_eq!(place.weights.len(), place.inputs.features.len());
+    // Parts of the model are no outputs of any node, and their content counts.
+    let place = nodes.last().unwrap();
+    assert!(place.inputs.iter().all(|input| !input.starts_with("model")) && place.files.len() == 1);
+    // Without networks there is nothing to pack; an encoder that does not count gives no features.
+    let quick = [
+        "input.model=model",
+        "run.epochs=0",
+        "run.networks=0",
+        "run.taught=0",
+        "encoder.file=e.onnx",
+        "encoder.weight=1.0",
+    ];
+    assert_eq!(names(&graph_with(&quick)).join(" "), "ingest encode@encoder place");
+    let alone = ["input.model=model", "encoder.file=e.onnx", "encoder.weight=0.0"];
+    assert_eq!(names(&graph_with(&alone)).join(" "), "ingest pack embed@2 place");
+}
+
+#[test]
 fn each_setting_changes_the_jobs_of_those_who_use_it() {
     const EMBED: &str = "embed@0 embed@1";
     let body = "init embed@0 train@0 embed@1 train@1 embed@2";
@@ -162,6 +189,7 @@ fn each_setting_changes_the_jobs_of_those_who_use_it() {
     let cards = "cluster@raw embed@0 cluster@0 train@0 embed@1 cluster@1 train@1 embed@2 cluster@2";
     let cases = [
         ("input.paths", "[\"elsewhere\"]", ""), // the archive's content counts, not its place
+        ("input.model", "models/study", ""),    // other nodes, with the settings of the model's run
         ("run.seed", "2", seeded),
         ("run.epochs", "3", "embed@2 report"), // an epoch of training
         ("run.networks", "2", "report"),

@@ -11,8 +11,7 @@ use deepmcat_schemas::jobs::{
     self, FeatureLayer, cluster, embed, encode, ingest, init, pack, place, report, sample, train,
 };
 use deepmcat_schemas::{
-    Categories, CategoryMetrics, ClassMetrics, Contradictions, Epoch, Map, Reliability, RiskCoverage, SeriesCategories,
-    Table,
+    Categories, CategoryMetrics, ClassMetrics, Epoch, Map, Reliability, RiskCoverage, SeriesCategories, Table,
 };
 
 use crate::{Augment, Compute, Config, Encoder, Ingest, Network, Precision, has_bfloat16};
@@ -250,7 +249,6 @@ impl Config {
         let outputs = place::Outputs {
             categories: out.join(Categories::NAME),
             series: out.join(SeriesCategories::NAME),
-            contradictions: out.join(Contradictions::NAME),
             metrics: out.join(CategoryMetrics::NAME),
             classes: out.join(ClassMetrics::NAME),
             risk: out.join(RiskCoverage::NAME),
