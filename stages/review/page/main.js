@@ -117,7 +117,10 @@ function draw() {
 
 function drawGrid() {
   const { sheet } = now;
+  const active = document.activeElement;
+  const had = active === document.body || at("grid").contains(active);
   makeGrid(now.run, sheet, now.columns, now.selected, now.focus);
+  if (had && !document.querySelector("dialog[open]")) focusCell(false);
   drawNaming();
   const pages = at("pages");
   pages.hidden = sheet.pages < 2;
@@ -144,12 +147,13 @@ const placeOf = (other) => now.run.clusters.findIndex((one) => one.number === ot
 
 /** Does one thing after the other. @param {() => unknown} job */
 function act(job) {
-  queue = queue.then(job).then(() => {}, (error) => {
+  at("sheet").setAttribute("aria-busy", "true");
+  const mine = queue = queue.then(job).then(() => {}, (error) => {
     if (!error?.status && error?.message !== "no server") {
       say(`That did not work: ${error?.message ?? error}`, true);
       console.error(error);
     }
-  });
+  }).then(() => { if (mine === queue) at("sheet").setAttribute("aria-busy", "false"); });
   return queue;
 }
 
@@ -578,9 +582,7 @@ function listen() {
     const columns = Math.max(3, Math.floor(at("scroll").clientWidth / (wide + 4)));
     if (columns !== now.columns) {
       now.columns = columns;
-      const had = at("grid").contains(document.activeElement);
       if (now.state) drawGrid();
-      if (had) focusCell(false);
     }
   }).observe(at("scroll"));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paintMap);

@@ -136,8 +136,7 @@ impl Data {
         let result = RunResult::open(run)?;
         let images = result.manifest.image_id.len();
         if let Some(image) = result.assignments.image_id.iter().find(|image| image.0 as usize >= images) {
-            let path = run.join(DATASET).join(MANIFEST);
-            return Err(SchemaError::unreadable(&path, "manifest", format!("has no image {image}, which has a cluster")).into());
+            return Err(Error::OtherImages { path: run.join(DATASET).join(MANIFEST), image: *image });
         }
         let path = run.join(DATASET).join(LABELS);
         let labels: Labels = if path.exists() { read_table(&path)? } else { Labels::default() };

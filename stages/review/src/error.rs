@@ -17,6 +17,14 @@ pub enum Error {
     /// The system; the source says what.
     #[error("the page cannot be served")]
     Io(#[from] std::io::Error),
+    /// Tables of different data sets.
+    #[error("{}: has no image {image}, which has a cluster\nhint: the data set is another than the one that was clustered; deepmcat run makes its result anew", path.display())]
+    OtherImages {
+        /// The manifest.
+        path: std::path::PathBuf,
+        /// The first such image.
+        image: deepmcat_schemas::ImageId,
+    },
     /// An address that other machines reach.
     #[error("--listen {address}: other machines could connect, and what they send and see is not encrypted\nhint: leave --listen out and use ssh -L PORT:127.0.0.1:PORT from the other machine, or add --i-know-others-can-connect")]
     BeyondLoopback {
@@ -48,7 +56,7 @@ impl Failure for Error {
         match self {
             Self::Decisions(error) => error.is_usage(),
             Self::Schema(error) => error.is_usage(),
-            Self::BeyondLoopback { .. } | Self::Listen { .. } | Self::Author(_) => true,
+            Self::OtherImages { .. } | Self::BeyondLoopback { .. } | Self::Listen { .. } | Self::Author(_) => true,
             Self::Io(_) | Self::Random(_) | Self::Print(_) => false,
         }
     }

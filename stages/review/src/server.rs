@@ -104,7 +104,7 @@ pub(crate) async fn serve(listener: TcpListener, app: Arc<App>) -> Result<(), Er
     let (told, end) = tokio::sync::watch::channel(false);
     tokio::spawn(async move {
         tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-        drop(told.send(true));
+        told.send(true).ok();
     });
     let ended = |mut end: tokio::sync::watch::Receiver<bool>| async move { drop(end.changed().await) };
     let writer = tokio::spawn(keep_names(Arc::clone(&app)));
