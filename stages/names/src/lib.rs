@@ -8,7 +8,9 @@ mod table;
 use std::io::Write;
 
 use deepmcat_decisions::author as who;
-use deepmcat_decisions::{Carried, Decision, Log, NO_IMAGE, OLDER_RESULT, RunResult, Target, Verdict, carry, write_names};
+use deepmcat_decisions::{
+    Carried, Decision, Log, NO_IMAGE, OLDER_RESULT, RunResult, Target, Verdict, carry, write_names,
+};
 use deepmcat_schemas::files::write_beside;
 use serde_json::json;
 

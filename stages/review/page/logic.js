@@ -95,6 +95,14 @@ export function grouped(number) {
 }
 
 /**
+ * What the server says was done, as a sentence; nothing where it says nothing.
+ * @param {string | undefined} said
+ */
+export function sentence(said) {
+  return said ? `${said[0].toUpperCase()}${said.slice(1)}.` : "";
+}
+
+/**
  * Places of the clusters that a filter and a searched text leave.
  * @param {Cluster[]} clusters
  * @param {Told[]} told

@@ -1,6 +1,6 @@
 // The page's state, what keys and clicks do to it, and the talk with the server.
 
-import { ORDERS, actOf, further, grouped, moved, nextOpen, range, shown, taken } from "./logic.js";
+import { ORDERS, actOf, further, grouped, moved, nextOpen, range, sentence, shown, taken } from "./logic.js";
 import { at, element, fillEdges, fillHead, fillHeaders, fillNaming, fillNeighbours, fillParts, fillQueue, makeGrid, makeHelp, makeQueue, say, tiles } from "./view.js";
 import { Light, drawMap, nearest, unpacked } from "./canvas.js";
 
@@ -174,7 +174,7 @@ async function decide(what) {
     return false;
   }
   const undoes = "undo" in what;
-  say(`${now.state.said}.`, false, !undoes && now.state.undo !== null);
+  say(sentence(now.state.said), false, !undoes && now.state.undo !== null);
   return true;
 }
 
@@ -198,14 +198,22 @@ async function advance() {
   const next = nextOpen(now.state.clusters, now.place);
   if (next === null) {
     await show();
-    say(`${now.state.said ?? ""}${now.state.said ? ". " : ""}Every cluster has a name or a mark: ${grouped(now.state.named)} of ${grouped(now.run.clusters.length)} named. Key c says what to run next.`, false, Boolean(now.state.said));
+    say(`${sentence(now.state.said)} Every cluster has a name or a mark: ${grouped(now.state.named)} of ${grouped(now.run.clusters.length)} named. Key c says what to run next.`.trim(), false, Boolean(now.state.said));
     return;
   }
   await go(next);
 }
 
+/** True where images are shown that are of many clusters: what is meant has to be selected. */
+function ofMany() {
+  if (now.sheet.similar === undefined || now.selected.size) return false;
+  say("Select the images that are meant; esc goes back to the cluster.", true);
+  return true;
+}
+
 /** A category for the selected images, else for the cluster. @param {string} name */
 async function choose(name) {
+  if (ofMany()) return;
   if (now.selected.size) {
     if (await decide({ images: { images: [...now.selected], name } })) {
       now.selected = new Set();
@@ -218,6 +226,7 @@ async function choose(name) {
 
 /** @param {"mixed" | "unsure"} mark */
 async function marked(mark) {
+  if (ofMany()) return;
   if (await decide({ mark: { cluster: number(), mark } })) await advance();
 }
 
@@ -229,7 +238,7 @@ async function back(way) {
   const { said } = now.state;
   if (place >= 0 && place !== now.place) await go(place);
   else await again();
-  say(`${said}.`);
+  say(sentence(said));
 }
 
 /** @param {number} place */
@@ -247,6 +256,7 @@ async function same() {
 }
 
 function startNaming() {
+  if (ofMany()) return;
   const box = at("name");
   now.asked = "";
   box.value = now.selected.size ? "" : now.state.clusters[now.place].name ?? now.run.clusters[now.place].proposal?.name ?? "";
@@ -351,6 +361,7 @@ async function similar() {
 
 /** @param {number} parts */
 async function split(parts) {
+  if (ofMany()) return;
   now.parts = parts;
   at("split-title").textContent = `Split cluster ${number()}`;
   at("split-said").textContent = "Splitting …";
@@ -370,12 +381,14 @@ async function split(parts) {
     throw error;
   });
   fillParts(now.run, found.parts, (part, name) => act(async () => {
-    if (await decide({ part: { cluster: number(), parts, part, name } })) at("split-said").textContent = `${now.state.said}.`;
+    if (await decide({ part: { cluster: number(), parts, part, name } })) at("split-said").textContent = sentence(now.state.said);
     await again();
   }));
   at("split-said").textContent = `${found.parts.length} parts; keys 2 to 6 make others.`;
 }
 
+/** What the server says of the image that is large. */
+const large = /** @type {{image: any}} */ ({ image: null });
 const light = new Light(at("light"), ({ low, high }) => {
   const { image } = large;
   if (!image) return;
@@ -389,7 +402,6 @@ const light = new Light(at("light"), ({ low, high }) => {
     ...(image.flags ? [`, ${image.flags}`] : []),
   );
 });
-const large = { /** @type {any} */ image: null };
 
 /** @param {number} image */
 async function enlarge(image) {
@@ -582,6 +594,7 @@ function listen() {
     const columns = Math.max(3, Math.floor(at("scroll").clientWidth / (wide + 4)));
     if (columns !== now.columns) {
       now.columns = columns;
+      at("clusters").querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
       if (now.state) drawGrid();
     }
   }).observe(at("scroll"));

@@ -347,7 +347,7 @@ export function fillParts(run, parts, name) {
       input.setAttribute("aria-label", `Name of part ${place + 1}`);
       const button = element("button", "", `Name these ${grouped(part.size)} images`);
       const row = element("div", "row");
-      const why = part.proposal ? `, ${percent(part.proposal.share)} ` : "";
+      const why = part.proposal ? `${percent(part.proposal.share)} ` : "";
       const said = element("span", "faint", why);
       if (part.proposal) said.append(element("bdi", "", part.proposal.name));
       row.append(element("strong", "", `Part ${place + 1}: ${grouped(part.size)}`), said, input, button);

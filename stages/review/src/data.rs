@@ -253,7 +253,10 @@ impl Data {
         let row = image as usize;
         let series = manifest.series.get(row)?;
         let place = self.place_of_image(image).map(|place| self.clusters[place].number.0);
-        let mut slices: Vec<u32> = (0..manifest.series.len()).filter(|&other| manifest.series[other] == *series).map(|other| other as u32).collect();
+        let mut slices: Vec<u32> = (0..manifest.series.len())
+            .filter(|&other| manifest.series[other] == *series)
+            .map(|other| other as u32)
+            .collect();
         slices.sort_by_key(|&other| (manifest.slice[other as usize], other));
         Some(serde_json::json!({
             "image": image,
@@ -375,11 +378,18 @@ mod tests {
 
     #[test]
     fn labels_come_before_headers_and_headers_become_names() {
-        let texts = |texts: &[&str]| Texts::new(texts.len(), texts.iter().map(|text| (*text).to_owned()).enumerate().map(|(image, text)| (image, text)));
+        let texts = |texts: &[&str]| {
+            Texts::new(
+                texts.len(),
+                texts.iter().map(|text| (*text).to_owned()).enumerate().map(|(image, text)| (image, text)),
+            )
+        };
         let headers = texts(&["T1 <b>\n", "T1 <b>\n", "T2", ""]);
         let labels = texts(&["", "", "", "SA"]);
         let none = texts(&["", "", "", ""]);
-        let name = |labels: &Texts, images: &[u32]| proposal(labels, &headers, images).map(|one| (one.name, one.share, one.from));
+        let name = |labels: &Texts, images: &[u32]| {
+            proposal(labels, &headers, images).map(|one| (one.name, one.share, one.from))
+        };
         assert_eq!(name(&none, &[0, 1, 2, 3]), Some(("T1 <b>".to_owned(), 2.0 / 3.0, "headers")));
         assert_eq!(name(&labels, &[0, 1, 2, 3]), Some(("SA".to_owned(), 1.0, "labels")));
         assert_eq!(name(&labels, &[0]).map(|one| one.2), Some("headers"));

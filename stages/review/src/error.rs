@@ -26,7 +26,9 @@ pub enum Error {
         image: deepmcat_schemas::ImageId,
     },
     /// An address that other machines reach.
-    #[error("--listen {address}: other machines could connect, and what they send and see is not encrypted\nhint: leave --listen out and use ssh -L PORT:127.0.0.1:PORT from the other machine, or add --i-know-others-can-connect")]
+    #[error(
+        "--listen {address}: other machines could connect, and what they send and see is not encrypted\nhint: leave --listen out and use ssh -L PORT:127.0.0.1:PORT from the other machine, or add --i-know-others-can-connect"
+    )]
     BeyondLoopback {
         /// The address.
         address: IpAddr,

@@ -30,7 +30,8 @@ const KEPT: u32 = 7 * 24 * 3600;
 /// The link was used. A navigation of this page's own, so that a link clicked elsewhere works too: browsers send a strict
 /// cookie with no redirect of such a one.
 const ENTER: &str = "<!DOCTYPE html><html lang=en><meta charset=utf-8><meta http-equiv=refresh content=\"0;url=/\"><title>deepmcat review</title><p><a href=\"/\">To the page</a>";
-const NO_ENTRY: &str = "This page needs the link that `deepmcat review` printed, which works once. Start it again for a new link.\n";
+const NO_ENTRY: &str =
+    "This page needs the link that `deepmcat review` printed, which works once. Start it again for a new link.\n";
 
 /// Judges requests.
 #[derive(Debug)]
@@ -78,7 +79,8 @@ impl Guard {
         }
         let uri = request.uri();
         let token = uri.query().and_then(|query| query.strip_prefix("token="));
-        let right = uri.path() == "/" && request.method() == Method::GET && token.is_some_and(|token| same(token, &self.token));
+        let right =
+            uri.path() == "/" && request.method() == Method::GET && token.is_some_and(|token| same(token, &self.token));
         if right && !self.used.swap(true, Ordering::SeqCst) {
             return Verdict::Answer(self.enter());
         }
@@ -172,7 +174,9 @@ mod tests {
     fn only_the_printed_host_is_this_server() {
         let own = |address: &str, host: &str| guard(address).is_own(host);
         assert!(own("127.0.0.1:8123", "127.0.0.1:8123") && own("127.0.0.1:8123", "localhost:8123"));
-        for other in ["127.0.0.1", "127.0.0.1:80", "evil.example:8123", "127.0.0.1.evil.example:8123", "LOCALHOST:8123", ""] {
+        for other in
+            ["127.0.0.1", "127.0.0.1:80", "evil.example:8123", "127.0.0.1.evil.example:8123", "LOCALHOST:8123", ""]
+        {
             assert!(!own("127.0.0.1:8123", other), "{other}");
         }
         assert!(own("[::1]:8123", "[::1]:8123") && !own("[::1]:8123", "127.0.0.1:8123"));

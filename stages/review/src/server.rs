@@ -289,10 +289,7 @@ async fn decide(app: Shared, body: Bytes) -> Answer {
 }
 
 /// Does what reads files or computes beside the thread that listens.
-async fn work(
-    State(app): Shared,
-    job: impl FnOnce(&App) -> Result<Answer, Refusal> + Send + 'static,
-) -> Answer {
+async fn work(State(app): Shared, job: impl FnOnce(&App) -> Result<Answer, Refusal> + Send + 'static) -> Answer {
     match tokio::task::spawn_blocking(move || job(&app)).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(refusal)) => refused(&refusal),

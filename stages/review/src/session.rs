@@ -132,14 +132,16 @@ impl Session {
         let (namings, said) = match request.action {
             Action::Undo {} => return self.undo(request.after, &author),
             Action::Redo {} => {
-                let namings = self.undone.last().cloned().ok_or_else(|| Refusal::Bad("nothing was taken back".to_owned()))?;
+                let namings =
+                    self.undone.last().cloned().ok_or_else(|| Refusal::Bad("nothing was taken back".to_owned()))?;
                 let done = Done { said: format!("Again: {}", told(&namings)), at: self.cluster_of(&namings) };
                 self.name(after, &author, &namings)?;
                 self.undone.pop();
                 return Ok(done);
             }
             Action::Name { clusters, name } => {
-                let namings = clusters.iter().map(|&number| self.cluster(number, &name)).collect::<Result<Vec<_>, _>>()?;
+                let namings =
+                    clusters.iter().map(|&number| self.cluster(number, &name)).collect::<Result<Vec<_>, _>>()?;
                 let said = told(&namings);
                 (namings, said)
             }
@@ -223,7 +225,8 @@ impl Session {
     fn last_in_force(&self) -> Vec<&Decision> {
         let decisions = self.log.decisions();
         let undone: std::collections::HashSet<u64> = decisions.iter().filter_map(|decision| decision.undoes).collect();
-        let in_force = |decision: &&Decision| decision.operation != Operation::Undo && !undone.contains(&decision.number);
+        let in_force =
+            |decision: &&Decision| decision.operation != Operation::Undo && !undone.contains(&decision.number);
         let mut last: Vec<&Decision> = Vec::new();
         for decision in decisions.iter().rev().filter(in_force) {
             let together = |before: &&Decision| {
@@ -291,7 +294,8 @@ impl Session {
         let mut covered = images.len();
         for (place, cluster) in clusters.iter().enumerate() {
             if let Some(name) = name(place) {
-                let free = cluster.members.len() - own.get(&place).copied().unwrap_or_default().min(cluster.members.len());
+                let free =
+                    cluster.members.len() - own.get(&place).copied().unwrap_or_default().min(cluster.members.len());
                 covered += free;
                 categories.add(name, 1, free);
             }

@@ -48,7 +48,10 @@ impl Space {
             }
             Ok(Opened { files, rows })
         };
-        self.opened.get_or_init(open).as_ref().map_err(|reason| format!("the features of the result cannot be read: {reason}"))
+        self.opened
+            .get_or_init(open)
+            .as_ref()
+            .map_err(|reason| format!("the features of the result cannot be read: {reason}"))
     }
 
     /// The `count` images most like one, itself first.
@@ -83,7 +86,8 @@ impl Space {
     pub(crate) fn parts(&self, result: &RunResult, images: &[u32], parts: usize) -> Result<Vec<Vec<u32>>, String> {
         let opened = self.open(result)?;
         let features = opened.files.features().map_err(|error| with_causes(&error))?;
-        let rows: Option<Vec<usize>> = images.iter().map(|&image| opened.rows.get(image as usize).copied().flatten()).collect();
+        let rows: Option<Vec<usize>> =
+            images.iter().map(|&image| opened.rows.get(image as usize).copied().flatten()).collect();
         let values = features.gather(&rows.ok_or("an image of the cluster has no features")?);
         let mut found = vec![Vec::new(); parts];
         for (&image, part) in images.iter().zip(split(&values, features.dimensions(), parts)) {

@@ -12,7 +12,7 @@ const SAMPLE: usize = 2000;
 const STARTS: u32 = 4;
 const ROUNDS: usize = 25;
 
-/// The part of each row of `values` `[n, d]`, the largest part first.
+/// The part of each row of `values` `[n, d]`: the largest is 0, and of equals that of the first row.
 pub(crate) fn split(values: &[f32], dimensions: usize, parts: usize) -> Vec<usize> {
     let rows: Vec<&[f32]> = values.chunks_exact(dimensions.max(1)).collect();
     let sample: Vec<&[f32]> = some_of(rows.len(), SAMPLE).into_iter().map(|row| rows[row]).collect();
@@ -20,7 +20,9 @@ pub(crate) fn split(values: &[f32], dimensions: usize, parts: usize) -> Vec<usiz
     let means = best.map(|(_, means)| means).unwrap_or_default();
     let mut part: Vec<usize> = rows.par_iter().map(|row| nearest(row, &means).0).collect();
     let mut order: Vec<usize> = (0..parts).collect();
-    order.sort_by_key(|&one| std::cmp::Reverse(part.iter().filter(|&&other| other == one).count()));
+    let size = |one: usize| part.iter().filter(|&&other| other == one).count();
+    let first = |one: usize| part.iter().position(|&other| other == one);
+    order.sort_by_key(|&one| (std::cmp::Reverse(size(one)), first(one)));
     part.iter_mut().for_each(|part| *part = order.iter().position(|one| one == part).unwrap_or_default());
     part
 }
@@ -49,7 +51,8 @@ fn means(rows: &[&[f32]], parts: usize, start: u32) -> (f64, Vec<Vec<f32>>) {
         }
         total = sum;
         for (part, mean) in means.iter_mut().enumerate() {
-            let own: Vec<&&[f32]> = rows.iter().zip(&found).filter(|(_, found)| found.0 == part).map(|(row, _)| row).collect();
+            let own: Vec<&&[f32]> =
+                rows.iter().zip(&found).filter(|(_, found)| found.0 == part).map(|(row, _)| row).collect();
             // A part that runs empty stays where it is.
             if !own.is_empty() {
                 mean.fill(0.0);
@@ -90,7 +93,10 @@ mod tests {
         let sizes = [5, 30, 12];
         let of: Vec<usize> = (0..3).flat_map(|group| std::iter::repeat_n(group, sizes[group])).collect();
         let value = |row: usize, axis: usize| if axis == of[row] { 1.0 } else { 0.01 * ((row * 7 + axis) % 5) as f32 };
-        let values: Vec<f32> = (0..of.len()).flat_map(|row| (0..9).map(move |axis| (row, axis))).map(|(row, axis)| value(row, axis)).collect();
+        let values: Vec<f32> = (0..of.len())
+            .flat_map(|row| (0..9).map(move |axis| (row, axis)))
+            .map(|(row, axis)| value(row, axis))
+            .collect();
         let part = split(&values, 9, 3);
         let expected: Vec<usize> = of.iter().map(|&group| [2, 0, 1][group]).collect();
         assert_eq!(part, expected);

@@ -58,7 +58,9 @@ pub enum Error {
         there: usize,
     },
     /// Others have decided since.
-    #[error("decision {last} was made meanwhile, and {seen} was the last one seen\nhint: look at it, then decide again")]
+    #[error(
+        "decision {last} was made meanwhile, and {seen} was the last one seen\nhint: look at it, then decide again"
+    )]
     Stale {
         /// The last decision that was seen.
         seen: u64,

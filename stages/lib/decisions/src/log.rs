@@ -87,12 +87,7 @@ impl Log {
     ///
     /// # Errors
     /// As [`Self::name`], and when others have decided since.
-    pub fn name_after(
-        &mut self,
-        after: Option<u64>,
-        author: &str,
-        namings: &[Naming],
-    ) -> Result<&[Decision], Error> {
+    pub fn name_after(&mut self, after: Option<u64>, author: &str, namings: &[Naming]) -> Result<&[Decision], Error> {
         for naming in namings {
             check(&naming.category)?;
         }
