@@ -183,7 +183,22 @@ def stale(review):
     check(review.line().startswith("Somebody decided meanwhile"), review.line())
     check(len(review.decisions()) == before, "a stale page decided")
     review.press("x")
-    check(len(review.decisions()) == before + 1 and review.line().endswith("is “junk”."), review.line())
+    check(len(review.decisions()) == before + 1 and "is “junk”." in review.line(), review.line())
+
+
+def strange_names_stay_text(review):
+    """A name that is HTML, or turns the line around, is a text like any other."""
+    browser = review.browser
+    for name in ("<img src=x onerror=alert(1)><script>alert(2)</script>", "\u202eabc \U0001f480", "long " + 39 * "name ".strip()):
+        review.press("n")
+        browser.run("const box = document.getElementById('name'); box.value = arguments[0]", name)
+        review.press("enter", "enter")
+        check(any(one["name"] == name for one in review.state()["categories"]), f"{name} is no category")
+    check(browser.run("return document.querySelectorAll('img[src=x], #categories script, #clusters script').length") == 0,
+          "a name became HTML")
+    check(browser.run("return document.getElementById('categories').textContent.includes('<img src=x')"), "a name is not shown")
+    wide = browser.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    check(wide <= 0, f"the page is {wide} pixels too wide")
 
 
 def axe(review, scheme):
@@ -242,6 +257,8 @@ def main():
         look(review, shots)
         typed_keys_do_not_act(review)
         stale(review)
+        strange_names_stay_text(review)
+        shots("strange")
         accessible()
         wrong = [entry["message"] for entry in browser.console() if "409 (Conflict)" not in entry["message"]]
         check(not wrong, f"the console says {wrong}")

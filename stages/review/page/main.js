@@ -83,6 +83,7 @@ function clear() {
   now.focus = now.anchor = 0;
   now.neighbour = -1;
   now.asked = "";
+  at("name").value = "";
 }
 
 /** Reads and shows what `now` says. */
@@ -265,8 +266,9 @@ function startNaming() {
 }
 
 async function submitName() {
-  const proposal = now.selected.size ? null : now.run.clusters[now.place].proposal;
-  const { name, isNew } = taken(at("name").value, proposal, now.state.categories);
+  const has = now.state.clusters[now.place].name;
+  const usual = has ? { name: has, share: 1, from: "" } : now.run.clusters[now.place].proposal;
+  const { name, isNew } = taken(at("name").value, now.selected.size ? null : usual, now.state.categories);
   if (!name) return say("Type a name first.", true);
   if (isNew && now.asked !== name) {
     now.asked = name;
@@ -399,6 +401,7 @@ const light = new Light(at("light"), ({ low, high }) => {
     ...(name ? [element("bdi", "", name), ", "] : []),
     `cluster ${image.cluster ?? "?"}${slice}, ${image.width} × ${image.height}, window ${(raw(high) - raw(low)).toPrecision(4)}, level ${raw((low + high) / 2).toPrecision(4)}`,
     ...(image.header ? [", header: ", element("bdi", "", image.header)] : []),
+    ...(image.label ? [", label: ", element("bdi", "", image.label)] : []),
     ...(image.flags ? [`, ${image.flags}`] : []),
   );
 });
@@ -442,7 +445,7 @@ function nextStep() {
 
 async function escape() {
   if (document.activeElement === at("name")) return leaveNaming();
-  if (document.activeElement === at("find") || document.activeElement === at("author")) return focusCell(false);
+  if (document.activeElement?.matches("input, select")) return focusCell(false);
   if (now.selected.size) {
     now.selected = new Set();
     return drawSelection();

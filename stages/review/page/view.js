@@ -5,6 +5,9 @@ import { COLOURS, KEYS, because, digit, grouped, percent, progress, tile } from 
 /** @typedef {import("./logic.js").Run} Run */
 /** @typedef {import("./logic.js").State} State */
 
+/** Share of a cluster's images below which a proposed name comes with a warning, as in the report. */
+const AGREED = 0.8;
+
 /**
  * An element of the page by its id.
  * @param {string} id
@@ -197,7 +200,10 @@ export function fillNaming(proposal, selected, name) {
   const line = at("proposal");
   line.className = "";
   if (selected) line.textContent = "A digit or a name moves the selected images.";
-  else if (name && proposal && proposal.name !== name) line.replaceChildren("proposed: ", element("bdi", "", proposal.name), `, ${because(proposal)}`);
+  else if (!name && proposal && proposal.share < AGREED) {
+    line.className = "ask";
+    line.textContent = `Only ${because(proposal)}: look before you take it.`;
+  } else if (name && proposal && proposal.name !== name) line.replaceChildren("proposed: ", element("bdi", "", proposal.name), `, ${because(proposal)}`);
   else line.textContent = because(proposal);
 }
 

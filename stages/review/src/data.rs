@@ -268,7 +268,6 @@ impl Data {
             "high": manifest.window_high[row],
             "header": self.headers.get(image),
             "label": self.labels.get(image),
-            "subject": manifest.subject[row],
             "flags": manifest.flags[row],
             "slices": slices,
         }))
@@ -378,12 +377,7 @@ mod tests {
 
     #[test]
     fn labels_come_before_headers_and_headers_become_names() {
-        let texts = |texts: &[&str]| {
-            Texts::new(
-                texts.len(),
-                texts.iter().map(|text| (*text).to_owned()).enumerate().map(|(image, text)| (image, text)),
-            )
-        };
+        let texts = |texts: &[&str]| Texts::new(texts.len(), texts.iter().map(|text| (*text).to_owned()).enumerate());
         let headers = texts(&["T1 <b>\n", "T1 <b>\n", "T2", ""]);
         let labels = texts(&["", "", "", "SA"]);
         let none = texts(&["", "", "", ""]);

@@ -1,6 +1,6 @@
 //! Decisions of this page: taken from it, kept in the log, taken back and done again, and what they come to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use deepmcat_decisions::{Decision, Log, MIXED, Naming, Operation, Target, UNSURE, mark, write_names};
@@ -77,6 +77,8 @@ pub(crate) struct Session {
     undone: Vec<Vec<Naming>>,
     /// The last decision of this program; others' end what can be done again.
     own: u64,
+    /// The first decision of each press here; of others the time has to tell, which two presses may share.
+    firsts: HashSet<u64>,
     /// What this result's numbers mean was kept.
     kept: bool,
     /// The table of names is older than the log.
@@ -101,7 +103,7 @@ impl Session {
     pub(crate) fn open(data: Arc<Data>, author: String) -> Result<Self, Error> {
         let log = Log::open(&data.result.run)?;
         let own = log.last();
-        Ok(Self { data, log, author, undone: Vec::new(), own, kept: false, behind: false })
+        Ok(Self { data, log, author, undone: Vec::new(), own, firsts: HashSet::new(), kept: false, behind: false })
     }
 
     /// Reads what others have decided, and returns the number of the last decision.
@@ -192,10 +194,11 @@ impl Session {
             self.data.result.keep_members()?;
             self.kept = true;
         }
-        let given = !self.log.name_after(after, author, namings)?.is_empty();
+        let given = self.log.name_after(after, author, namings)?.first().map(|first| first.number);
         self.own = self.log.last();
-        self.behind |= given;
-        Ok(given)
+        self.behind |= given.is_some();
+        self.firsts.extend(given);
+        Ok(given.is_some())
     }
 
     fn undo(&mut self, after: u64, author: &str) -> Result<Done, Refusal> {
@@ -224,7 +227,7 @@ impl Session {
     /// The last decisions in force that were made at once, in order: one press of a key is taken back by one.
     fn last_in_force(&self) -> Vec<&Decision> {
         let decisions = self.log.decisions();
-        let undone: std::collections::HashSet<u64> = decisions.iter().filter_map(|decision| decision.undoes).collect();
+        let undone: HashSet<u64> = decisions.iter().filter_map(|decision| decision.undoes).collect();
         let in_force =
             |decision: &&Decision| decision.operation != Operation::Undo && !undone.contains(&decision.number);
         let mut last: Vec<&Decision> = Vec::new();
@@ -232,10 +235,13 @@ impl Session {
             let together = |before: &&Decision| {
                 before.number == decision.number + 1 && before.time == decision.time && before.author == decision.author
             };
-            if !last.last().is_none_or(|before| together(before)) {
+            if !last.last().is_none_or(together) {
                 break;
             }
             last.push(decision);
+            if self.firsts.contains(&decision.number) {
+                break;
+            }
         }
         last.reverse();
         last
@@ -244,11 +250,12 @@ impl Session {
     /// Makes the table of names anew, if it is behind.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When it cannot be written; it is then still behind.
     pub(crate) fn write_names(&mut self) -> Result<(), deepmcat_decisions::Error> {
-        if std::mem::take(&mut self.behind) {
+        if self.behind {
             self.log.refresh()?;
             write_names(&self.log, &self.data.result)?;
+            self.behind = false;
         }
         Ok(())
     }

@@ -144,10 +144,15 @@ fn names_are_given_taken_back_and_given_again() {
     let state = server.decide(&world.name(last, 7, "AO"));
     assert_eq!(state["redo"], Value::Null);
 
-    // The table follows, without the mark.
+    // The table follows; a mark is no name.
+    let last = state["last"].as_u64().unwrap();
+    server.decide(&json!({"after": last, "do": {"mark": {"cluster": 5, "mark": "unsure"}}}).to_string());
     assert_eq!(server.end(), Some(0));
     let names: Names = read_folder(&world.run().join("names")).unwrap();
-    assert_eq!(names.category, ["SA", "AO", "LVOT", "LVOT", "LVOT"]);
+    let rows = names.category.iter().zip(&names.flag).map(|(name, flag)| (name.as_str(), flag.as_deref()));
+    let expected =
+        [("SA", None), ("?unsure", Some("unsure")), ("AO", None), ("LVOT", None), ("LVOT", None), ("LVOT", None)];
+    assert_eq!(rows.collect::<Vec<_>>(), expected);
     assert!(world.run().join("review/members").is_dir());
     let authors: Vec<String> = world.log().decisions().iter().take(2).map(|decision| decision.author.clone()).collect();
     assert_eq!(authors, ["anna", "ben"]);
