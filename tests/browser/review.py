@@ -190,7 +190,7 @@ def strange_names_stay_text(review):
     """A name that is HTML, or turns the line around, is a text like any other."""
     browser = review.browser
     for name in ("<img src=x onerror=alert(1)><script>alert(2)</script>", "\u202eabc \U0001f480", "long " + 39 * "name ".strip()):
-        review.press("n")
+        review.press("k", "n")
         browser.run("const box = document.getElementById('name'); box.value = arguments[0]", name)
         review.press("enter", "enter")
         check(any(one["name"] == name for one in review.state()["categories"]), f"{name} is no category")
