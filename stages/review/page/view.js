@@ -180,6 +180,7 @@ export function fillHead(run, state, place, beside) {
   const cluster = run.clusters[place];
   const told = state.clusters[place];
   at("title").replaceChildren(`Cluster ${cluster.number}: `, element("bdi", "", called(told)));
+  at("title").title = called(told);
   const facts = [`${grouped(cluster.size)} image${cluster.size === 1 ? "" : "s"}`];
   if (cluster.subjects) facts.push(`${grouped(cluster.subjects)} subject${cluster.subjects === 1 ? "" : "s"}`);
   if (beside) facts.push(`${grouped(beside.series)} series`);
@@ -376,6 +377,7 @@ export function fillParts(run, parts, name) {
  */
 export function say(text, wrong = false, undo = false) {
   at("line").textContent = text;
+  at("line").title = text;
   at("said").classList.toggle("wrong", wrong);
   at("take-back").hidden = !undo;
 }
