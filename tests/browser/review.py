@@ -146,6 +146,9 @@ def look(review, shots):
             before = browser.run("return document.getElementById('large-title').textContent")
             review.press("down", "right", "r")
             check(browser.run("return document.getElementById('large-title').textContent") != before, "nothing moved")
+            told = browser.run("return document.getElementById('large-told').textContent")
+            browser.drag("#light", 60, 40)
+            check(browser.run("return document.getElementById('large-told').textContent") != told, "a drag changes no window")
         if box == "split":
             review.press("3")
             check(browser.run("return document.querySelectorAll('.part').length") <= 3, "not three parts")

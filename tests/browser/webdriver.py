@@ -13,7 +13,6 @@ import urllib.request
 
 KEYS = {"enter": "\ue007", "escape": "\ue00c", "tab": "\ue004", "left": "\ue012", "up": "\ue013", "right": "\ue014",
         "down": "\ue015", "shift": "\ue008", "control": "\ue009", "space": " ", "home": "\ue011", "end": "\ue010"}
-ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 
 def missing():
@@ -92,6 +91,14 @@ class Browser:
         actions += [{"type": "keyUp", "value": KEYS.get(key, key)} for key in holding]
         self.send("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
         self.pressed += len(keys) + len(holding)
+
+    def drag(self, selector, right, down):
+        """Presses the mouse in the middle of an element and moves it."""
+        element = self.send("POST", "/element", {"using": "css selector", "value": selector})
+        move = {"type": "pointerMove", "duration": 50}
+        actions = [{**move, "origin": element, "x": 0, "y": 0}, {"type": "pointerDown", "button": 0},
+                   {**move, "origin": "pointer", "x": right, "y": down}, {"type": "pointerUp", "button": 0}]
+        self.send("POST", "/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": actions}]})
 
     def until(self, script, *arguments, seconds=20):
         """What the script returns as soon as that is true."""

@@ -89,6 +89,7 @@ test("Enter takes what is typed, else what is proposed, in the spelling that the
   assert.deepEqual(logic.taken("<b>", proposal, categories), { name: "<b>", isNew: true });
   assert.equal(logic.because(null), "Headers and labels propose no name.");
   assert.equal(logic.because(proposal), "100 % of the headers say so");
+  assert.equal(logic.because({ name: "T1", share: 0.61, from: "earlier" }), "It was called so before, with 61 % of the images");
 });
 
 test("a tile is found in its picture", () => {

@@ -199,6 +199,7 @@ export function taken(typed, proposal, categories) {
  */
 export function because(proposal) {
   if (!proposal) return "Headers and labels propose no name.";
+  if (proposal.from === "earlier") return `It was called so before, with ${percent(proposal.share)} of the images`;
   return `${percent(proposal.share)} of the ${proposal.from} say so`;
 }
 

@@ -86,8 +86,8 @@ function clear() {
   at("name").value = "";
 }
 
-/** Reads and shows what `now` says. */
-async function show() {
+/** Reads and shows what `now` says. @param {boolean} [stay] where it was scrolled to */
+async function show(stay = false) {
   const turn = ++showing;
   const place = now.place;
   const [beside, sheet] = await Promise.all([
@@ -101,7 +101,7 @@ async function show() {
   now.neighbour = now.neighbour < 0 ? 0 : now.neighbour;
   now.focus = Math.min(now.focus, sheet.images.length - 1);
   draw();
-  at("scroll").scrollTop = 0;
+  if (!stay) at("scroll").scrollTop = 0;
   prefetch(nextOpen(now.state.clusters, place)).catch(() => {});
 }
 
@@ -182,7 +182,7 @@ async function decide(what) {
 /** Reads what was decided elsewhere. */
 async function reload() {
   now.state = await read("/api/state");
-  if (now.sheet.similar === undefined) await show();
+  if (now.sheet.similar === undefined) await show(true);
   else draw();
 }
 
@@ -191,7 +191,7 @@ async function again() {
   if (now.sheet.similar !== undefined) {
     now.sheet = { ...(await read(`/api/similar/${now.sheet.similar}`)), pages: 1, similar: now.sheet.similar };
     draw();
-  } else await show();
+  } else await show(true);
 }
 
 /** The next cluster without a name, or a word that there is none. */

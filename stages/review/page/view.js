@@ -203,7 +203,7 @@ export function fillNaming(proposal, selected, name) {
   if (selected) line.textContent = "A digit or a name moves the selected images.";
   else if (!name && proposal && proposal.share < AGREED) {
     line.className = "ask";
-    line.textContent = `Only ${because(proposal)}: look before you take it.`;
+    line.textContent = `${because(proposal)}: look before you take it.`;
   } else if (name && proposal && proposal.name !== name) line.replaceChildren("proposed: ", element("bdi", "", proposal.name), `, ${because(proposal)}`);
   else line.textContent = because(proposal);
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
-use deepmcat_decisions::RunResult;
+use deepmcat_decisions::{Carried, Log, Naming, RunResult, Target, carry, mark};
 use deepmcat_schemas::layout::{DATASET, LABELS, MANIFEST, SOURCES, partition};
 use deepmcat_schemas::{
     Categories, ClusterId, Clusters, ImageId, Labels, Map, SchemaError, Sources, Table, read_folder, read_table,
@@ -21,6 +21,8 @@ const NEIGHBOURS: usize = 8;
 const STRIP: usize = 6;
 /// Texts that are listed with their counts.
 const LISTED: usize = 40;
+/// Overlap from which on a cluster's name in an earlier result is proposed.
+const MOST: f64 = 0.5;
 /// Characters of a proposed name at most, as of a category.
 const LONGEST: usize = 200;
 
@@ -61,9 +63,10 @@ pub(crate) struct Cluster {
 pub(crate) struct Proposal {
     /// The name.
     pub(crate) name: String,
-    /// Share of the images that say something which say this.
+    /// Share of the images that say something which say this; of an earlier result, of the images of either cluster that
+    /// are in both.
     pub(crate) share: f64,
-    /// `labels` or `headers`.
+    /// `earlier` (people called it so in an earlier result), `labels` or `headers`.
     pub(crate) from: &'static str,
 }
 
@@ -132,7 +135,7 @@ impl Data {
     ///
     /// # Errors
     /// When it has no result, or a table is damaged.
-    pub(crate) fn read(run: &Path) -> Result<Self, Error> {
+    pub(crate) fn read(run: &Path, log: &Log) -> Result<Self, Error> {
         let result = RunResult::open(run)?;
         let images = result.manifest.image_id.len();
         if let Some(image) = result.assignments.image_id.iter().find(|image| image.0 as usize >= images) {
@@ -147,7 +150,11 @@ impl Data {
         let headers = sources.image_id.into_iter().zip(sources.series_description);
         let headers = headers.filter_map(|(image, text)| Some((image? as usize, text?)));
         let headers = Texts::new(images, headers);
-        let clusters = clusters(&result, &labels, &headers)?;
+        let mut clusters = clusters(&result, &labels, &headers)?;
+        let earlier = earlier(log, &result)?;
+        for cluster in &mut clusters {
+            cluster.proposal = earlier.get(&cluster.number).cloned().or(cluster.proposal.take());
+        }
         let places = clusters.iter().zip(0..).map(|(cluster, place)| (cluster.number, place)).collect();
         let sure = sure(&result)?;
         let map = map(run, &result, &places)?;
@@ -315,6 +322,25 @@ fn clusters(result: &RunResult, labels: &Texts, headers: &Texts) -> Result<Vec<C
         clusters[place].neighbours = all;
     }
     Ok(clusters)
+}
+
+/// What clusters were called in earlier results of the run, of which they hold most images.
+fn earlier(log: &Log, result: &RunResult) -> Result<HashMap<ClusterId, Proposal>, Error> {
+    let older = |target: &Target| matches!(target, Target::Cluster { result: of, .. } if *of != result.id);
+    if !log.in_force().any(|(target, _)| older(target)) {
+        return Ok(HashMap::new());
+    }
+    let mut found = HashMap::new();
+    for Carried { naming: Naming { target, category: name, overlap }, .. } in carry(log, result, log, result)? {
+        let share = overlap.unwrap_or_default();
+        if let Target::Cluster { cluster, .. } = target
+            && share >= MOST
+            && mark(&name).is_none()
+        {
+            found.insert(cluster, Proposal { name, share, from: "earlier" });
+        }
+    }
+    Ok(found)
 }
 
 /// The majority of labels where there are any, else of SeriesDescriptions.

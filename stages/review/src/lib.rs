@@ -17,7 +17,7 @@ mod tiles;
 
 use std::sync::Arc;
 
-use deepmcat_decisions::author;
+use deepmcat_decisions::{Log, author};
 
 pub use args::Args;
 pub use error::Error;
@@ -36,8 +36,9 @@ pub fn run(args: Args) -> Result<(), Error> {
     let address = args.address()?;
     let author = author(args.author);
     session::check_author(&author).map_err(Error::Author)?;
-    let data = Arc::new(Data::read(&args.run)?);
-    let session = Session::open(Arc::clone(&data), author)?;
+    let log = Log::open(&args.run)?;
+    let data = Arc::new(Data::read(&args.run, &log)?);
+    let session = Session::new(Arc::clone(&data), log, author);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listen = |source| Error::Listen { address, source };

@@ -83,6 +83,7 @@ pub(crate) async fn serve(listener: TcpListener, app: Arc<App>) -> Result<(), Er
         .route("/", get(page))
         .route("/style.css", get(style))
         .route("/icon.svg", get(icon))
+        .route("/favicon.ico", get(icon)) // what browsers ask for unasked
         .route("/{script}", get(script))
         .route("/api/run", get(run))
         .route("/api/state", get(state))

@@ -7,7 +7,6 @@ use deepmcat_decisions::{Decision, Log, MIXED, Naming, Operation, Target, UNSURE
 use deepmcat_schemas::ClusterId;
 use serde::Deserialize;
 
-use crate::Error;
 use crate::data::Data;
 use crate::error::Refusal;
 
@@ -96,14 +95,10 @@ pub(crate) fn check_author(author: &str) -> Result<(), &'static str> {
 }
 
 impl Session {
-    /// Of a result, for an author.
-    ///
-    /// # Errors
-    /// When the log is damaged.
-    pub(crate) fn open(data: Arc<Data>, author: String) -> Result<Self, Error> {
-        let log = Log::open(&data.result.run)?;
+    /// Of a result and what was decided of it, for an author.
+    pub(crate) fn new(data: Arc<Data>, log: Log, author: String) -> Self {
         let own = log.last();
-        Ok(Self { data, log, author, undone: Vec::new(), own, firsts: HashSet::new(), kept: false, behind: false })
+        Self { data, log, author, undone: Vec::new(), own, firsts: HashSet::new(), kept: false, behind: false }
     }
 
     /// Reads what others have decided, and returns the number of the last decision.

@@ -243,6 +243,26 @@ fn a_cluster_is_shown_split_and_compared() {
 }
 
 #[test]
+fn what_a_cluster_was_called_in_an_earlier_result_is_proposed() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    server.decide(&world.name(0, 3, "SA"));
+    server.decide(&json!({"after": 1, "do": {"mark": {"cluster": 5, "mark": "mixed"}}}).to_string());
+    drop(server);
+    world.move_an_image();
+    let server = world.serve(&[]);
+    let proposals: Vec<Value> = server.json("/api/run")["clusters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|cluster| cluster["proposal"].clone())
+        .collect();
+    assert_eq!(proposals[0], json!({"name": "SA", "share": 0.9, "from": "earlier"}));
+    assert_eq!((&proposals[1]["from"], &proposals[2]["from"]), (&json!("headers"), &json!("headers")));
+    assert_eq!(world.told(&server.json("/api/state"), 3)["name"], Value::Null, "it is only proposed");
+}
+
+#[test]
 fn headers_are_never_html() {
     let world = World::new();
     let server = world.serve(&[]);
@@ -269,13 +289,15 @@ fn a_server_without_features_still_names() {
 fn nothing_that_was_answered_is_lost_however_often_the_server_is_killed() {
     let world = World::new();
     let mut answered = Vec::new();
-    for kill in 0..20_u64 {
+    // DEEPMCAT_KILLS=100 for more.
+    let kills = std::env::var("DEEPMCAT_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(20);
+    for kill in 0..kills {
         let server = world.serve(&[]);
         let mut last = server.json("/api/last")["last"].as_u64().unwrap();
         let pid = server.child.id().to_string();
         // Each time a little later, in the middle of whatever goes on.
         let killer = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(15 + 7 * kill));
+            std::thread::sleep(Duration::from_millis(15 + 7 * (kill % 20)));
             assert!(std::process::Command::new("kill").args(["-9", &pid]).status().unwrap().success());
         });
         let start = Instant::now();
@@ -294,5 +316,5 @@ fn nothing_that_was_answered_is_lost_however_often_the_server_is_killed() {
         let decision = &log.decisions()[*number as usize - 1];
         assert_eq!((decision.number, decision.category.as_ref()), (*number, Some(name)));
     }
-    assert!(answered.len() > 20, "only {} were answered", answered.len());
+    assert!(answered.len() as u64 > kills, "only {} were answered", answered.len());
 }

@@ -112,6 +112,14 @@ impl World {
         json!({"after": after, "do": {"name": {"clusters": [cluster], "name": name}}}).to_string()
     }
 
+    /// Another result: the last image of cluster 3 is in cluster 7.
+    pub fn move_an_image(&self) {
+        let path = self.run().join("assignments/epoch=1/part-0.parquet");
+        let mut assignments: Assignments = read_table(&path).unwrap();
+        assignments.cluster[9] = ClusterId(7);
+        write_table(&path, &assignments, &Stamp::default()).unwrap();
+    }
+
     /// What a state says of a cluster.
     pub fn told<'s>(&self, state: &'s Value, cluster: u32) -> &'s Value {
         &state["clusters"][CLUSTERS.iter().position(|&(number, _)| number == cluster).unwrap()]
