@@ -11,6 +11,8 @@ SUBJECTS ?= 97
 QUERY_PYTHON := target/query-python
 export DEEPMCAT_TEST_PYTHONPATH := $(CURDIR)/$(QUERY_PYTHON)
 export DEEPMCAT_TEST_PYTHON := $(PYTHON)
+# What judges whether everybody can use the pages comes in one of them.
+export DEEPMCAT_AXE := $(CURDIR)/$(QUERY_PYTHON)/axe_core_python/axe.min.js
 # What draws the study's figure.
 STUDY_PYTHON := target/study-python
 # JPEG-LS is decoded by charls, whose build needs cmake; FEATURES= builds without it.

@@ -13,8 +13,9 @@ use crate::select::Selection;
     name = "deepmcat",
     version,
     after_help = "Stages are programs of their own: `deepmcat embed --help` is `deepmcat-embed --help`.\n\
-        Stages: ingest, pack, embed, encode, cluster, sample, train, evaluate, map, report. Also: names (for clusters and \
-        images), categorize (from names to categories), history and sql (questions to a run), synth (a synthetic archive).\n\n\
+        Stages: ingest, pack, embed, encode, cluster, sample, train, evaluate, map, report. Also: review \
+        (a page to name clusters), names (the same by CSV), categorize (from names to categories), audit (how certain they are), \
+        headers (wrong SeriesDescriptions), history and sql (questions to a run), synth (a synthetic archive).\n\n\
         Example:\n  deepmcat init /archive/study --run runs/study\n  deepmcat run runs/study"
 )]
 pub struct Args {

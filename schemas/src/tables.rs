@@ -305,7 +305,8 @@ table! {
         /// those that both results have; null where it was not.
         overlap: Option<f64>,
         /// Why it does not count: `older-result` (the cluster is of a result that is no longer there), `no-image` (the data
-        /// set has no such image); null where it counts.
+        /// set has no such image), `mixed` or `unsure` (a person looked at the cluster and gave it no name); null where it
+        /// counts.
         flag: Option<String>,
     }
 }

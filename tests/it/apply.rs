@@ -211,8 +211,7 @@ fn a_wrong_header_is_found_by_the_images() {
         return;
     }
     let world = World::new();
-    let words =
-        ["synth", "archive", "--subjects", "24", "--size", "48", "--format", "dicom", "--mislabel", "0.02", "--json"];
+    let words = ["synth", "archive", "--subjects", "24", "--format", "dicom", "--mislabel", "0.02", "--json"];
     let facts: Value = serde_json::from_str(&world.deepmcat(&words)).unwrap();
     let planted = facts["mislabelled"].as_array().unwrap();
     let wrong: Vec<&str> = planted.iter().map(|one| one["series_uid"].as_str().unwrap()).collect();
@@ -226,7 +225,12 @@ fn a_wrong_header_is_found_by_the_images() {
     assert!(csv.starts_with("SeriesInstanceUID,StudyInstanceUID,SeriesDescription,source,images_look_like,"), "{csv}");
     let uids: Vec<&str> = csv.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
     let right = uids.iter().filter(|uid| wrong.contains(uid)).count();
-    assert!(right * 10 >= uids.len() * 8 && right * 10 >= wrong.len() * 7, "{right} of {} planted, {} listed", wrong.len(), uids.len());
+    assert!(
+        right * 10 >= uids.len() * 8 && right * 10 >= wrong.len() * 7,
+        "{right} of {} planted, {} listed",
+        wrong.len(),
+        uids.len()
+    );
     let message = world.fails(2, &["synth", "other", "--subjects", "1", "--mislabel", "0.1"]);
     assert!(message.contains("--mislabel is for --format dicom"), "{message}");
     // An archive without headers has nothing to judge.

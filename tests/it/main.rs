@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod apply;
+mod browser;
 mod categories;
 mod chain;
 mod cli;

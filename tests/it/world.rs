@@ -9,7 +9,7 @@ use deepmcat_schemas::layout::{epochs, partition};
 use deepmcat_schemas::{Training, read_folder};
 
 /// The programs beside the runner.
-pub const STAGES: [&str; 18] = [
+pub const STAGES: [&str; 19] = [
     "ingest",
     "pack",
     "embed",
@@ -21,6 +21,7 @@ pub const STAGES: [&str; 18] = [
     "map",
     "report",
     "names",
+    "review",
     "categorize",
     "headers",
     "place",

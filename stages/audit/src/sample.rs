@@ -128,7 +128,10 @@ impl Audited {
             return Err(Error::Unanswered { path: path.to_owned(), missing, drawn: drawn.key.len() });
         }
         let rows = drawn.key.iter().zip(&drawn.category).zip(&drawn.confidence);
-        let right = |answer: &str, category: &str| answer.eq_ignore_ascii_case("yes") || answer == category;
+        let right = |answer: &str, category: &str| {
+            // A category that looks like a formula is written as text.
+            answer.eq_ignore_ascii_case("yes") || answer == category || for_spreadsheets(category) == answer
+        };
         Ok(rows.map(|((key, category), &confidence)| (confidence, right(&given[key.as_str()], category))).collect())
     }
 

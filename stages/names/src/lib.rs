@@ -7,7 +7,10 @@ mod table;
 
 use std::io::Write;
 
-use deepmcat_decisions::{Carried, Decision, Log, OLDER_RESULT, RunResult, Target, Verdict, carry, write_names};
+use deepmcat_decisions::author as who;
+use deepmcat_decisions::{
+    Carried, Decision, Log, NO_IMAGE, OLDER_RESULT, RunResult, Target, Verdict, carry, write_names,
+};
 use deepmcat_schemas::files::write_beside;
 use serde_json::json;
 
@@ -86,17 +89,11 @@ fn view(log: &mut Log, result: &RunResult) -> Result<(), Error> {
             result.run.display()
         );
     }
-    let all = names.flag.iter().flatten().count();
-    if all > older {
-        tracing::warn!("{} names are of images that the data set does not have, and do not count", all - older);
+    let absent = flagged(NO_IMAGE);
+    if absent > 0 {
+        tracing::warn!("{absent} names are of images that the data set does not have, and do not count");
     }
     Ok(())
-}
-
-/// The author of a decision.
-fn who(author: Option<String>) -> String {
-    let user = || ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    author.or_else(user).unwrap_or_else(|| "unknown".to_owned())
 }
 
 /// A decision in a line.

@@ -15,6 +15,10 @@ pub enum Need {
     Python,
     /// The encoder that `make setup` fetches.
     Encoder,
+    /// Chromium and its driver.
+    Browser,
+    /// Node, which runs the tests of the pages' own functions.
+    Node,
     /// The right to mount a file system.
     Mount,
 }
@@ -28,6 +32,8 @@ impl Need {
             Self::Shared => "shared",
             Self::Python => "python",
             Self::Encoder => "encoder",
+            Self::Browser => "browser",
+            Self::Node => "node",
             Self::Mount => "mount",
         }
     }

@@ -57,6 +57,16 @@ pub enum Error {
         /// How many there are.
         there: usize,
     },
+    /// Others have decided since.
+    #[error(
+        "decision {last} was made meanwhile, and {seen} was the last one seen\nhint: look at it, then decide again"
+    )]
+    Stale {
+        /// The last decision that was seen.
+        seen: u64,
+        /// The last one that there is.
+        last: u64,
+    },
     /// A run whose images have no key in common with another's.
     #[error("{}: none of its images is in {}\nhint: names are carried over by image keys, which two runs share where they were ingested from the same archive with the same key (ingest.key_file)", from.display(), run.display())]
     OtherImages {

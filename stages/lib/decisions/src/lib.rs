@@ -3,6 +3,7 @@
 //! `RUN/review/decisions.jsonl` is the truth. It is only appended to, a line of JSON a decision, and a decision is on the
 //! disk before anyone is told of it. The table `names/` is a view of it, made anew after every change.
 
+mod author;
 mod carry;
 mod decision;
 mod error;
@@ -10,9 +11,10 @@ mod log;
 mod result;
 mod view;
 
+pub use author::author;
 pub use carry::{Carried, Verdict, carry};
 pub use decision::{Decision, Naming, Operation, Target};
 pub use error::Error;
 pub use log::Log;
 pub use result::RunResult;
-pub use view::{OLDER_RESULT, names, write_names};
+pub use view::{MIXED, NO_IMAGE, OLDER_RESULT, UNSURE, mark, names, write_names};

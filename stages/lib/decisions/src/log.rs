@@ -80,10 +80,19 @@ impl Log {
     /// # Errors
     /// When a name is empty, too long or of several lines, or the log cannot be written; nothing is decided then.
     pub fn name(&mut self, author: &str, namings: &[Naming]) -> Result<&[Decision], Error> {
+        self.name_after(None, author, namings)
+    }
+
+    /// As [`Self::name`], if `after` is the last decision: for who decides by what they see.
+    ///
+    /// # Errors
+    /// As [`Self::name`], and when others have decided since.
+    pub fn name_after(&mut self, after: Option<u64>, author: &str, namings: &[Naming]) -> Result<&[Decision], Error> {
         for naming in namings {
             check(&naming.category)?;
         }
         self.append(author, |log| {
+            log.is_last(after)?;
             let other = |naming: &&Naming| log.category(&naming.target) != Some(naming.category.as_str());
             let decision = |naming: &Naming| Decision {
                 operation: if naming.overlap.is_some() { Operation::Carry } else { Operation::Name },
@@ -101,7 +110,16 @@ impl Log {
     /// # Errors
     /// When there are fewer, or the log cannot be written; nothing is undone then.
     pub fn undo(&mut self, author: &str, count: usize) -> Result<&[Decision], Error> {
+        self.undo_after(None, author, count)
+    }
+
+    /// As [`Self::undo`], if `after` is the last decision.
+    ///
+    /// # Errors
+    /// As [`Self::undo`], and when others have decided since.
+    pub fn undo_after(&mut self, after: Option<u64>, author: &str, count: usize) -> Result<&[Decision], Error> {
         self.append(author, |log| {
+            log.is_last(after)?;
             let undone: HashSet<u64> = log.decisions.iter().filter_map(|decision| decision.undoes).collect();
             let in_force =
                 |decision: &&Decision| decision.operation != Operation::Undo && !undone.contains(&decision.number);
@@ -165,8 +183,17 @@ impl Log {
         Ok(&self.decisions[first..])
     }
 
-    fn last(&self) -> u64 {
+    /// The number of the last decision; 0 where there is none.
+    #[must_use]
+    pub fn last(&self) -> u64 {
         self.decisions.last().map_or(0, |decision| decision.number)
+    }
+
+    fn is_last(&self, seen: Option<u64>) -> Result<(), Error> {
+        match seen {
+            Some(seen) if seen != self.last() => Err(Error::Stale { seen, last: self.last() }),
+            _ => Ok(()),
+        }
     }
 
     /// Reads the lines behind those that were seen; returns where the file ends.
@@ -297,6 +324,19 @@ mod tests {
         assert!(first.ends_with(
             r#""author":"anna","operation":"name","cluster":3,"result":"r","category":"SA","before":null}"#
         ));
+    }
+
+    #[test]
+    fn who_has_not_seen_the_last_decision_decides_nothing() {
+        let run = tempfile::tempdir().unwrap();
+        let (mut one, mut other) = (Log::open(run.path()).unwrap(), Log::open(run.path()).unwrap());
+        one.name_after(Some(0), "anna", &[naming(0, "SA")]).unwrap();
+        let error = other.name_after(Some(0), "ben", &[naming(1, "AO")]).unwrap_err();
+        assert!(matches!(error, Error::Stale { seen: 0, last: 1 }), "{error}");
+        let error = other.undo_after(Some(0), "ben", 1).unwrap_err();
+        assert!(matches!(error, Error::Stale { .. }), "{error}");
+        assert_eq!((other.last(), text(run.path()).lines().count()), (1, 1), "but it has read what there is");
+        assert_eq!(other.undo_after(Some(1), "ben", 1).unwrap().len(), 1);
     }
 
     #[test]

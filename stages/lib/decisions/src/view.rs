@@ -7,7 +7,18 @@ use crate::{Error, Log, RunResult, Target};
 /// Flag of a name whose cluster is of a result that is no longer there.
 pub const OLDER_RESULT: &str = "older-result";
 /// Flag of a name whose image the data set does not have.
-const NO_IMAGE: &str = "no-image";
+pub const NO_IMAGE: &str = "no-image";
+
+/// In the place of a cluster's name: it holds images of several categories.
+pub const MIXED: &str = "?mixed";
+/// In the place of a cluster's name: who looked at it cannot say what it is.
+pub const UNSURE: &str = "?unsure";
+
+/// What a mark says that stands in the place of a name, which then does not count; none for a name.
+#[must_use]
+pub fn mark(category: &str) -> Option<&str> {
+    [MIXED, UNSURE].contains(&category).then(|| category.trim_start_matches('?'))
+}
 
 /// The names in force: clusters by number, then images by key.
 #[must_use]
@@ -24,6 +35,7 @@ pub fn names(log: &Log, result: &RunResult) -> Names {
                 ("image", None, Some(key.clone()), image, image.is_none().then_some(NO_IMAGE))
             }
         };
+        let flag = flag.or(mark(category));
         names.kind.push(kind.to_owned());
         names.cluster.push(cluster);
         names.key.push(key);
