@@ -60,6 +60,7 @@ demo: build
 	@echo
 	@echo "The tables are in $(RUN): docs/tables.md says what they hold."
 	@echo "Open $(RUN)/report.html: the map, the clusters with their images, the figures."
+	@echo "Name the clusters by keyboard: target/release/deepmcat review $(RUN)"
 	@echo "Which image is in which cluster: $(RUN)/assignments (the highest epoch)."
 
 test: setup $(QUERY_PYTHON)/.done

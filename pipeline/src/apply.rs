@@ -141,47 +141,76 @@ fn copy_folder(from: &Path, to: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes the folder in which a model is applied to `inputs`, or brings an earlier one up to date: its own copy of the model,
-/// its settings, its key. Returns the `--set` changes that it still needs.
-///
-/// # Errors
-/// As [`export`], when an input is missing, or a run of another kind is there.
-pub fn prepare(source: &Path, inputs: &[PathBuf], out: &Path, sets: &[String]) -> Result<Vec<String>, Error> {
-    let mut all = vec![settings::inputs(inputs)?];
-    all.extend(settings::absolute(sets)?);
-    let (file, model) = (out.join(RUN_TOML), out.join(MODEL));
-    let there = file.exists();
-    if there && RunFolder::open(out)?.config.input.model.is_empty() {
-        return Err(Error::NotApplied { path: out.to_owned() });
+/// What is to be applied to which images, looked at before anything is written.
+#[derive(Debug)]
+pub struct Order<'a> {
+    source: &'a Path,
+    out: &'a Path,
+    /// `--set` changes, with the images.
+    sets: Vec<String>,
+    /// The user names a key.
+    keyed: bool,
+    /// The model has an encoder.
+    encoder: bool,
+    /// The folder is there already.
+    there: bool,
+}
+
+impl<'a> Order<'a> {
+    /// The model of `source`, a run or an exported model, for `inputs`, in the folder `out`.
+    ///
+    /// # Errors
+    /// When an input is missing, a setting is wrong, `source` is neither, or a run of another kind is in `out`.
+    pub fn new(source: &'a Path, inputs: &[PathBuf], out: &'a Path, sets: &[String]) -> Result<Self, Error> {
+        let keyed = sets.iter().any(|set| set.trim_start().starts_with(KEY_SETTING));
+        let mut all = vec![settings::inputs(inputs)?];
+        all.extend(settings::absolute(sets)?);
+        let there = out.join(RUN_TOML).exists();
+        if there && RunFolder::open(out)?.config.input.model.is_empty() {
+            return Err(Error::NotApplied { path: out.to_owned() });
+        }
+        if !is_model(source) {
+            RunFolder::open(source)?;
+            if !is_model(&source.join(MODEL)) {
+                return Err(Error::NoModel { path: source.to_owned() });
+            }
+        }
+        let (config, _) = deepmcat_config::resolve(None, Some(&source.join(RUN_TOML)), &all)?;
+        Ok(Self { source, out, sets: all, keyed, encoder: config.encoder.counts().is_some(), there })
     }
-    // Settings that are wrong are told before anything is written.
-    let settings = if is_model(source) { source.join(RUN_TOML) } else { RunFolder::open(source)?.path.join(RUN_TOML) };
-    let encoder = deepmcat_config::resolve(None, Some(&settings), &all)?.0.encoder.counts().is_some();
-    let newer = out.join(format!("{MODEL}.new"));
-    if newer.exists() {
-        fs_err::remove_dir_all(&newer)?;
+
+    /// Makes the folder, or brings an earlier one up to date: its own copy of the model, its settings, its key. Returns the
+    /// `--set` changes that it still needs. Only with the lock held.
+    ///
+    /// # Errors
+    /// As [`export`].
+    pub fn prepare(mut self) -> Result<Vec<String>, Error> {
+        let (file, model) = (self.out.join(RUN_TOML), self.out.join(MODEL));
+        let newer = self.out.join(format!("{MODEL}.new"));
+        if newer.exists() {
+            fs_err::remove_dir_all(&newer)?;
+        }
+        export(self.source, &newer)?;
+        if model.exists() {
+            fs_err::remove_dir_all(&model)?;
+        }
+        fs_err::rename(&newer, &model)?;
+        if self.there {
+            return Ok(self.sets);
+        }
+        self.sets.push(format!("{MODEL_SETTING}={MODEL}"));
+        if self.encoder {
+            self.sets.push(format!("{ENCODER_SETTING}={MODEL}/{ENCODER_ONNX}"));
+        }
+        if !self.keyed {
+            keep_key(self.source, self.out)?;
+            self.sets.push(format!("{KEY_SETTING}={KEY}"));
+        }
+        let (_, document) = deepmcat_config::resolve(None, Some(&model.join(RUN_TOML)), &self.sets)?;
+        let head = "# Made by `deepmcat apply`: the settings are those of the model. To go on: deepmcat run OUT\n";
+        write_text(self.out, &file, &(head.to_owned() + &document.to_string()))?;
+        Ok(Vec::new())
     }
-    fs_err::create_dir_all(out)?;
-    export(source, &newer)?;
-    if model.exists() {
-        fs_err::remove_dir_all(&model)?;
-    }
-    fs_err::rename(&newer, &model)?;
-    if there {
-        return Ok(all);
-    }
-    all.push(format!("{MODEL_SETTING}={MODEL}"));
-    if encoder {
-        all.push(format!("{ENCODER_SETTING}={MODEL}/{ENCODER_ONNX}"));
-    }
-    if !sets.iter().any(|set| set.trim_start().starts_with(KEY_SETTING)) {
-        keep_key(source, out)?;
-        all.push(format!("{KEY_SETTING}={KEY}"));
-    }
-    let (_, document) = deepmcat_config::resolve(None, Some(&model.join(RUN_TOML)), &all)?;
-    let head = "# Made by `deepmcat apply`: the settings are those of the model. To go on: deepmcat run OUT\n";
-    write_text(out, &file, &(head.to_owned() + &document.to_string()))?;
-    Ok(Vec::new())
 }
 
 /// The key of the run, so that a subject has one name in both; a model has none, and gets a new one.

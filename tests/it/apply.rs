@@ -103,6 +103,7 @@ fn what_cannot_be_applied_is_told() {
     world.deepmcat(&["categorize", "run", "--from-labels"]);
     let message = world.fails(2, &["apply", "run", "nowhere", "--out", "new"]);
     assert!(message.contains("nowhere: no such file or folder"), "{message}");
+    assert!(!world.path("new").exists(), "nothing is made for what cannot be done");
     let message = world.fails(2, &["apply", "run", "archive", "--out", "run"]);
     assert!(message.contains("a run is here that applies no model"), "{message}");
     world.deepmcat(&["apply", "run", "--export", "model"]);

@@ -7,6 +7,7 @@ use deepmcat_schemas::{Categories, CategoryMetrics, SeriesCategories, Table, rea
 use serde_json::json;
 
 use super::explain::{print, print_json};
+use crate::apply::Order;
 use crate::lock::Lock;
 use crate::schedule::{self, Options};
 use crate::{Error, RunFolder, apply};
@@ -29,9 +30,10 @@ pub(super) fn apply(
         );
     }
     let Some(out) = out else { return Ok(()) };
+    let order = Order::new(source, inputs, out, sets)?;
     fs_err::create_dir_all(out)?;
     let lock = Lock::take(out)?;
-    let sets = apply::prepare(source, inputs, out, sets)?;
+    let sets = order.prepare()?;
     let run = RunFolder::open_with(out, &sets)?;
     schedule::run(&run, &lock, &Options { jobs, ..Options::default() })?;
     say(out, as_json)
