@@ -1,6 +1,6 @@
 """Wrong headers planted in a synthetic archive, and those that `headers` lists.
 
-    python3 benches/headers.py [--programs target/release] [--subjects 97] [--share 0.02] [--preset quick]
+    python3 benches/headers.py [--programs target/release] [--subjects 97] [--share 0.02] [--preset quick] [--seed 0]
 
 Needs polars.
 """
@@ -20,12 +20,13 @@ def main():
     parser.add_argument("--subjects", default="97")
     parser.add_argument("--share", default="0.02")
     parser.add_argument("--preset", default="quick")
+    parser.add_argument("--seed", default="0")
     args = parser.parse_args()
     program = pathlib.Path(args.programs).resolve() / "deepmcat"
     with tempfile.TemporaryDirectory() as folder:
         call = lambda *words: subprocess.run([program, *words], check=True, cwd=folder, capture_output=True, text=True).stdout
         root = pathlib.Path(folder) / "run"
-        facts = json.loads(call("synth", "archive", "--subjects", args.subjects, "--format", "dicom", "--mislabel", args.share, "--json"))
+        facts = json.loads(call("synth", "archive", "--subjects", args.subjects, "--format", "dicom", "--mislabel", args.share, "--seed", args.seed, "--json"))
         planted = {one["series_uid"] for one in facts["mislabelled"]}
         call("init", "archive", "--run", "run", "--preset", args.preset, "--set", "cluster.k=104")
         call("run", "run")

@@ -140,7 +140,7 @@ pub(crate) fn result_of(run: &Path) -> Result<(RunResult, Cluster), Error> {
 
 /// Lists the series whose header says one thing and whose images say another.
 ///
-/// The 20 images that are most like one, of other subjects, tell what it is called elsewhere: its SeriesDescription, numbers in
+/// The 10 to 30 images that are most like one, of other subjects, tell what it is called elsewhere: its SeriesDescription, numbers in
 /// it left out. A series is listed where hardly any of them has its own. Needs no names and no labels. Descriptions of fewer
 /// than six series are not judged, nor those that images do not tell apart, such as two words for one thing.
 #[derive(Debug, clap::Parser)]

@@ -16,8 +16,8 @@ use crate::args::{HeaderArgs, result_of};
 use crate::images::{DataSet, Images};
 use crate::{Error, people};
 
-/// Images most like one that tell what it is called elsewhere.
-const NEAREST: usize = 20;
+/// Images most like one that tell what it is called elsewhere: half of those that a description has, within these.
+const NEAREST: std::ops::RangeInclusive<usize> = 10..=30;
 /// Images whose distances are held at once.
 const BLOCK: usize = 256;
 /// Series that a description needs to be judged by the others.
@@ -109,7 +109,10 @@ fn contradictions(
         *counts[kind as usize].entry(text).or_default() += 1;
         of[row] = kind;
     }
-    let nearest = nearest(features, images, &described, device)?;
+    let mut sizes: Vec<usize> = counts.iter().map(|texts| texts.values().sum()).collect();
+    sizes.sort_unstable();
+    let wanted = (sizes[sizes.len() / 2] / 2).clamp(*NEAREST.start(), *NEAREST.end());
+    let nearest = nearest(features, images, &described, wanted, device)?;
     let mut series: BTreeMap<(u32, u32), (Seen, &str)> = BTreeMap::new();
     for (&row, nearest) in described.iter().zip(&nearest) {
         let (seen, text) = series.entry((images.series[row], of[row])).or_default();
@@ -154,11 +157,12 @@ fn contradictions(
     Ok(table)
 }
 
-/// The rows most like each of `rows`, of other subjects and series, among those or as many of them as can be compared.
+/// The `wanted` rows most like each of `rows`, of other subjects and series, among those or as many of them as can be compared.
 fn nearest(
     features: &Features<'_>,
     images: &Images,
     rows: &[usize],
+    wanted: usize,
     device: Device,
 ) -> Result<Vec<Vec<usize>>, TchError> {
     let some: Vec<usize> = some_of(rows.len(), IMAGES).into_iter().map(|place| rows[place]).collect();
@@ -167,7 +171,7 @@ fn nearest(
         let numbers: Vec<i64> = numbers.chain(rows.iter().map(|&row| i64::from(images.series[row]))).collect();
         Tensor::f_from_slice(&numbers)?.f_view([2, rows.len() as i64])?.f_to_device(device)
     };
-    let wanted = NEAREST.min(some.len()) as i64;
+    let wanted = wanted.min(some.len()) as i64;
     let among = Among::new(&tensor(features, &some)?, device)?;
     let found = among.each(features, rows, BLOCK, &belongs(&some)?, |compared| {
         let Compared { rows, scores, beside, .. } = compared;
