@@ -31,7 +31,7 @@ class Browser:
         self.driver = subprocess.Popen(["chromedriver", f"--port={self.port}"], stdout=subprocess.DEVNULL,
                                        stderr=subprocess.DEVNULL, start_new_session=True)
         self.base = f"http://127.0.0.1:{self.port}"
-        deadline = time.time() + 20
+        deadline = time.time() + 60
         while True:
             try:
                 self.send("GET", "/status")
@@ -41,7 +41,7 @@ class Browser:
                     raise
                 time.sleep(0.1)
         arguments = ["--headless=new", "--disable-gpu", "--hide-scrollbars", "--disable-background-networking",
-                     "--no-first-run", f"--user-data-dir={self.folder}", f"--window-size={size[0]},{size[1]}"]
+                     "--no-first-run", "--disable-dev-shm-usage", f"--user-data-dir={self.folder}", f"--window-size={size[0]},{size[1]}"]
         if os.geteuid() == 0:
             arguments.append("--no-sandbox")
         if dark:
@@ -100,7 +100,7 @@ class Browser:
                    {**move, "origin": "pointer", "x": right, "y": down}, {"type": "pointerUp", "button": 0}]
         self.send("POST", "/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": actions}]})
 
-    def until(self, script, *arguments, seconds=20):
+    def until(self, script, *arguments, seconds=60):
         """What the script returns as soon as that is true."""
         deadline = time.time() + seconds
         while True:
