@@ -75,9 +75,8 @@ for (const [id, work] of /** @type {[string, () => Promise<void>][]} */ ([
 ])) at(id).addEventListener("click", () => act(work));
 
 act(async () => {
-  try {
-    audit = await (await ask("/api/audit")).json();
-  } catch {
+  audit = await (await ask("/api/audit")).json();
+  if (!audit.drawn.length) {
     at("told").textContent = "";
     at("question").textContent = "Nothing is drawn yet: deepmcat audit RUN draw, then start review again.";
     document.body.dataset.ready = "1";

@@ -41,7 +41,13 @@ fn the_link_lets_one_browser_in() {
 fn drawn_images_are_answered_one_by_one() {
     let world = World::new();
     let server = world.serve(&[]);
-    assert_eq!((server.get("/audit").status, server.get("/api/audit").status), (200, 404), "nothing is drawn");
+    assert_eq!(
+        (server.get("/audit").status, &server.json("/api/audit")["drawn"]),
+        (200, &json!([])),
+        "nothing is drawn"
+    );
+    let answer = json!({"first": 0, "place": 0, "answer": "no"}).to_string();
+    assert_eq!(server.post_to("/api/audit", &answer).status, 404);
     drop(server);
     world.draw();
     let server = world.serve(&[]);
