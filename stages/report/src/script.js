@@ -65,6 +65,18 @@ async function map() {
     const side = canvas.width;
     return [(xs[i] / 65535 - view.x) * side * view.scale, (1 - ys[i] / 65535 - view.y) * side * view.scale];
   };
+  // Images without a class look as the last colour.
+  const own = (i) => by === "class" ? (classes[i] || COLOURS.length) - 1 : clusters[i];
+  // The points of each colour, so that a frame goes over all of them once.
+  const parts = new Map();
+  function ofColours() {
+    if (!parts.has(by)) {
+      const lists = COLOURS.map(() => []);
+      for (let i = 0; i < count; i++) lists[own(i) % COLOURS.length].push(i);
+      parts.set(by, lists.map((list) => Uint32Array.from(list)));
+    }
+    return parts.get(by);
+  }
   let waiting = false;
   function draw() {
     waiting = false;
@@ -73,17 +85,15 @@ async function map() {
     context.clearRect(0, 0, side, side);
     const ratio = side / canvas.clientWidth;
     const size = Math.max(1, Math.min(7, Math.max(1.2, 260 / Math.sqrt(count)) * Math.sqrt(view.scale))) * ratio;
-    const colours = by === "class" ? classes : clusters;
-    for (let colour = 0; colour < COLOURS.length; colour++) {
+    const [wide, right, up] = [side * view.scale, view.x * side * view.scale, (1 - view.y) * side * view.scale];
+    for (const [colour, list] of ofColours().entries()) {
       context.fillStyle = context.strokeStyle = COLOURS[colour];
       context.lineWidth = ratio;
-      for (let i = 0; i < count; i++) {
-        // Images without a class look as the last colour.
-        const own = by === "class" ? (classes[i] || COLOURS.length) - 1 : colours[i];
-        if (own % COLOURS.length !== colour) continue;
-        const [x, y] = place(i);
+      for (const i of list) {
+        const x = xs[i] / 65535 * wide - right;
+        const y = up - ys[i] / 65535 * wide;
         if (x < -size || y < -size || x > side + size || y > side + size) continue;
-        if (Math.floor(own / COLOURS.length) % 2 && size > 3) context.strokeRect(x - size / 2, y - size / 2, size, size);
+        if (size > 3 && Math.floor(own(i) / COLOURS.length) % 2) context.strokeRect(x - size / 2, y - size / 2, size, size);
         else context.fillRect(x - size / 2, y - size / 2, size, size);
       }
     }
