@@ -232,6 +232,8 @@ fn a_wrong_header_is_found_by_the_images() {
         wrong.len(),
         uids.len()
     );
+    let message = world.fails(2, &["headers", "run", "--threshold", "2"]);
+    assert!(message.contains("`--threshold` is 2"), "{message}");
     let message = world.fails(2, &["synth", "other", "--subjects", "1", "--mislabel", "0.1"]);
     assert!(message.contains("--mislabel is for --format dicom"), "{message}");
     // An archive without headers has nothing to judge.

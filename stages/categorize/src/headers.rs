@@ -6,8 +6,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use deepmcat_config::ConfigError;
 use deepmcat_features::{Among, Compared, FeatureFiles, Features, IMAGES, tensor};
 use deepmcat_machine::Compute;
+use deepmcat_schemas::jobs::check::share;
+use deepmcat_schemas::layout::{DATASET, partition};
 use deepmcat_schemas::{Assignments, Contradictions, PART_0, Stamp, Table, read_folder, write_table};
 use deepmcat_stage::random::some_of;
 use tch::{Device, TchError, Tensor};
@@ -30,13 +33,14 @@ const TOLD: f64 = 0.5;
 /// # Errors
 /// When the run has no result, a table is absent, or the list cannot be written.
 pub fn headers(args: HeaderArgs) -> Result<(), Error> {
+    share("--threshold", args.threshold).map_err(ConfigError::from)?;
     let (result, job) = result_of(&args.run)?;
     let device = Compute::start(job.compute, &args.machine)?.device;
     let files = FeatureFiles::open(&job.inputs.features, &job.weights)?;
     let features = files.features()?;
     features.squared_lengths()?;
-    let dataset = DataSet::read(&args.run.join(deepmcat_schemas::layout::DATASET))?;
-    let path = deepmcat_schemas::layout::partition(&args.run, Assignments::NAME, result.epoch);
+    let dataset = DataSet::read(&args.run.join(DATASET))?;
+    let path = partition(&args.run, Assignments::NAME, result.epoch);
     let assignments: Assignments = read_folder(&path)?;
     let images = Images::of_result(&features, (&path, &assignments), &dataset)?;
     let texts = texts(&images, &dataset);
@@ -134,12 +138,12 @@ fn contradictions(
         |kind: u32| told.get(&kind).is_some_and(|&(count, sum)| count >= SERIES && sum >= TOLD * count as f64);
     let mut found: Vec<(f64, u32, &str, u32, f64, u32)> = Vec::new();
     for (&(number, kind), (seen, text)) in &series {
-        let share = |sum: f64| sum / f64::from(seen.images);
+        let mean = |sum: f64| sum / f64::from(seen.images);
         let best = seen.others.iter().rev().max_by(|a, b| a.1.total_cmp(b.1));
         let Some((&expected, &sum)) = best else { continue };
-        let confidence = 1.0 - share(seen.own);
+        let confidence = 1.0 - mean(seen.own);
         if confidence >= threshold && is_told(kind) && is_told(expected) {
-            found.push((confidence, number, text, expected, share(sum), seen.images));
+            found.push((confidence, number, text, expected, mean(sum), seen.images));
         }
     }
     found.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.4.total_cmp(&a.4)).then(a.1.cmp(&b.1)));
