@@ -68,7 +68,7 @@ fn of_run(run: &Path, to: &Path) -> Result<(), Error> {
         copy(
             &path,
             &to.join(NETWORKS).join(number.to_string()).join(WEIGHTS),
-            "deepmcat run RUN --from train makes it anew",
+            "deepmcat run RUN --from train computes it again",
         )?;
     }
     if config.encoder.counts().is_some() {

@@ -65,7 +65,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// Categories that are not of the run's result.
-    #[error("{}: its categories are of an earlier result\nhint: make them anew: deepmcat names RUN carry, deepmcat categorize RUN", path.display())]
+    #[error("{}: its categories are of an earlier result\nhint: update them: deepmcat names RUN carry, then deepmcat categorize RUN", path.display())]
     OldCategories {
         /// The run folder.
         path: PathBuf,

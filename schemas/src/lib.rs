@@ -2,11 +2,12 @@
 //! table I/O.
 //!
 //! A stage reads a job and tables, and writes tables; nothing else passes between programs. Each table is a struct of
-//! columns in [`tables`], from which its Arrow schema, its reader, its writer and its page in
+//! columns in [`tables`] or [`category_tables`], from which its Arrow schema, its reader, its writer and its page in
 //! `docs/tables.md` follow. Features and pixels alone are too large to be read whole: see
 //! [`features`] and [`pixels`].
 
 pub mod catalog;
+pub mod category_tables;
 pub mod dictionary;
 mod error;
 pub mod features;
@@ -22,6 +23,7 @@ mod stat;
 mod table;
 pub mod tables;
 
+pub use category_tables::*;
 pub use error::SchemaError;
 pub use ids::{ClusterId, Epoch, ImageId};
 pub use layout::{ARROW_PART_0, PART_0};

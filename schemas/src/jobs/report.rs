@@ -14,7 +14,7 @@ use crate::Epoch;
 pub struct Report {
     /// The epoch whose clusters are shown.
     pub epoch: Epoch,
-    /// First epoch of each network: curves begin anew there.
+    /// First epoch of each network: curves start over there.
     pub networks: Vec<Epoch>,
     /// What it reads.
     pub inputs: Inputs,

@@ -21,7 +21,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// Categories of other images than the data set has.
-    #[error("{}: its categories are of images that the data set does not have\nhint: make them anew: deepmcat categorize RUN", path.display())]
+    #[error("{}: its categories are of images that the data set does not have\nhint: update them: deepmcat categorize RUN", path.display())]
     OtherImages {
         /// The run folder.
         path: PathBuf,

@@ -97,7 +97,6 @@ fn table(audited: &Audited, tried: &[Tried], goal: Goal) -> Audit {
         table.level.push(goal.level);
         table.certified.push(one.certified);
         table.coverage.push(audited.coverage(one.threshold));
-        table.categories.push(audited.id());
     }
     table
 }

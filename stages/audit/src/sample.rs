@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use deepmcat_schemas::layout::{DATASET, MANIFEST, MODEL};
 use deepmcat_schemas::{AuditSample, Categories, Classifier, Manifest, Table, read_folder, read_table};
-use deepmcat_stage::for_spreadsheets;
 use deepmcat_stage::random::{Purpose, generator};
+use deepmcat_stage::{for_spreadsheets, from_spreadsheet};
 use rand::seq::index::sample;
 
 use crate::Error;
@@ -62,16 +62,6 @@ impl Audited {
                 || self.is_open(*row) && f64::from(self.categories.confidence[*row]) >= threshold
         };
         (0..self.keys.len()).filter(is_covered).count() as f64 / self.keys.len().max(1) as f64
-    }
-
-    /// A hash of the categories and confidences.
-    pub(crate) fn id(&self) -> String {
-        let mut hasher = blake3::Hasher::new();
-        for (row, (key, _)) in self.keys.iter().enumerate() {
-            hasher.update(key.as_bytes()).update(self.categories.category[row].as_bytes());
-            hasher.update(&self.categories.confidence[row].to_le_bytes());
-        }
-        hasher.finalize().to_hex()[..16].to_owned()
     }
 
     /// Draws `n` images, each as likely as any other.
@@ -154,10 +144,7 @@ impl Audited {
 /// The answers of a CSV by key; rows without an answer are left out.
 fn given(path: &Path, drawn: &AuditSample) -> Result<HashMap<String, String>, Error> {
     let text = fs_err::read(path)?;
-    // Spreadsheets of half of Europe write semicolons, and many write a mark of UTF-8 first.
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-    let first = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let delimiter = [b',', b';', b'\t'].into_iter().find(|delimiter| first.contains(delimiter)).unwrap_or(b',');
+    let (text, delimiter) = from_spreadsheet(&text);
     let mut reader = csv::ReaderBuilder::new();
     let mut reader = reader.flexible(true).delimiter(delimiter).trim(csv::Trim::All).from_reader(text);
     let unreadable = |source| Error::Csv { path: path.to_owned(), source };

@@ -84,7 +84,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A model whose tables are not of one making.
-    #[error("{}: the model is damaged: {what}\nhint: make it anew: deepmcat apply RUN --export FOLDER", path.display())]
+    #[error("{}: the model is damaged: {what}\nhint: export it again: deepmcat apply RUN --export FOLDER", path.display())]
     BadModel {
         /// The folder.
         path: PathBuf,

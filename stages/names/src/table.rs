@@ -5,6 +5,7 @@ use std::path::Path;
 
 use deepmcat_decisions::{Naming, RunResult, Target};
 use deepmcat_schemas::Names;
+use deepmcat_stage::from_spreadsheet;
 
 use crate::Error;
 
@@ -19,10 +20,7 @@ pub(crate) const CATEGORY: &str = "category";
 /// When the file is no CSV, a row names nothing of the run, or one thing has two names.
 pub(crate) fn read(path: &Path, result: &RunResult) -> Result<(Vec<Naming>, usize), Error> {
     let text = fs_err::read(path)?;
-    // Spreadsheets of half of Europe write semicolons, and many write a mark of UTF-8 first.
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-    let first = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let delimiter = [b',', b';', b'\t'].into_iter().find(|delimiter| first.contains(delimiter)).unwrap_or(b',');
+    let (text, delimiter) = from_spreadsheet(&text);
     let mut reader = csv::ReaderBuilder::new();
     let mut reader =
         reader.has_headers(false).flexible(true).delimiter(delimiter).trim(csv::Trim::All).from_reader(text);

@@ -19,7 +19,7 @@ pub use front::{Front, Means, NoMeans, Threads, main};
 pub use parent::{CARD, PARENT_WATCH};
 pub use progress::Progress;
 pub use shard::{Part, Shard};
-pub use spreadsheet::for_spreadsheets;
+pub use spreadsheet::{for_spreadsheets, from_spreadsheet};
 pub use stdout::print;
 pub use threads::{ThreadsError, set_threads};
 pub use timings::Timings;
