@@ -57,6 +57,15 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// How far people agree: clusters and images that two of them named, and what they call differently
+    ///
+    /// Everybody's last name for each thing counts. Naming what another has named already, with the same name, is a second
+    /// opinion.
+    Agreement {
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Carry names over from another run, or from earlier results of this one
     ///
     /// Clusters are matched by the images that they share. Where at least 0.8 of the images of either are in both, the

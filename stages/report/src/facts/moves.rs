@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt32Type;
@@ -91,13 +91,13 @@ impl Moves {
 }
 
 /// The cluster of each of `count` images.
-fn clusters(folder: &PathBuf, count: usize) -> Result<Vec<u32>, Error> {
+fn clusters(folder: &Path, count: usize) -> Result<Vec<u32>, Error> {
     let mut clusters = vec![ABSENT; count];
     for batch in read_columns::<Assignments>(folder, &["image_id", "cluster"])? {
         let [images, own] = [0, 1].map(|column| batch.column(column).as_primitive::<UInt32Type>().values().clone());
         for (&image, &cluster) in images.iter().zip(own.iter()) {
             let slot = clusters.get_mut(image as usize);
-            *slot.ok_or_else(|| Error::OtherImages { path: folder.clone(), image })? = cluster;
+            *slot.ok_or_else(|| Error::OtherImages { path: folder.to_owned(), image })? = cluster;
         }
     }
     Ok(clusters)
