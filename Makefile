@@ -6,6 +6,7 @@ PYTHON ?= python3
 RUN ?= runs/demo
 ARCHIVE ?= runs/demo-archive
 SUBJECTS ?= 97
+PREFIX ?= /usr/local
 
 # Python with the packages of tests/requirements.txt, for what users do with our tables and files.
 QUERY_PYTHON := target/query-python
@@ -27,11 +28,11 @@ CARGO_FEATURES := $(if $(FEATURES),--features $(FEATURES))
 TEST_LOG := target/test.log
 COUNTED = set -o pipefail; $(1) 2>&1 | tee $(TEST_LOG); status=$$?; awk -f tests/count.awk $(TEST_LOG); exit $$status
 
-.PHONY: help setup build demo test test-narrow lint doc bench study fuzz clean-demo
+.PHONY: help setup build install dist try-dist demo test test-narrow lint doc bench study fuzz clean-demo
 
 help:
 	@sed -n '1,3s/^# //p' Makefile
-	@echo "also: setup [CUDA=1], build [CUDA=1], test-narrow, lint, doc, bench, study, fuzz, clean-demo"
+	@echo "also: setup [CUDA=1], build [CUDA=1], install [PREFIX=/usr/local], dist, try-dist, test-narrow, lint, doc, bench, study, fuzz, clean-demo"
 
 # Another folder than the CPU build's, so that cargo sees the change and links CUDA's part. One of the user's own goes first.
 ifneq ($(CUDA),)
@@ -52,8 +53,21 @@ $(CMAKE_WHEEL)/.done:
 	$(PYTHON) -m pip install --quiet --only-binary=:all: --target $(CMAKE_WHEEL) cmake==4.1.2
 	touch $@
 
+# What `deepmcat --version` says; a build from an archive without git has none.
+COMMIT = $(shell git describe --always --dirty --abbrev=12 2>/dev/null)
+
 build: setup
-	cargo build --release --workspace --bins $(CARGO_FEATURES)
+	$(if $(COMMIT),DEEPMCAT_COMMIT=$(COMMIT)) cargo build --release --workspace --bins $(CARGO_FEATURES)
+
+install: build
+	$(PYTHON) scripts/dist.py --install $(PREFIX) --features "$(FEATURES)"
+
+# One archive that runs on a Linux with neither Rust nor Python. try-dist does so in a bare Debian (root, debootstrap).
+dist: build
+	$(PYTHON) scripts/dist.py --features "$(FEATURES)"
+
+try-dist: dist
+	scripts/try_dist.sh target/dist/deepmcat-*-linux-x86_64.tar.gz
 
 demo: build
 	test -d $(ARCHIVE) || target/release/deepmcat synth $(ARCHIVE) --subjects $(SUBJECTS) --format dicom

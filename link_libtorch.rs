@@ -5,7 +5,8 @@ fn main() {
     println!("cargo::rerun-if-env-changed=LIBTORCH");
     let mut version = "of unknown version".to_owned();
     if let Ok(libtorch) = std::env::var("LIBTORCH") {
-        println!("cargo::rustc-link-arg=-Wl,-rpath,{libtorch}/lib");
+        // What is installed has its own beside it (scripts/dist.py).
+        println!("cargo::rustc-link-arg=-Wl,-rpath,$ORIGIN/../lib/deepmcat:{libtorch}/lib");
         if std::path::Path::new(&libtorch).join("lib/libtorch_cuda.so").exists() {
             // Nothing of ours calls into it: it registers its kernels when it is loaded. The linker would leave it out,
             // and libtorch then see no card.

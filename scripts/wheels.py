@@ -2,8 +2,10 @@
 import hashlib
 import os
 import pathlib
+import re
 import subprocess
 import sys
+import zipfile
 
 # Wheels for this Python, whichever runs: nothing of it is linked. pip wants every name that a wheel may have:
 # manylinux_2_28 does not stand for those before it.
@@ -42,3 +44,18 @@ def download(requirement: str, digest: str, folder: pathlib.Path, instead: str) 
     if sha.hexdigest() != digest:
         fail(f"{wheel.name}: sha256 is {sha.hexdigest()}, expected {digest}", f"check which package index pip uses, or {instead}")
     return wheel
+
+
+def licences(wheel: pathlib.Path, folder: pathlib.Path):
+    """Copies the licences in a wheel, as `PACKAGE-VERSION--FILE`: who passes its contents on has to pass them on too."""
+    folder.mkdir(parents=True, exist_ok=True)
+    package = "-".join(wheel.name.split("-")[:2])
+    with zipfile.ZipFile(wheel) as archive:
+        for member in archive.namelist():
+            first, *inside = pathlib.PurePosixPath(member).parts
+            if not inside or member.endswith("/"):
+                continue
+            named = re.match(r"(licen[sc]e|notice|third.?party|eula)", inside[-1], re.IGNORECASE) and not inside[-1].endswith(".py")
+            if first.endswith(".dist-info") and (named or "licenses" in inside) or named and len(inside) == 1:
+                name = "_".join(inside).removeprefix("licenses_")
+                (folder / f"{package}--{name}").write_bytes(archive.read(member))

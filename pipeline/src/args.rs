@@ -12,6 +12,7 @@ use crate::select::Selection;
 #[command(
     name = "deepmcat",
     version,
+    long_version = crate::version::long(),
     after_help = "Stages are programs of their own: `deepmcat embed --help` is `deepmcat-embed --help`.\n\
         Stages: ingest, pack, embed, encode, cluster, sample, train, evaluate, map, report. Also: review \
         (a page to name clusters), names (the same by CSV), categorize (from names to categories), audit (how certain they are), \

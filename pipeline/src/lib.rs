@@ -31,6 +31,7 @@ pub mod settings;
 pub mod stop;
 pub mod summary;
 pub mod tensorboard;
+pub mod version;
 
 pub use error::Error;
 pub use run_folder::RunFolder;

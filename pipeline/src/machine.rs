@@ -77,7 +77,7 @@ impl Here {
     }
 }
 
-fn libtorch() -> Option<String> {
+pub(crate) fn libtorch() -> Option<String> {
     let program = stage_program("device").ok()?;
     let output = Command::new(program).stdin(Stdio::null()).output().ok()?;
     let seen: Value = serde_json::from_slice(&output.stdout).ok()?;

@@ -18,6 +18,15 @@ fn every_program_has_help_with_an_example() {
 }
 
 #[test]
+fn the_version_says_what_the_programs_compute_with() {
+    let said = World::new().deepmcat(&["--version"]);
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[0] == concat!("deepmcat ", env!("CARGO_PKG_VERSION")) && lines[1].starts_with("commit "), "{said}");
+    assert!(lines[2].starts_with("libtorch 2.") && lines[3].starts_with("encoder "), "{said}");
+    assert_eq!(World::new().deepmcat(&["-V"]).trim(), lines[0]);
+}
+
+#[test]
 fn mistakes_are_usage_errors_that_say_what_to_do() {
     let world = World::new();
     let message = world.fails(2, &["run", "nowhere"]);

@@ -54,12 +54,18 @@ impl Augment {
 /// The name of the encoder that the set-up fetches.
 pub const BUILT_IN_ENCODER: &str = "efficientnet-lite0";
 
-/// Folder of ONNX Runtime and of the built-in encoder: that of the set-up, or what DEEPMCAT_ENCODERS names.
+/// Folder of ONNX Runtime and of the built-in encoder: what DEEPMCAT_ENCODERS names, else what lies beside an installed program,
+/// else that of the set-up.
 #[must_use]
 pub fn encoders() -> PathBuf {
+    let installed = || {
+        let program = std::env::current_exe().and_then(|program| program.canonicalize()).ok()?;
+        let folder = program.parent()?.parent()?.join("lib/deepmcat");
+        folder.join(BUILT_IN_ENCODER).with_extension("onnx").is_file().then_some(folder)
+    };
     // The root of the sources that this was built from, as for libtorch.
     let own = || Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(3).unwrap_or(Path::new("")).join(".encoder");
-    std::env::var_os("DEEPMCAT_ENCODERS").map_or_else(own, PathBuf::from)
+    std::env::var_os("DEEPMCAT_ENCODERS").map(PathBuf::from).or_else(installed).unwrap_or_else(own)
 }
 
 impl Encoder {
