@@ -67,14 +67,40 @@ impl Values<'_> {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Owned {
     /// Single precision.
-    F32(Vec<f32>),
+    F32(ScalarBuffer<f32>),
     /// Half precision.
-    F16(Vec<f16>),
+    F16(ScalarBuffer<f16>),
+}
+
+impl Owned {
+    /// Values of a file from byte `from` on, little-endian and in the given precision: not read but mapped. Nobody may change
+    /// the file while they are there.
+    ///
+    /// # Errors
+    /// When the file is shorter or cannot be mapped.
+    pub fn map(file: &std::fs::File, from: usize, count: usize, float16: bool) -> std::io::Result<Self> {
+        let bytes = count * if float16 { 2 } else { 4 };
+        let map = mapped::map(file)?;
+        if map.len() < from + bytes {
+            return Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "a file of features is cut short"));
+        }
+        let part = map.slice_with_length(from, bytes);
+        Ok(if float16 { Self::F16(ScalarBuffer::from(part)) } else { Self::F32(ScalarBuffer::from(part)) })
+    }
+
+    /// The values, borrowed.
+    #[must_use]
+    pub fn values(&self) -> Values<'_> {
+        match self {
+            Self::F32(values) => Values::F32(values),
+            Self::F16(values) => Values::F16(values),
+        }
+    }
 }
 
 impl From<Vec<f32>> for Owned {
     fn from(values: Vec<f32>) -> Self {
-        Self::F32(values)
+        Self::F32(values.into())
     }
 }
 
@@ -82,8 +108,8 @@ impl From<Vec<f32>> for Owned {
 impl From<Values<'_>> for Owned {
     fn from(values: Values<'_>) -> Self {
         match values {
-            Values::F32(values) => Self::F32(values.to_vec()),
-            Values::F16(values) => Self::F16(values.to_vec()),
+            Values::F32(values) => Self::F32(values.to_vec().into()),
+            Values::F16(values) => Self::F16(values.to_vec().into()),
         }
     }
 }
@@ -100,8 +126,8 @@ pub fn write(
     stamp: &Stamp,
 ) -> Result<(), SchemaError> {
     let (data_type, items): (DataType, ArrayRef) = match values.into() {
-        Owned::F32(values) => (DataType::Float32, Arc::new(Float32Array::new(ScalarBuffer::from(values), None))),
-        Owned::F16(values) => (DataType::Float16, Arc::new(Float16Array::new(ScalarBuffer::from(values), None))),
+        Owned::F32(values) => (DataType::Float32, Arc::new(Float32Array::new(values, None))),
+        Owned::F16(values) => (DataType::Float16, Arc::new(Float16Array::new(values, None))),
     };
     mapped::write(path, KIND, (data_type, dimensions), [Ok((ids.to_vec(), items))], stamp)
 }
@@ -124,7 +150,7 @@ pub fn write_as(
     let mut halves = vec![f16::ZERO; values.len()];
     halves.convert_from_f32_slice(&values);
     drop(values);
-    write(path, ids, dimensions, Owned::F16(halves), stamp)
+    write(path, ids, dimensions, Owned::F16(halves.into()), stamp)
 }
 
 /// Scales every row of `[n, d]` to length 1; a row of zeros stays as it is.
@@ -148,15 +174,9 @@ pub fn normalise(features: &mut [f32], dimensions: usize) -> Result<(), usize> {
 #[derive(Debug)]
 pub struct FeatureTable {
     ids: ScalarBuffer<u32>,
-    values: Mapped,
+    values: Owned,
     dimensions: usize,
     stamp: Stamp,
-}
-
-#[derive(Debug)]
-enum Mapped {
-    F32(ScalarBuffer<f32>),
-    F16(ScalarBuffer<f16>),
 }
 
 impl FeatureTable {
@@ -171,9 +191,9 @@ impl FeatureTable {
             return Err(SchemaError::unreadable(path, "Arrow IPC", reason));
         };
         let values = if let Some(values) = list.values().as_primitive_opt::<Float32Type>() {
-            Mapped::F32(values.values().clone())
+            Owned::F32(values.values().clone())
         } else if let Some(values) = list.values().as_primitive_opt::<Float16Type>() {
-            Mapped::F16(values.values().clone())
+            Owned::F16(values.values().clone())
         } else {
             return Err(mapped::wrong(path, KIND, KIND.column, KIND.expected, list));
         };
@@ -207,10 +227,7 @@ impl FeatureTable {
     /// The features `[n * d]`, row-major, borrowed from the map.
     #[must_use]
     pub fn values(&self) -> Values<'_> {
-        match &self.values {
-            Mapped::F32(values) => Values::F32(values),
-            Mapped::F16(values) => Values::F16(values),
-        }
+        self.values.values()
     }
 
     /// Who wrote the table.

@@ -94,14 +94,18 @@ pub(crate) struct Mapped {
     pub stamp: Stamp,
 }
 
+/// Maps a file that nobody changes as long as the buffer is there.
+pub(crate) fn map(file: &std::fs::File) -> std::io::Result<Buffer> {
+    // SAFETY: tables are written under another name and renamed, and never changed in place; what is still being computed
+    // is locked by who computes it. So the mapped file does not change under the map.
+    #[allow(unsafe_code)]
+    let map = unsafe { memmap2::Mmap::map(file) }?;
+    Ok(Buffer::from(bytes::Bytes::from_owner(map)))
+}
+
 /// Maps a table. No value is copied or read yet.
 pub(crate) fn open(path: &Path, kind: Kind) -> Result<Mapped, SchemaError> {
-    let file = File::open(path)?;
-    // SAFETY: tables are written under another name and renamed, and never changed in place, so the mapped
-    // file does not change under the map.
-    #[allow(unsafe_code)]
-    let map = unsafe { memmap2::Mmap::map(file.file()) }?;
-    let buffer = Buffer::from(bytes::Bytes::from_owner(map));
+    let buffer = map(File::open(path)?.file())?;
     let (schema, batches) = decode(&buffer).map_err(|error| SchemaError::unreadable(path, "Arrow IPC", error))?;
     let found = (schema.metadata.get(TABLE), schema.metadata.get(SCHEMA_VERSION));
     if found != (Some(&kind.name.to_owned()), Some(&kind.version.to_string())) {

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use deepmcat_pixels::Images;
 use deepmcat_pixels::augment::z_score;
 use deepmcat_schemas::jobs::encode::{Encoder, Pooling};
+use deepmcat_schemas::{ImageId, features};
 use deepmcat_stage::Progress;
 use ort::environment::Environment;
 use ort::session::Session;
@@ -16,27 +17,34 @@ use ort::session::builder::GraphOptimizationLevel;
 use ort::value::TensorRef;
 use rayon::prelude::*;
 
-use crate::{Encoded, Error};
+use crate::Error;
+use crate::partial::Partial;
 
 /// Images that one thread encodes at once.
 pub(crate) const BATCH: usize = 16;
+/// Images after which what there is is kept on the disk: whole batches, so that a program that goes on encodes the same ones.
+const KEPT: usize = 64 * BATCH;
 
-/// Encodes the images at `paths` of a data set, in their order.
+/// Encodes the images at `paths` of a data set that `partial` does not have yet, in their order; returns d.
 ///
 /// # Errors
-/// When ONNX Runtime is not there, the network does not fit the settings, or an image cannot be read.
-pub(crate) fn encode(model: &Path, how: &Encoder, dataset: &Path, paths: &[String]) -> Result<Encoded, Error> {
+/// When ONNX Runtime is not there, the network does not fit the settings, an image cannot be read, a feature is no number,
+/// or the disk is full.
+pub(crate) fn encode(
+    (model, bytes): (&Path, &[u8]),
+    how: &Encoder,
+    dataset: &Path,
+    (ids, paths): (&[ImageId], &[String]),
+    partial: &mut Partial,
+) -> Result<usize, Error> {
     let wrong = |reason: String| Error::Network { path: model.to_owned(), reason };
     let environment = environment()?;
-    let missing = |_| {
-        wrong("it cannot be read\nhint: make setup fetches the built-in encoder; of another, give the path".to_owned())
-    };
-    let bytes = fs_err::read(model).map_err(missing)?;
-    let load = || Network::new(&environment, &bytes, how).map_err(wrong);
+    let load = || Network::new(&environment, bytes, how).map_err(wrong);
     // Each thread loads a network of its own when it has something to encode.
     let networks: Vec<Mutex<Option<Network>>> = (0..rayon::current_num_threads()).map(|_| Mutex::new(None)).collect();
     let progress = Progress::new(paths.len() as u64, "images encoded");
-    let parts = paths.par_chunks(BATCH).map(|paths| {
+    progress.inc(partial.rows as u64);
+    let of_batch = |paths: &[String]| {
         let images = Images::open(dataset, paths, how.side as usize)?;
         let thread = rayon::current_thread_index().unwrap_or_default() % networks.len();
         let mut network = networks[thread].lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,15 +55,27 @@ pub(crate) fn encode(model: &Path, how: &Encoder, dataset: &Path, paths: &[Strin
         let found = network.features(&images, how)?;
         progress.inc(paths.len() as u64);
         found.map_err(wrong)
-    });
-    let parts = parts.collect::<Result<Vec<Vec<f32>>, Error>>()?;
-    progress.finish();
-    let dimensions = match parts.first() {
-        Some(part) => part.len() / paths.len().min(BATCH),
-        // A part without images has the width of the others.
-        None => load()?.dimensions(how).map_err(wrong)?,
     };
-    Ok(Encoded { dimensions, values: parts.concat() })
+    for first in (partial.rows..paths.len()).step_by(KEPT) {
+        let some = &paths[first..paths.len().min(first + KEPT)];
+        let mut values = some.par_chunks(BATCH).map(of_batch).collect::<Result<Vec<Vec<f32>>, Error>>()?.concat();
+        let dimensions = values.len() / some.len();
+        features::normalise(&mut values, dimensions).map_err(|row| Error::NonFinite { image: ids[first + row] })?;
+        partial.append(&values, dimensions)?;
+    }
+    progress.finish();
+    // A part without images has the width of the others.
+    if paths.is_empty() { load()?.dimensions(how).map_err(wrong) } else { Ok(partial.dimensions) }
+}
+
+/// The file of a network.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn read(model: &Path) -> Result<Vec<u8>, Error> {
+    let reason =
+        "it cannot be read\nhint: make setup fetches the built-in encoder; of another, give the path".to_owned();
+    fs_err::read(model).map_err(|_| Error::Network { path: model.to_owned(), reason })
 }
 
 /// ONNX Runtime: the library that ORT_DYLIB_PATH names, or the one that the set-up fetched.

@@ -73,6 +73,37 @@ fn the_encoder_gives_what_pytorch_gives_whatever_the_threads_and_parts() {
 }
 
 #[test]
+fn a_killed_program_goes_on_where_it_was() {
+    if !has_encoder() {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let pixels = |j: u32| (0..64).map(|place| (place * (j % 251) % 256) as u8).collect();
+    dataset(&folder.path().join("set"), (0..1100).map(|j| ([8; 2], pixels(j))));
+    let words = ["--dataset", "set", "--set", "encoder.file=efficientnet-lite0", "--out", "killed"];
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_deepmcat-encode"));
+    let mut child = command.current_dir(folder.path()).args(words).arg("--quiet").spawn().unwrap();
+    let partial = folder.path().join(".encoding/killed-part-0");
+    while !fs_err::metadata(&partial).is_ok_and(|file| file.len() > 64) && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Between the values and the word that they are there it may have been killed: then it starts again.
+    let kept = partial.is_file();
+    let (well, said) = run(folder.path(), &words[2..]);
+    assert!(
+        well && (!kept || said.contains("1024 of 1100 images were encoded before") || said.contains("timing")),
+        "{said}"
+    );
+    assert!(!folder.path().join(".encoding").exists());
+    let (well, said) = run(folder.path(), &["--set", "encoder.file=efficientnet-lite0", "--out", "whole"]);
+    assert!(well, "{said}");
+    let bytes = |out: &str| fs_err::read(folder.path().join(out).join("part-0.arrow")).unwrap();
+    assert!(bytes("killed") == bytes("whole"));
+}
+
+#[test]
 fn what_does_not_fit_the_network_is_said_with_the_setting() {
     if !has_encoder() {
         return;
