@@ -1,4 +1,4 @@
-//! The data dictionary: `docs/tables.md`, made from the tables' own declarations.
+//! The data dictionary: `docs/guide/tables.md`, made from the tables' own declarations.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -62,11 +62,11 @@ fn features_page(page: &mut String) {
 mod tests {
     #[test]
     fn the_page_in_docs_is_what_the_code_says() {
-        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/tables.md");
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/guide/tables.md");
         let written = fs_err::read_to_string(page).unwrap();
         assert!(
             written == super::markdown(),
-            "docs/tables.md is out of date: cargo run -p deepmcat-schemas --example dictionary > docs/tables.md"
+            "docs/guide/tables.md is out of date: cargo run -p deepmcat-schemas --example dictionary > docs/guide/tables.md"
         );
     }
 }

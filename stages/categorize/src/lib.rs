@@ -143,6 +143,6 @@ fn tell_flags(names: &Names) {
     let mut flags: BTreeMap<&str, usize> = BTreeMap::new();
     names.flag.iter().flatten().for_each(|flag| *flags.entry(flag).or_default() += 1);
     for (flag, count) in flags {
-        tracing::warn!("{count} names do not count: {flag} (docs/tables.md says what that is)");
+        tracing::warn!("{count} names do not count: {flag} (docs/guide/tables.md says what that is)");
     }
 }

@@ -10,7 +10,7 @@ use crate::Error;
 /// Opens a page on this machine for naming the clusters of a finished run, by keyboard.
 ///
 /// Prints the page's link, which works once, and opens it. What is decided goes to RUN/review/decisions.jsonl, as by `deepmcat
-/// names`, and is on the disk before the page says so. Ctrl-C ends it. docs/review.md has the keys.
+/// names`, and is on the disk before the page says so. Ctrl-C ends it. docs/guide/review.md has the keys.
 #[derive(Debug, clap::Parser)]
 #[command(
     name = "deepmcat-review",

@@ -9,7 +9,7 @@ use crate::output::Output;
 
 /// Answers an SQL query over the tables of a run.
 ///
-/// Every table of the run has its name (docs/tables.md); where it has a folder for each epoch, `epoch` is a column of it.
+/// Every table of the run has its name (docs/guide/tables.md); where it has a folder for each epoch, `epoch` is a column of it.
 /// `baseline_` and `encoder_` stand before the tables of what the result is compared with. Two tables more are made on the
 /// way: `epochs` (epoch, network, before: the epoch that it compares with) and `flips` (epoch, image_id, from_cluster,
 /// to_cluster: every image that is in another cluster than at the epoch before). Without a query: the tables and their
@@ -20,7 +20,7 @@ use crate::output::Output;
     version,
     after_help = "Examples:\n  deepmcat sql runs/study\n  deepmcat sql runs/study \"SELECT image_id, count(*) AS flips FROM \
         flips GROUP BY image_id ORDER BY flips DESC LIMIT 10\"\n  deepmcat sql runs/study --epochs 10 --out now.csv \"SELECT * \
-        FROM assignments\"\n  deepmcat sql runs/study --duckdb > views.sql\nMore: docs/queries.md"
+        FROM assignments\"\n  deepmcat sql runs/study --duckdb > views.sql\nMore: docs/guide/queries.md"
 )]
 pub struct Args {
     /// The run folder
