@@ -100,6 +100,10 @@ book: $(MDBOOK)
 $(MDBOOK):
 	cargo install --root target/tools --locked --no-default-features mdbook --version $(MDBOOK_VERSION)
 
+# Spelling of all pages; docs/words.txt has the words of this field.
+spell:
+	scripts/spell.sh
+
 bench: build
 	$(PYTHON) benches/epoch_split.py
 
