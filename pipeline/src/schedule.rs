@@ -34,7 +34,7 @@ pub struct Options {
     pub jobs: Option<usize>,
     /// Which nodes may run and which must.
     pub selection: Selection,
-    /// Read every table and the archive again, rather than trust size, times and inode.
+    /// Read every table and the archive again instead of trusting size, times and inode.
     pub verify: bool,
     /// Go on with what does not depend on a failed node.
     pub keep_going: bool,
