@@ -180,7 +180,7 @@ fn what_is_no_question_to_the_run_is_refused() {
         ("SELECT * FROM lables", "'lables' was not found\nhint: the tables here are manifest, labels, sources,"),
         ("SELECT * FROM 'secret.csv'", "was not found\nhint: the tables here are"),
         ("SELECT lable FROM labels", "hint: labels has image_id, label"),
-        ("DROP TABLE labels", "`DROP`: a query reads and changes nothing\nhint: begin it with SELECT"),
+        ("DROP TABLE labels", "`DROP`: a query only reads\nhint: begin it with SELECT"),
         ("SELECT 1; SELECT 2", "one (and only one) statement"),
         ("SELECT FROM WHERE", "the query cannot be answered: "),
         ("SELECT bit_xor_all(cluster) FROM assignments", "the query cannot be answered: "),

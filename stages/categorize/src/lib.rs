@@ -72,7 +72,7 @@ pub fn run(job: jobs::Categorize, means: Means) -> Result<(), Error> {
     let images = Images::of_result(&features, (path, &assignments), &dataset)?;
     if images.one_subject {
         tracing::warn!(
-            "all images are of one subject: confidence is judged by images of that subject, and may be too high"
+            "all images are of one subject: confidence is calibrated on images of that subject and may be too high"
         );
     }
     let (points, decision) = match names {
