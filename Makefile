@@ -15,6 +15,8 @@ export DEEPMCAT_TEST_PYTHON := $(PYTHON)
 export DEEPMCAT_AXE := $(CURDIR)/$(QUERY_PYTHON)/axe_core_python/axe.min.js
 # What draws the study's figure.
 STUDY_PYTHON := target/study-python
+# What checks the types of the review page.
+TYPESCRIPT := target/typescript
 # JPEG-LS is decoded by charls, whose build needs cmake; FEATURES= builds without it.
 FEATURES ?= deepmcat-ingest/jpeg-ls
 CMAKE_WHEEL := target/cmake
@@ -85,6 +87,9 @@ $(QUERY_PYTHON)/.done: tests/requirements.txt
 
 lint: setup
 	cargo fmt --all --check
+	@if command -v npm >/dev/null && npm install --prefix $(TYPESCRIPT) --silent --no-fund --no-audit typescript@5.9.3; \
+	  then $(TYPESCRIPT)/node_modules/.bin/tsc -p stages/review/jsconfig.json; \
+	  else echo "warning: npm or TypeScript is not there: the types of the review page are not checked" >&2; fi
 	cargo clippy --workspace --all-targets $(CARGO_FEATURES) -- -D warnings
 
 doc: setup

@@ -196,7 +196,7 @@ def strange_names_stay_text(review):
     browser = review.browser
     browser.run("document.querySelector('#clusters button').click()")
     review.idle()
-    for name in ("<img src=x onerror=alert(1)><script>alert(2)</script>", "\u202eabc \U0001f480", "long " + 39 * "name ".strip()):
+    for name in ("<img src=x onerror=alert(1)><script>alert(2)</script>", "\u202eabc \U0001f480", "x" * 200):
         review.press("j", "n")
         browser.run("const box = document.getElementById('name'); box.value = arguments[0]", name)
         review.press("enter", "enter")
@@ -206,6 +206,93 @@ def strange_names_stay_text(review):
     check(browser.run("return document.getElementById('categories').textContent.includes('<img src=x')"), "a name is not shown")
     wide = browser.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
     check(wide <= 0, f"the page is {wide} pixels too wide")
+
+
+def several_slices(review):
+    """An image of a series with several slices; None where no cluster's first page has one."""
+    for cluster in review.get("/api/run")["clusters"]:
+        for image in review.get(f"/api/sheet/{cluster['number']}/nearest/0")["images"][:20]:
+            if len(review.get(f"/api/image/{image}")["slices"]) > 1:
+                return image
+    return None
+
+
+def by_mouse_and_finger(review, image):
+    """The map, the tiles, the neighbours and the wheel, for who has no keyboard."""
+    browser, run = review.browser, review.get("/api/run")
+    browser.run("document.querySelector('#clusters button').click()")
+    review.idle()
+    browser.run("document.getElementById('map').scrollIntoView()")
+    box = browser.run("const box = document.getElementById('map').getBoundingClientRect(); return [box.width, box.height]")
+    map_of = browser.run_async(
+        "const done = arguments[0]; fetch('/api/map').then((answer) => answer.arrayBuffer()).then((bytes) => done([...new Uint16Array(bytes)]))")
+    count = len(map_of) // 3
+    # An image of the last cluster: where it lies on the map.
+    place = len(run["clusters"]) - 1
+    at = map_of[2 * count:].index(place)
+    right, down = (map_of[at] / 65535 - 0.5) * box[0], (0.5 - map_of[count + at] / 65535) * box[1]
+    browser.click("#map", round(right), round(down))
+    review.idle()
+    # Its neighbour on the map may lie nearer by a pixel.
+    shown = int(browser.run("return location.hash.slice(1)"))
+    check(shown != run["clusters"][0]["number"], "a click on the map goes nowhere")
+    for kind in ("mouse", "touch"):
+        browser.run("document.querySelector('#clusters button').click()")
+        review.idle()
+        before = browser.run("return document.querySelectorAll('#grid [aria-selected=true]').length")
+        browser.click("#grid .tile", kind=kind)
+        review.idle()
+        after = browser.run("return document.querySelectorAll('#grid [aria-selected=true]').length")
+        check(after == before + 1, f"{kind} selects no image")
+        review.press("escape")
+    first = browser.run("return [...document.querySelectorAll('#clusters button')].find((one) => one.offsetParent).textContent")
+    browser.click("#neighbours li:nth-child(2) button")
+    review.idle()
+    check(browser.run("return document.querySelector('#neighbours li:nth-child(2) button').ariaPressed") == "true",
+          f"a click chooses no neighbour of {first}")
+    # The slices of the first series that has several.
+    if image is None:
+        print("no series has several slices: the wheel is not tried")
+    else:
+        browser.go(f"{review.origin}/")
+        browser.until("return document.body?.dataset.ready")
+        cluster = review.get(f"/api/image/{image}")["cluster"]
+        sheet = review.get(f"/api/sheet/{cluster}/nearest/0")["images"]
+        if image in sheet:
+            browser.go(f"{review.origin}/#{cluster}")
+            browser.run("location.reload()")
+            browser.until("return document.body?.dataset.ready")
+            review.idle()
+            browser.run("document.querySelector(arguments[0]).dispatchEvent(new MouseEvent('dblclick', {bubbles: true}))",
+                        f'#grid [data-place="{sheet.index(image)}"]')
+            review.idle()
+            title = browser.run("return document.getElementById('large-title').textContent")
+            slices = review.get(f"/api/image/{image}")["slices"]
+            browser.wheel("#light", 120 if slices.index(image) + 1 < len(slices) else -120)
+            review.idle()
+            check(browser.run("return document.getElementById('large-title').textContent") != title, "the wheel shows no other slice")
+            review.press("escape")
+
+
+def two_people(review, shots):
+    """What two authors call the same and what not."""
+    run = review.get("/api/run")
+    names = [told["name"] for told in review.state()["clusters"]]
+    for place, name in [(7, names[7]), (8, "of ben alone")]:
+        status = review.browser.run_async(
+            "const [last, cluster, name, done] = arguments; fetch('/api/decide', {method: 'POST', body: JSON.stringify({after: last,"
+            " author: 'ben', do: {name: {clusters: [cluster], name}}})}).then((answer) => done(answer.status))",
+            review.state()["last"], run["clusters"][place]["number"], name)
+        check(status == 200, f"ben's name: {status}")
+    review.browser.run("document.querySelector('[data-act=agreement]').click()")
+    review.idle()
+    check(review.opened() == "agreement", f"{review.opened()} is open")
+    told = review.browser.run("return document.getElementById('agreement-rows').textContent")
+    check("anna and ben: 1 of 3 named by both have the same name" in told and "of ben alone" in told, told)
+    shots("agreement")
+    review.browser.run("document.querySelector('#agreement-rows button').click()")
+    review.idle()
+    check(review.opened() is None, "the row leads nowhere")
 
 
 def audit(review, shots):
@@ -285,6 +372,8 @@ def main():
         stale(review)
         strange_names_stay_text(review)
         shots("strange")
+        two_people(review, shots)
+        by_mouse_and_finger(review, several_slices(review))
         accessible()
         audit(review, shots)
         accessible()

@@ -92,6 +92,20 @@ class Browser:
         self.send("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
         self.pressed += len(keys) + len(holding)
 
+    def click(self, selector, right=0, down=0, kind="mouse"):
+        """Clicks an element, so far from its middle; `kind` may be touch."""
+        element = self.send("POST", "/element", {"using": "css selector", "value": selector})
+        actions = [{"type": "pointerMove", "duration": 0, "origin": element, "x": right, "y": down},
+                   {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]
+        self.send("POST", "/actions", {"actions": [
+            {"type": "pointer", "id": kind, "parameters": {"pointerType": kind}, "actions": actions}]})
+
+    def wheel(self, selector, down):
+        """Turns the wheel over the middle of an element."""
+        element = self.send("POST", "/element", {"using": "css selector", "value": selector})
+        self.send("POST", "/actions", {"actions": [{"type": "wheel", "id": "wheel", "actions": [
+            {"type": "scroll", "origin": element, "x": 0, "y": 0, "deltaX": 0, "deltaY": down, "duration": 0}]}]})
+
     def drag(self, selector, right, down):
         """Presses the mouse in the middle of an element and moves it."""
         element = self.send("POST", "/element", {"using": "css selector", "value": selector})

@@ -188,7 +188,13 @@ fn an_audit_certifies_what_its_answers_bear_out() {
     let threshold = all["certificate"]["threshold"].as_f64().unwrap();
     let audit: Audit = read_folder(&world.path("run/audit")).unwrap();
     assert!(audit.certified.iter().all(|&certified| certified) && audit.threshold.last() == Some(&threshold));
+    let page = || {
+        world.deepmcat(&["report", "run", "--out", "page.html"]);
+        fs_err::read_to_string(world.path("page.html")).unwrap()
+    };
+    assert!(page().contains("<strong>Certified: </strong>") && page().contains("(40 answers, 0 wrong)"));
     assert!(certify(&answered(40))["certificate"].is_null());
+    assert!(page().contains("<strong>Not certified: </strong>"));
     // A category in the place of yes, and one that is another's.
     let [first, other] =
         [&sample.category[0], table.category.iter().find(|other| **other != sample.category[0]).unwrap()];
@@ -204,6 +210,7 @@ fn an_audit_certifies_what_its_answers_bear_out() {
     world.deepmcat(&["categorize", "run", "--from-labels", "--per-class", "1"]);
     let message = world.fails(2, &["audit", "run", "certify", "audit.csv"]);
     assert!(message.contains("have another category or confidence now"), "{message}");
+    assert!(!page().contains("ertified: </strong>"), "a certificate of other categories");
 }
 
 #[test]
@@ -232,6 +239,10 @@ fn a_wrong_header_is_found_by_the_images() {
         wrong.len(),
         uids.len()
     );
+    world.deepmcat(&["report", "run"]);
+    let page = fs_err::read_to_string(world.path("run/categories.html")).unwrap();
+    let told = format!("{} series have headers that their images contradict", found.series.len());
+    assert!(page.contains(&told) && page.contains(&found.series[0]) && page.contains("download=\"headers.csv\""));
     let message = world.fails(2, &["headers", "run", "--threshold", "2"]);
     assert!(message.contains("`--threshold` is 2"), "{message}");
     let message = world.fails(2, &["synth", "other", "--subjects", "1", "--mislabel", "0.1"]);

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use deepmcat_schemas::{Sources, Stamp, read_table, write_table};
 use deepmcat_testing::{Need, skip};
 
 use crate::world::{World, program};
@@ -26,12 +27,20 @@ fn the_report_and_a_whole_review_work_in_a_browser() {
     let world = World::new();
     world.small_run();
     world.deepmcat(&["run", "run", "--set", "cluster.k=12"]);
-    if !in_browser("report.py", &[&world.path("run/report.html")]) {
+    // Headers as nobody should write them.
+    let path = world.path("run/dataset/sources.parquet");
+    let sources: Sources = read_table(&path).unwrap();
+    let long = "W".repeat(460);
+    let hostile = format!("</script><script>alert(1)</script>\u{202e}\u{1f480}{long}");
+    let series_description = sources.image_id.iter().map(|image| image.map(|_| hostile.clone())).collect();
+    write_table(&path, &Sources { series_description, ..sources }, &Stamp::default()).unwrap();
+    world.deepmcat(&["report", "run", "--out", "page.html"]);
+    if !in_browser("report.py", &[&world.path("page.html")]) {
         return;
     }
     world.deepmcat(&["categorize", "run", "--from-labels", "--per-class", "2"]);
     world.deepmcat(&["audit", "run", "draw", "-n", "5", "--out", "audit.csv"]);
-    in_browser("review.py", &[&world.path("run"), Path::new("--program"), &program("deepmcat-review")]);
+    assert!(in_browser("review.py", &[&world.path("run"), Path::new("--program"), &program("deepmcat-review")]));
 }
 
 #[test]

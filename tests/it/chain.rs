@@ -105,6 +105,8 @@ fn a_report_shows_what_others_wrote_as_text() {
     assert!(page.contains("&lt;script&gt;alert(1)"));
     assert_eq!(page.matches("<script").count(), 2, "the points and the page's own");
     assert!(!page.contains("<script>alert"));
+    let restless = page.contains("changed cluster at least once") && page.contains("A path lists the clusters");
+    assert!(restless, "two epochs of one network compare");
     let message = world.fails(2, &["report", "run", "--epoch", "99"]);
     assert!(message.contains("epoch 99 has no clusters and metrics\nhint: the last that has them is 2"), "{message}");
 }

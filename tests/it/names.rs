@@ -53,7 +53,7 @@ fn names_are_given_by_csv_listed_and_taken_back() {
     let exported = world.deepmcat(&["names", "run", "export"]);
     assert!(exported.contains(&format!("{cluster},\"SA, basal\",cluster,anna,1,,\n")), "{exported}");
     world.deepmcat(&["names", "run", "export", "out/again.csv"]);
-    world.deepmcat(&["names", "run", "import", "out/again.csv"]);
+    world.deepmcat(&["names", "run", "import", "out/again.csv", "--author", "anna"]);
     assert_eq!(log(&world).len(), 2);
     world.deepmcat(&["names", "run", "undo", "--author", "ben"]);
     assert_eq!(table(&world, "run"), [format!("{cluster} SA, basal ok")]);
@@ -61,6 +61,34 @@ fn names_are_given_by_csv_listed_and_taken_back() {
     assert!(said.contains(&format!("3  image {key}: `LVOT` -> no name  undoes 2  ben")), "{said}");
     let message = world.fails(2, &["names", "run", "undo", "2"]);
     assert!(message.contains("2 decisions to undo, but there are only 1"), "{message}");
+}
+
+#[test]
+fn a_second_person_agrees_or_not() {
+    let (world, keys, clusters) = finished();
+    let mut other = clusters.clone();
+    other.retain(|&cluster| cluster != clusters[0]);
+    let import = |author: &str, csv: String| {
+        fs_err::write(world.path("names.csv"), csv).unwrap();
+        world.deepmcat(&["names", "run", "import", "names.csv", "--author", author]);
+    };
+    import("anna", format!("{},SA\n{},AO\n{},LVOT\n", clusters[0], other[0], keys[0]));
+    assert_eq!(
+        world.deepmcat(&["names", "run", "agreement"]).trim(),
+        "no two people have named the same cluster or image"
+    );
+    import("ben", format!("{},SA\n{},LVOT\n", clusters[0], other[0]));
+    let said = world.deepmcat(&["names", "run", "agreement"]);
+    let expected = format!(
+        "anna and ben: 2 named by both, 1 with the same name, kappa 0.333\n  {}: `AO` (anna), `LVOT` (ben)\n",
+        other[0]
+    );
+    assert_eq!(said, expected);
+    let json: Value = serde_json::from_str(&world.deepmcat(&["names", "run", "agreement", "--json"])).unwrap();
+    assert_eq!((&json[0]["same"], &json[0]["different"][0]["names"][1]), (&1.into(), &"LVOT".into()));
+    // Who said it already says nothing new.
+    import("ben", format!("{},SA\n", clusters[0]));
+    assert_eq!(log(&world).len(), 5);
 }
 
 #[test]

@@ -37,12 +37,26 @@ paths! {
         map: Option<PathBuf>,
         /// Folders of the metrics of all epochs up to this one, in order.
         metrics: Vec<PathBuf>,
+        /// Folders of the assignments of all epochs before this one, in order.
+        history: Vec<PathBuf>,
         /// Folder of the names that people gave.
         names: Option<PathBuf>,
         /// Folder of the categories that follow from them.
         categories: Option<PathBuf>,
         /// Folder of their figures.
         category_metrics: Option<PathBuf>,
+        /// Folder of the figures of each class.
+        class_metrics: Option<PathBuf>,
+        /// Folder of what is wrong above each confidence.
+        risk_coverage: Option<PathBuf>,
+        /// Folder of how right each confidence is.
+        reliability: Option<PathBuf>,
+        /// Folder of the thresholds that an audit tried.
+        audit: Option<PathBuf>,
+        /// Folder of what the categories were made by.
+        classifier: Option<PathBuf>,
+        /// Folder of the series whose header and images disagree.
+        contradictions: Option<PathBuf>,
         /// Folder of the metrics of k-means on raw pixels.
         raw: Option<PathBuf>,
         /// Folder of the metrics of k-means on the frozen encoder's features.

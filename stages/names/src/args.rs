@@ -58,6 +58,14 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show how far people agree: clusters and images that two of them named, and where their names differ
+    ///
+    /// The last name that each person gave counts. To give the same name as another person is a second opinion.
+    Agreement {
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Carry names over from another run, or from earlier results of this one
     ///
     /// Clusters are matched by the images that they share. If at least 0.8 of the images in either are in both, the

@@ -9,7 +9,8 @@ use std::io::Write;
 
 use deepmcat_decisions::author as who;
 use deepmcat_decisions::{
-    Carried, Decision, Log, NO_IMAGE, OLDER_RESULT, RunResult, Target, Verdict, carry, write_names,
+    Agreement, Carried, Decision, Log, NO_IMAGE, OLDER_RESULT, RunResult, Target, Verdict, agreement, carry,
+    write_names,
 };
 use deepmcat_schemas::files::write_beside;
 use serde_json::json;
@@ -72,6 +73,7 @@ pub fn run(args: Args) -> Result<(), Error> {
             );
             say(&carried, json)
         }
+        Command::Agreement { json } => say_agreement(&agreement(&log, &result.id), json),
         Command::Ask { n } => print(&table::csv(&ask::ask(&log, &result, &ask::unsure(&result)?, n))?),
     }
 }
@@ -131,6 +133,32 @@ fn say(carried: &[Carried], as_json: bool) -> Result<(), Error> {
     carried.iter().map(row).try_for_each(|(what, category, from, overlap, verdict)| {
         print(&format!("{verdict:<10} {overlap:.2}  {what} <- {from}  {category}"))
     })
+}
+
+/// Prints how far people agree.
+fn say_agreement(pairs: &[Agreement], as_json: bool) -> Result<(), Error> {
+    if as_json {
+        let different =
+            |(target, [one, other]): &(Target, [String; 2])| json!({"what": target.to_string(), "names": [one, other]});
+        let pair = |pair: &Agreement| {
+            json!({
+                "authors": pair.authors, "both": pair.both, "same": pair.same, "kappa": pair.kappa,
+                "different": pair.different.iter().map(different).collect::<Vec<_>>(),
+            })
+        };
+        return print(&serde_json::to_string_pretty(&pairs.iter().map(pair).collect::<Vec<_>>()).unwrap_or_default());
+    }
+    if pairs.is_empty() {
+        return print("no two people have named the same cluster or image");
+    }
+    for Agreement { authors: [one, other], both, same, kappa, different } in pairs {
+        let kappa = kappa.map_or_else(|| "none".to_owned(), |kappa| format!("{kappa:.3}"));
+        print(&format!("{one} and {other}: {both} named by both, {same} with the same name, kappa {kappa}"))?;
+        for (target, [first, second]) in different {
+            print(&format!("  {target}: `{first}` ({one}), `{second}` ({other})"))?;
+        }
+    }
+    Ok(())
 }
 
 fn print(text: &str) -> Result<(), Error> {

@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use deepmcat_config::Config;
-use deepmcat_schemas::Epoch;
 use deepmcat_schemas::jobs::Report;
 use deepmcat_schemas::jobs::report::{Inputs, Outputs};
-use deepmcat_schemas::layout::{DATASET, RUN_TOML, epochs, partition};
+use deepmcat_schemas::layout::{DATASET, MODEL, RUN_TOML, epochs, partition};
+use deepmcat_schemas::{
+    Audit, Categories, CategoryMetrics, ClassMetrics, Classifier, Contradictions, Epoch, Map, Names, Reliability,
+    RiskCoverage, Table,
+};
 use deepmcat_stage::{CommonArgs, Front, Threads};
 
 use crate::Error;
@@ -15,7 +18,8 @@ use crate::Error;
 /// Shows a run as one page: map, clusters with their images, figures, what to look at.
 ///
 /// The page is one file that needs no network and reads without script. A run that is under way is shown as it is at its
-/// last epoch. Where clusters have names, the page shows them and the categories (docs/guide/categories.md).
+/// last epoch. Where clusters have names, the page shows them, the categories and their certificate (docs/guide/categories.md);
+/// after `deepmcat headers`, the series whose header is wrong.
 #[derive(Debug, Parser)]
 #[command(
     name = "deepmcat-report",
@@ -30,7 +34,7 @@ pub struct Args {
     /// The epoch to show [default: the last one that has clusters]
     #[arg(long, value_name = "T")]
     pub epoch: Option<Epoch>,
-    /// The page to write [default: RUN/report.html; RUN/categories.html where clusters have names]
+    /// The page to write [default: RUN/report.html; RUN/categories.html after `names` or `headers`]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Configuration and verbosity.
@@ -57,7 +61,8 @@ impl Front for Args {
         let threads = Threads { threads: config.compute.threads as usize };
         let job = of_run(&config, &self.run, self.epoch)?;
         // The run's own page stays what its tables say.
-        let page = if job.inputs.names.is_some() { "categories.html" } else { "report.html" };
+        let of_people = job.inputs.names.is_some() || job.inputs.contradictions.is_some();
+        let page = if of_people { "categories.html" } else { "report.html" };
         let out = self.out.unwrap_or_else(|| self.run.join(page));
         Ok((Report { outputs: Outputs { report: out }, ..job }, threads))
     }
@@ -79,14 +84,22 @@ fn of_run(config: &Config, run: &Path, epoch: Option<Epoch>) -> Result<Report, E
         return Err(Error::NoEpoch { run: run.to_owned(), epoch, last });
     }
     let is_last = epoch.0 == config.run.epochs;
+    let of_result = |table: &str| here(run.join(table)).filter(|_| is_last);
     let inputs = Inputs {
         dataset: run.join(DATASET),
         assignments: partition(run, "assignments", epoch),
         clusters: partition(run, "clusters", epoch),
-        map: here(run.join("map")).filter(|_| is_last),
-        names: here(run.join("names")).filter(|_| is_last),
-        categories: here(run.join("categories")).filter(|_| is_last),
-        category_metrics: here(run.join("category-metrics")).filter(|_| is_last),
+        map: of_result(Map::NAME),
+        names: of_result(Names::NAME),
+        categories: of_result(Categories::NAME),
+        category_metrics: of_result(CategoryMetrics::NAME),
+        class_metrics: of_result(ClassMetrics::NAME),
+        risk_coverage: of_result(RiskCoverage::NAME),
+        reliability: of_result(Reliability::NAME),
+        audit: of_result(Audit::NAME),
+        classifier: here(run.join(MODEL).join(Classifier::NAME)).filter(|_| is_last),
+        contradictions: of_result(Contradictions::NAME),
+        history: there.iter().filter(|&&at| at < epoch).map(|&at| partition(run, "assignments", at)).collect(),
         metrics: measured.into_iter().filter(|&at| at <= epoch).map(|at| partition(run, "metrics", at)).collect(),
         raw: here(run.join("baseline/metrics")),
         encoder: here(run.join("encoder/metrics")),

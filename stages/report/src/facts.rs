@@ -1,25 +1,29 @@
 //! What the page says: everything that is computed from the tables, before a word of it is written.
 
+mod act;
+mod moves;
+mod named;
+
 use std::collections::{BTreeMap, HashMap};
 
 use deepmcat_schemas::jobs::Report;
 use deepmcat_schemas::layout::{LABELS, MANIFEST, SOURCES, epoch_of};
 use deepmcat_schemas::{
-    Assignments, Categories, CategoryMetrics, Clusters, Epoch, Labels, Manifest, Map, Metrics, Names, Sources,
-    read_folder, read_table,
+    Assignments, Clusters, Contradictions, Epoch, Labels, Manifest, Map, Metrics, Names, Sources, read_folder,
+    read_table,
 };
 use deepmcat_stage::random::some_of;
 
 use crate::Error;
 
+pub use act::{Act, Stranger, Wrong};
+pub use moves::Moves;
+pub use named::{Certificate, Measured, Named};
+
 /// Images of a strip at most.
 const STRIP: usize = 10;
 /// Clusters whose strips are as long as that; of more, strips are shorter, so that the page stays small.
 const STRIPS: usize = 110;
-/// Share of a cluster's images that has to agree on a SeriesDescription before others are told.
-const AGREED: f64 = 0.8;
-/// Rows of a list of what to look at.
-const LISTED: usize = 40;
 
 /// All of it.
 #[derive(Debug)]
@@ -42,34 +46,14 @@ pub struct Facts {
     pub encoder: Option<Metrics>,
     /// Classes, in order.
     pub classes: Vec<String>,
+    /// How images moved between clusters; none where no two epochs compare.
+    pub moves: Option<Moves>,
     /// What a reader should look at.
     pub act: Act,
     /// Names that people gave to clusters.
     pub names: BTreeMap<u32, String>,
     /// What follows from them.
     pub categories: Option<Named>,
-}
-
-/// The categories of a result.
-#[derive(Debug)]
-pub struct Named {
-    /// The categories, the largest first.
-    pub rows: Vec<Category>,
-    /// Their figures, where labels measure them.
-    pub metrics: Option<CategoryMetrics>,
-}
-
-/// One category.
-#[derive(Debug, Clone)]
-pub struct Category {
-    /// Its name.
-    pub name: String,
-    /// Its images.
-    pub images: usize,
-    /// Sum of their confidences.
-    pub confidence: f64,
-    /// Images that a person should look at.
-    pub abstained: usize,
 }
 
 /// One assigned image.
@@ -102,40 +86,6 @@ pub struct Cluster {
     pub distance: f64,
     /// Places in `members` of the nearest, of some drawn from all, and of the farthest.
     pub strips: [Vec<usize>; 3],
-}
-
-/// What a reader should look at.
-#[derive(Debug, Default)]
-pub struct Act {
-    /// Series whose SeriesDescription is another than that of nearly all images of their cluster.
-    pub strangers: Vec<Stranger>,
-    /// How many there are of these.
-    pub stranger_count: usize,
-    /// Images that are far from their centroid: places in `images`.
-    pub outliers: Vec<usize>,
-    /// Images with the pixels of an image of another subject.
-    pub shared: usize,
-    /// Images by flag of the manifest.
-    pub flags: BTreeMap<String, usize>,
-    /// Images with text that may be burned in.
-    pub burned_in: usize,
-}
-
-/// A series in a cluster of another name.
-#[derive(Debug, Clone)]
-pub struct Stranger {
-    /// Hash of the series.
-    pub series: String,
-    /// Its SeriesDescription.
-    pub header: String,
-    /// The cluster.
-    pub cluster: u32,
-    /// Images of the series in it.
-    pub images: usize,
-    /// What nearly all of its images are called.
-    pub others: String,
-    /// Share of its images that are.
-    pub share: f64,
 }
 
 impl Cluster {
@@ -200,11 +150,10 @@ impl Facts {
         }
         let clusters = clusters(&images, &manifest, &headers, classes.len());
         let names = inputs.names.as_deref().map(read_folder::<Names>).transpose()?.map_or_else(BTreeMap::new, names);
-        let metrics = inputs.category_metrics.as_deref().map(read_folder::<CategoryMetrics>).transpose()?;
-        let metrics = metrics.filter(|metrics| !metrics.images.is_empty());
-        let categories = inputs.categories.as_deref().map(read_folder::<Categories>).transpose()?;
-        let categories = categories.and_then(|table| Named::of(&table, metrics, &images));
-        let act = Act::new(&images, &clusters, &manifest, &headers);
+        let categories = Named::read(inputs, &images)?;
+        let moves = Moves::read(&inputs.history, &job.networks, count)?;
+        let contradictions = inputs.contradictions.as_deref().map(read_folder::<Contradictions>).transpose()?;
+        let act = Act::new(&images, &clusters, &manifest, &headers, contradictions.as_ref());
         let places = map.map(|map| {
             let places = map.x.into_iter().zip(map.y).map(|(x, y)| [x, y]);
             map.image_id.into_iter().map(|id| id.0).zip(places).collect()
@@ -219,6 +168,7 @@ impl Facts {
             raw,
             encoder,
             classes,
+            moves,
             act,
             names,
             categories,
@@ -237,32 +187,6 @@ fn names(table: Names) -> BTreeMap<u32, String> {
     let rows = table.cluster.into_iter().zip(table.category).zip(table.flag);
     rows.filter_map(|((cluster, name), flag)| cluster.filter(|_| flag.is_none()).map(|cluster| (cluster, name)))
         .collect()
-}
-
-impl Named {
-    /// None where the categories are of another result than `images`.
-    fn of(table: &Categories, metrics: Option<CategoryMetrics>, images: &[Image]) -> Option<Self> {
-        let own: HashMap<u32, u32> = images.iter().map(|image| (image.row as u32, image.cluster)).collect();
-        let same = table.image_id.iter().zip(&table.cluster).all(|(id, cluster)| own.get(&id.0) == Some(&cluster.0));
-        if !same || own.len() != table.image_id.len() {
-            return None;
-        }
-        let mut rows: BTreeMap<&str, Category> = BTreeMap::new();
-        for ((name, &confidence), &abstain) in table.category.iter().zip(&table.confidence).zip(&table.abstain) {
-            let row = rows.entry(name).or_insert_with(|| Category {
-                name: name.clone(),
-                images: 0,
-                confidence: 0.0,
-                abstained: 0,
-            });
-            row.images += 1;
-            row.confidence += f64::from(confidence);
-            row.abstained += usize::from(abstain);
-        }
-        let mut rows: Vec<Category> = rows.into_values().collect();
-        rows.sort_by(|a, b| b.images.cmp(&a.images).then_with(|| a.name.cmp(&b.name)));
-        Some(Self { rows, metrics: metrics.filter(|metrics| !metrics.images.is_empty()) })
-    }
 }
 
 fn clusters(images: &[Image], manifest: &Manifest, headers: &[Option<String>], classes: usize) -> Vec<Cluster> {
@@ -306,63 +230,4 @@ fn clusters(images: &[Image], manifest: &Manifest, headers: &[Option<String>], c
         .collect();
     clusters.sort_by_key(|cluster| (std::cmp::Reverse(cluster.members.len()), cluster.number));
     clusters
-}
-
-impl Act {
-    fn new(images: &[Image], clusters: &[Cluster], manifest: &Manifest, headers: &[Option<String>]) -> Self {
-        let mut act = Self::default();
-        for cluster in clusters {
-            act.strangers_of(cluster, images, manifest, headers);
-        }
-        act.strangers.sort_by(|a, b| b.share.total_cmp(&a.share).then_with(|| a.series.cmp(&b.series)));
-        act.stranger_count = act.strangers.len();
-        act.strangers.truncate(LISTED);
-
-        // How many times farther than its cluster's images are on average.
-        let mut far: Vec<(f64, usize)> = Vec::new();
-        for cluster in clusters.iter().filter(|cluster| cluster.distance > 0.0) {
-            let farthest = cluster.members.iter().rev().take(STRIP);
-            far.extend(farthest.map(|&place| (f64::from(images[place].distance) / cluster.distance, place)));
-        }
-        far.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        act.outliers = far.into_iter().take(2 * STRIP).map(|(_, place)| place).collect();
-
-        let mut subjects: HashMap<&str, &str> = HashMap::new();
-        for (pixels, subject) in manifest.pixels.iter().zip(&manifest.subject) {
-            let Some(subject) = subject else { continue };
-            if *subjects.entry(pixels).or_insert(subject) != subject.as_str() {
-                act.shared += 1;
-            }
-        }
-        for flag in manifest.flags.iter().flatten().flat_map(|flags| flags.split(',')) {
-            *act.flags.entry(flag.trim().to_owned()).or_default() += 1;
-        }
-        act.burned_in = manifest.burned_in.iter().filter(|&&burned_in| burned_in).count();
-        act
-    }
-
-    fn strangers_of(&mut self, cluster: &Cluster, images: &[Image], manifest: &Manifest, headers: &[Option<String>]) {
-        let named: usize = cluster.headers.iter().map(|(_, count)| count).sum();
-        let Some((most, count)) = cluster.headers.first() else { return };
-        let share = *count as f64 / named as f64;
-        if share < AGREED {
-            return;
-        }
-        let mut series: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-        for &place in &cluster.members {
-            let row = images[place].row;
-            if let Some(header) = headers[row].as_ref().filter(|header| *header != most) {
-                *series.entry((&manifest.series[row], header)).or_default() += 1;
-            }
-        }
-        let strangers = series.into_iter().map(|((series, header), images)| Stranger {
-            series: series.to_owned(),
-            header: header.to_owned(),
-            cluster: cluster.number,
-            images,
-            others: most.clone(),
-            share,
-        });
-        self.strangers.extend(strangers);
-    }
 }

@@ -1,9 +1,13 @@
 //! The page: its head and the order of its sections, which is that of a reader's questions.
 
+mod categories;
 mod clusters;
 mod figures;
+mod history;
+mod look;
+mod made;
 mod map;
-mod rest;
+mod plot;
 mod verdict;
 
 use base64::Engine;
@@ -33,10 +37,10 @@ pub fn page(job: &Report, facts: &Facts, strips: &[[String; 3]]) -> Result<Strin
         ("clusters", "Clusters", clusters::section(facts, strips)),
         ("classes", "Classes", figures::classes(facts)),
         ("curves", "Curves", figures::curves(job, facts)),
-        ("history", "History", figures::history(job, facts)),
-        ("look", "To look at", rest::look(job, facts)?),
-        ("categories", "Categories", rest::categories(facts)),
-        ("made", "How it was made", rest::made(job)),
+        ("history", "History", history::section(job, facts)?),
+        ("look", "To look at", look::section(job, facts)?),
+        ("categories", "Categories", categories::section(job, facts)?),
+        ("made", "How it was made", made::section(job)),
     ];
     let page = html! {
         (DOCTYPE)
@@ -74,9 +78,9 @@ fn figure_or_dash(value: Option<f64>) -> String {
 /// A share in percent.
 fn percent(share: f64) -> String {
     match share * 100.0 {
-        share if share > 0.0 && share < 0.05 => "under 0.1 %".to_owned(),
-        share if share < 100.0 && share > 99.9 => "over 99.9 %".to_owned(),
-        share => format!("{share:.1} %"),
+        share if share > 0.0 && share < 0.05 => "under 0.1\u{a0}%".to_owned(),
+        share if share < 100.0 && share > 99.9 => "over 99.9\u{a0}%".to_owned(),
+        share => format!("{share:.1}\u{a0}%"),
     }
 }
 
@@ -107,7 +111,7 @@ mod tests {
         );
         assert_eq!(
             [0.0, 0.0004, 0.031, 0.25, 1.0].map(percent),
-            ["0.0 %", "under 0.1 %", "3.1 %", "25.0 %", "100.0 %"]
+            ["0.0\u{a0}%", "under 0.1\u{a0}%", "3.1\u{a0}%", "25.0\u{a0}%", "100.0\u{a0}%"]
         );
         assert_eq!((count(1, "image", "images"), figure_or_dash(None)), ("1 image".to_owned(), "–".to_owned()));
     }

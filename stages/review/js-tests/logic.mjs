@@ -5,7 +5,7 @@ import test from "node:test";
 import * as logic from "../page/logic.js";
 
 const told = (name = null, mark = null, carried = null) => ({ name, mark, carried, author: null, own: 0 });
-const cluster = (number, name = null) => ({ number, size: 1, medoid: number, subjects: 0, proposal: name && { name, share: 1, from: "headers" } });
+const cluster = (number, name = null, confidence = null) => ({ number, size: 1, medoid: number, subjects: 0, confidence, proposal: name && { name, share: 1, from: "headers" } });
 
 test("every key is listed once and means one thing", () => {
   const keys = logic.KEYS.flatMap((one) => one.keys);
@@ -56,6 +56,14 @@ test("filters and the search leave some clusters", () => {
   assert.deepEqual(shown("all", "sa"), [0]);
   assert.deepEqual(shown("all", " t2 "), [1]);
   assert.deepEqual(shown("unnamed", "t1"), []);
+  const sure = [cluster(1, null, 0.95), cluster(2, null, 0.5), cluster(3)];
+  assert.deepEqual(logic.shown(sure, [told(), told(), told()], "doubtful", ""), [1], "without categories nothing is doubtful");
+});
+
+test("agreement in words", () => {
+  const pair = { authors: ["anna", "ben"], both: 52, same: 40, kappa: 0.7123, count: 12, different: [] };
+  assert.equal(logic.agreed(pair), "anna and ben: 40 of 52 named by both have the same name (77 %, kappa 0.71)");
+  assert.equal(logic.agreed({ ...pair, same: 52, kappa: null }), "anna and ben: 52 of 52 named by both have the same name (100 %)");
 });
 
 test("j and k stay in the list, space goes round", () => {

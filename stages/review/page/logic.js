@@ -1,8 +1,10 @@
 // What the page decides without a page: keys, order, words, window and level. Pure functions, tested by node --test.
 
 /**
- * @typedef {{number: number, size: number, medoid: number, subjects: number, proposal: Proposal | null}} Cluster
+ * @typedef {{number: number, size: number, medoid: number, subjects: number, proposal: Proposal | null, confidence: number | null}} Cluster
  * @typedef {{name: string, share: number, from: string}} Proposal
+ * @typedef {{authors: string[], both: number, same: number, kappa: number | null, count: number,
+ *   different: {cluster: number | null, image: number | null, names: string[]}[]}} Agreement
  * @typedef {{name: string | null, mark: string | null, author: string | null, carried: number | null, own: number}} Told
  * @typedef {{name: string, clusters: number, images: number}} Category
  * @typedef {{run: string, result: string, images: number, columns: number, map: boolean, clusters: Cluster[]}} Run
@@ -39,6 +41,9 @@ export const KEYS = /** @type {{shown: string, act: string, says: string, keys: 
   { shown: "esc", act: "escape", says: "back: out of a box, a selection, similar images", keys: ["Escape"] },
   { shown: "?", act: "help", says: "these keys", keys: ["?"] },
 ]);
+
+/** Mean confidence of a cluster below which a person should look again, as for an image. */
+export const SURE = 0.9;
 
 /** The orders of a sheet, as the server calls them. */
 export const ORDERS = ["nearest", "farthest", "random", "unsure", "subject"];
@@ -118,10 +123,22 @@ export function shown(clusters, told, filter, text) {
     : filter === "carried" ? one.carried !== null
     : true;
   /** @param {number} place */
+  const doubt = (place) => clusters[place].confidence ?? 1;
+  /** @param {number} place */
   const found = (place) =>
     sought === "" || String(clusters[place].number) === sought ||
     [told[place].name, clusters[place].proposal?.name].some((one) => one?.toLowerCase().includes(sought));
-  return clusters.map((_, place) => place).filter((place) => passes(told[place]) && found(place));
+  const places = clusters.map((_, place) => place).filter((place) => passes(told[place]) && found(place));
+  return filter === "doubtful" ? places.filter((place) => doubt(place) < SURE) : places;
+}
+
+/**
+ * How far two people agree, in words.
+ * @param {Agreement} pair
+ */
+export function agreed({ authors: [one, other], both, same, kappa }) {
+  const beyond = kappa === null ? "" : `, kappa ${kappa.toFixed(2)}`;
+  return `${one} and ${other}: ${grouped(same)} of ${grouped(both)} named by both have the same name (${percent(same / both)}${beyond})`;
 }
 
 /**

@@ -1,7 +1,7 @@
 // The page's state, what keys and clicks do to it, and the talk with the server.
 
 import { ORDERS, actOf, further, grouped, moved, nextOpen, range, sentence, shown, taken } from "./logic.js";
-import { at, element, fillEdges, fillHead, fillHeaders, fillNaming, fillNeighbours, fillParts, fillQueue, makeGrid, makeHelp, makeQueue, say, tiles } from "./view.js";
+import { at, element, fillAgreement, fillEdges, fillHead, fillHeaders, fillNaming, fillNeighbours, fillParts, fillQueue, makeGrid, makeHelp, makeQueue, say, tiles } from "./view.js";
 import { Light, drawMap, nearest, unpacked } from "./canvas.js";
 
 /** What is looked at. */
@@ -499,6 +499,10 @@ function does(name, press) {
     similar: () => needsImage() && similar(),
     large: () => needsImage() && enlarge(sheet.images[focus]),
     headers: () => { fillHeaders(now.beside); at("headers").showModal(); },
+    agreement: async () => {
+      fillAgreement(await read("/api/agreement"), (cluster) => { at("agreement").close(); act(() => go(placeOf(cluster))); });
+      at("agreement").showModal();
+    },
     undo: () => back("undo"),
     redo: () => back("redo"),
     find: () => { at("find").focus(); at("find").select(); },

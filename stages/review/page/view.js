@@ -1,6 +1,6 @@
 // What is shown, made of elements. Texts of headers and people are set as text alone, never as HTML.
 
-import { COLOURS, KEYS, because, digit, grouped, percent, progress, tile } from "./logic.js";
+import { COLOURS, KEYS, agreed, because, digit, grouped, percent, progress, tile } from "./logic.js";
 
 /** @typedef {import("./logic.js").Run} Run */
 /** @typedef {import("./logic.js").State} State */
@@ -119,7 +119,8 @@ export function fillQueue(run, state, places, current) {
     dotted.replaceChildren(dot(told.name ? state.categories.findIndex((one) => one.name === told.name) : -1));
     const carried = told.carried === null ? "" : `, carried ${told.carried.toFixed(2)}`;
     const own = told.own ? `, ${grouped(told.own)} by themselves` : "";
-    what.textContent = `${cluster.number} · ${grouped(cluster.size)}${carried}${own}`;
+    const sure = cluster.confidence === null ? "" : `, ${percent(cluster.confidence)} sure`;
+    what.textContent = `${cluster.number} · ${grouped(cluster.size)}${sure}${carried}${own}`;
     const is = place === current;
     if (is) button.setAttribute("aria-current", "true");
     else button.removeAttribute("aria-current");
@@ -313,6 +314,49 @@ export function fillHeaders(beside) {
   if (beside.headers.different) tables.push(table("SeriesDescription", beside.headers));
   if (tables.length === 0) tables.push(element("p", "", "Neither headers nor labels say anything of this cluster."));
   at("headers-rows").replaceChildren(...tables);
+}
+
+/**
+ * How far people agree, and what they call differently.
+ * @param {import("./logic.js").Agreement[]} pairs
+ * @param {(cluster: number) => void} go
+ */
+export function fillAgreement(pairs, go) {
+  const parts = pairs.flatMap((pair) => {
+    const said = element("p", "", agreed(pair));
+    if (pair.different.length === 0) return [said];
+    const made = element("table");
+    const head = element("tr");
+    for (const text of ["what", ...pair.authors]) {
+      const cell = element("th");
+      cell.scope = "col";
+      cell.append(element("bdi", "", text));
+      head.append(cell);
+    }
+    const top = element("thead");
+    top.append(head);
+    const body = element("tbody");
+    for (const { cluster, image, names } of pair.different) {
+      const row = element("tr");
+      const where = element("td");
+      const button = element("button", "", image === null ? `cluster ${cluster}` : `image ${image}`);
+      button.type = "button";
+      button.disabled = cluster === null;
+      button.addEventListener("click", () => go(cluster ?? 0));
+      where.append(button);
+      row.append(where, ...names.map((name) => {
+        const cell = element("td");
+        cell.append(element("bdi", "", name));
+        return cell;
+      }));
+      body.append(row);
+    }
+    made.append(top, body);
+    const rest = pair.count - pair.different.length;
+    return [said, made, ...(rest ? [element("p", "faint", `and ${grouped(rest)} more`)] : [])];
+  });
+  if (parts.length === 0) parts.push(element("p", "", "No two people have named the same cluster or image. Somebody else enters another name under Author and names clusters too; the same name from a second person counts as agreement."));
+  at("agreement-rows").replaceChildren(...parts);
 }
 
 /** The list of keys, made once. */

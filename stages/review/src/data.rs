@@ -56,6 +56,8 @@ pub(crate) struct Cluster {
     neighbours: Vec<(usize, f32)>,
     /// What it might be called.
     proposal: Option<Proposal>,
+    /// Mean confidence of its images, where the result has categories.
+    confidence: Option<f32>,
 }
 
 /// What a cluster might be called, and why.
@@ -156,7 +158,11 @@ impl Data {
             cluster.proposal = earlier.get(&cluster.number).cloned().or(cluster.proposal.take());
         }
         let places = clusters.iter().zip(0..).map(|(cluster, place)| (cluster.number, place)).collect();
-        let sure = sure(&result)?;
+        let (sure, is_confidence) = sure(&result)?;
+        for cluster in clusters.iter_mut().filter(|_| is_confidence) {
+            let sum: f64 = cluster.members.iter().map(|&image| f64::from(sure[image as usize])).sum();
+            cluster.confidence = Some((sum / cluster.members.len() as f64) as f32);
+        }
         let map = map(run, &result, &places)?;
         Ok(Self { result, clusters, places, headers, labels, sure, map })
     }
@@ -196,6 +202,7 @@ impl Data {
                 "medoid": cluster.members.first(),
                 "subjects": cluster.subjects,
                 "proposal": cluster.proposal,
+                "confidence": cluster.confidence,
             })
         };
         serde_json::json!({
@@ -307,7 +314,7 @@ fn clusters(result: &RunResult, labels: &Texts, headers: &Texts) -> Result<Vec<C
             let subject = |&image: &u32| result.manifest.subject[image as usize].as_ref();
             let subjects = members.iter().filter_map(subject).collect::<HashSet<_>>().len();
             let proposal = proposal(labels, headers, &members);
-            Cluster { number, members, subjects, neighbours: Vec::new(), proposal }
+            Cluster { number, members, subjects, neighbours: Vec::new(), proposal, confidence: None }
         })
         .collect();
     clusters.sort_by_key(|cluster| (std::cmp::Reverse(cluster.members.len()), cluster.number));
@@ -361,25 +368,25 @@ fn as_category(text: &str) -> Option<String> {
     Some(short.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
-/// How sure each image is: its confidence where this result has categories, else its margin.
-fn sure(result: &RunResult) -> Result<Vec<f32>, Error> {
+/// How sure each image is: its confidence where this result has categories (true), else its margin.
+fn sure(result: &RunResult) -> Result<(Vec<f32>, bool), Error> {
     let mut sure = vec![0.0; result.manifest.image_id.len()];
     let assignments = &result.assignments;
     for (image, &margin) in assignments.image_id.iter().zip(&assignments.margin) {
         sure[image.0 as usize] = margin;
     }
     let table: Categories = match read_folder(&result.run.join(Categories::NAME)) {
-        Err(SchemaError::Missing(_) | SchemaError::NoParts { .. }) => return Ok(sure),
+        Err(SchemaError::Missing(_) | SchemaError::NoParts { .. }) => return Ok((sure, false)),
         table => table?,
     };
     if table.image_id != assignments.image_id || table.cluster != assignments.cluster {
         // Of an earlier result.
-        return Ok(sure);
+        return Ok((sure, false));
     }
     for (image, &confidence) in table.image_id.iter().zip(&table.confidence) {
         sure[image.0 as usize] = confidence;
     }
-    Ok(sure)
+    Ok((sure, true))
 }
 
 fn map(run: &Path, result: &RunResult, places: &HashMap<ClusterId, usize>) -> Result<Option<Vec<u8>>, Error> {

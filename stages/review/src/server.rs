@@ -104,6 +104,7 @@ pub(crate) async fn serve(listener: TcpListener, app: Arc<App>) -> Result<(), Er
         .route("/api/run", get(run))
         .route("/api/state", get(state))
         .route("/api/last", get(last))
+        .route("/api/agreement", get(agreement))
         .route("/api/cluster/{cluster}", get(cluster))
         .route("/api/sheet/{cluster}/{order}/{page}", get(sheet))
         .route("/api/image/{image}", get(image))
@@ -197,6 +198,15 @@ async fn state(app: Shared) -> Answer {
 
 async fn last(app: Shared) -> Answer {
     work(app, |app| Ok(json_of(&json!({"last": app.session().refresh()?})))).await
+}
+
+async fn agreement(app: Shared) -> Answer {
+    work(app, |app| {
+        let mut session = app.session();
+        session.refresh()?;
+        Ok(json_of(&session.agreement()))
+    })
+    .await
 }
 
 async fn cluster(app: Shared, Path(cluster): Path<u32>) -> Answer {

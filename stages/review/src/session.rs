@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use deepmcat_decisions::{Decision, Log, MIXED, Naming, Operation, Target, UNSURE, mark, write_names};
+use deepmcat_decisions::{
+    Agreement, Decision, Log, MIXED, Naming, Operation, Target, UNSURE, agreement, mark, write_names,
+};
 use deepmcat_schemas::ClusterId;
 use serde::Deserialize;
 
@@ -16,6 +18,8 @@ const LONGEST_AUTHOR: usize = 100;
 const PAUSE: f64 = 300.0;
 /// Seconds that a cluster takes, before anything was measured.
 const FIRST_GUESS: f64 = 5.0;
+/// Disagreements of two authors that are listed.
+const DIFFERENT: usize = 200;
 /// Decisions by which the pace is measured.
 const MEASURED: usize = 30;
 
@@ -262,6 +266,27 @@ impl Session {
             self.log.category(&Target::Image { image: key.clone() })
         };
         images.iter().map(name).collect()
+    }
+
+    /// How far the authors agree; an image is shown by its number.
+    pub(crate) fn agreement(&self) -> serde_json::Value {
+        let different = |(target, names): &(Target, [String; 2])| match target {
+            Target::Cluster { cluster, .. } => serde_json::json!({"cluster": cluster.0, "image": null, "names": names}),
+            Target::Image { image } => {
+                let image = self.data.result.image(image);
+                let place = image.and_then(|image| self.data.place_of_image(image.0));
+                let cluster = place.map(|place| self.data.clusters[place].number.0);
+                serde_json::json!({"cluster": cluster, "image": image.map(|image| image.0), "names": names})
+            }
+        };
+        let pair = |pair: &Agreement| {
+            serde_json::json!({
+                "authors": pair.authors, "both": pair.both, "same": pair.same, "kappa": pair.kappa,
+                "different": pair.different.iter().take(DIFFERENT).map(different).collect::<Vec<_>>(),
+                "count": pair.different.len(),
+            })
+        };
+        agreement(&self.log, &self.data.result.id).iter().map(pair).collect()
     }
 
     /// What all decisions come to.

@@ -3,6 +3,7 @@
 //! `RUN/review/decisions.jsonl` is the truth. It is only appended to, a line of JSON a decision, and a decision is on the
 //! disk before anyone is told of it. The table `names/` is a view of it, made anew after every change.
 
+mod agreement;
 mod author;
 mod carry;
 mod decision;
@@ -11,6 +12,7 @@ mod log;
 mod result;
 mod view;
 
+pub use agreement::{Agreement, agreement};
 pub use author::author;
 pub use carry::{Carried, Verdict, carry};
 pub use decision::{Decision, Naming, Operation, Target};

@@ -74,8 +74,28 @@ impl Log {
         self.decisions[*last].category.as_deref()
     }
 
-    /// Gives names, all or none, and returns the decisions once they are on the disk. What has that name already gets no
-    /// decision.
+    /// What each author calls each thing: their last name for it that was not taken back. Names that were carried over are
+    /// nobody's own.
+    pub(crate) fn by_author(&self) -> impl Iterator<Item = (&Target, BTreeMap<&str, &str>)> {
+        self.named.iter().map(|(target, places)| {
+            let decisions = places.iter().map(|&place| &self.decisions[place]);
+            let own = decisions.filter(|decision| decision.operation == Operation::Name);
+            (target, own.filter_map(|one| Some((one.author.as_str(), one.category.as_deref()?))).collect())
+        })
+    }
+
+    /// Whether something has that name, and from that author: from another it is a second opinion.
+    fn has(&self, author: &str, naming: &Naming) -> bool {
+        let own = || {
+            let places = self.named.get(&naming.target).into_iter().flatten().rev();
+            places.map(|&place| &self.decisions[place]).find(|decision| decision.author == author)
+        };
+        self.category(&naming.target) == Some(&naming.category)
+            && own().is_some_and(|own| own.category.as_deref() == Some(&naming.category))
+    }
+
+    /// Gives names, all or none, and returns the decisions once they are on the disk. What has that name already from the
+    /// same author gets no decision.
     ///
     /// # Errors
     /// When a name is empty, too long or of several lines, or the log cannot be written; nothing is decided then.
@@ -93,7 +113,6 @@ impl Log {
         }
         self.append(author, |log| {
             log.is_last(after)?;
-            let other = |naming: &&Naming| log.category(&naming.target) != Some(naming.category.as_str());
             let decision = |naming: &Naming| Decision {
                 operation: if naming.overlap.is_some() { Operation::Carry } else { Operation::Name },
                 category: Some(naming.category.clone()),
@@ -101,7 +120,7 @@ impl Log {
                 overlap: naming.overlap,
                 ..blank(naming.target.clone())
             };
-            Ok(namings.iter().filter(other).map(decision).collect())
+            Ok(namings.iter().filter(|naming| !log.has(author, naming)).map(decision).collect())
         })
     }
 
