@@ -96,7 +96,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// An input that is not there.
-    #[error("{}: no such file or folder\nhint: set input.paths in run.toml to where the archive is", path.display())]
+    #[error("{}: no such file or folder\nhint: correct the path; in a run it is input.paths of run.toml", path.display())]
     NoInput {
         /// The input.
         path: PathBuf,
