@@ -28,11 +28,11 @@ CARGO_FEATURES := $(if $(FEATURES),--features $(FEATURES))
 TEST_LOG := target/test.log
 COUNTED = set -o pipefail; $(1) 2>&1 | tee $(TEST_LOG); status=$$?; awk -f tests/count.awk $(TEST_LOG); exit $$status
 
-.PHONY: help setup build install dist try-dist demo test test-narrow lint doc bench study fuzz clean-demo
+.PHONY: help setup build install dist try-dist demo test test-narrow lint doc book spell bench study fuzz clean-demo
 
 help:
 	@sed -n '1,3s/^# //p' Makefile
-	@echo "also: setup [CUDA=1], build [CUDA=1], install [PREFIX=/usr/local], dist, try-dist, test-narrow, lint, doc, bench, study, fuzz, clean-demo"
+	@echo "also: setup [CUDA=1], build [CUDA=1], install [PREFIX=/usr/local], dist, try-dist, test-narrow, lint, doc, book, spell, bench, study, fuzz, clean-demo"
 
 # Another folder than the CPU build's, so that cargo sees the change and links CUDA's part. One of the user's own goes first.
 ifneq ($(CUDA),)
@@ -74,7 +74,7 @@ demo: build
 	test -f $(RUN)/run.toml || target/release/deepmcat init $(ARCHIVE) --run $(RUN) --preset demo
 	target/release/deepmcat run $(RUN)
 	@echo
-	@echo "The tables are in $(RUN): docs/tables.md says what they hold."
+	@echo "The tables are in $(RUN): docs/guide/tables.md says what they hold."
 	@echo "Open $(RUN)/report.html: the map, the clusters with their images, the figures."
 	@echo "Name the clusters by keyboard: target/release/deepmcat review $(RUN)"
 	@echo "Which image is in which cluster: $(RUN)/assignments (the highest epoch)."
@@ -108,6 +108,20 @@ lint: setup
 
 doc: setup
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps $(CARGO_FEATURES)
+
+# The guide as web pages: target/book/index.html. The first call builds mdBook, some minutes.
+MDBOOK_VERSION := 0.5.2
+MDBOOK := target/tools/bin/mdbook
+book: $(MDBOOK)
+	$(MDBOOK) build docs/guide
+	@echo "Open target/book/index.html"
+
+$(MDBOOK):
+	cargo install --root target/tools --locked --no-default-features mdbook --version $(MDBOOK_VERSION)
+
+# Spelling of all pages; docs/words.txt has the words of this field.
+spell:
+	scripts/spell.sh
 
 bench: build
 	$(PYTHON) benches/epoch_split.py

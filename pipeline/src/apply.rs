@@ -101,7 +101,7 @@ fn is_current(run: &Path, model: &Path) -> Result<(), Error> {
     let classifier: Classifier = read_folder(&model.join(Classifier::NAME))?;
     let newest = names(&Log::open(run)?, &result).decision.into_iter().max().unwrap_or_default();
     if classifier.decision.first().is_some_and(|&decision| decision > 0 && decision != newest) {
-        tracing::warn!("names were given or taken back since; deepmcat categorize {} takes that in", run.display());
+        tracing::warn!("names have changed since; update the categories: deepmcat categorize {}", run.display());
     }
     Ok(())
 }

@@ -13,10 +13,8 @@ use crate::select::Selection;
     name = "deepmcat",
     version,
     long_version = crate::version::long(),
-    after_help = "Stages are programs of their own: `deepmcat embed --help` is `deepmcat-embed --help`.\n\
-        Stages: ingest, pack, embed, encode, cluster, sample, train, evaluate, map, report. Also: review \
-        (a page to name clusters), names (the same by CSV), categorize (from names to categories), audit (how certain they are), \
-        headers (wrong SeriesDescriptions), history and sql (questions to a run), synth (a synthetic archive).\n\n\
+    after_help = "Each stage is a program of its own: `deepmcat embed --help` is `deepmcat-embed --help`.\n\
+        Stages: ingest, pack, embed, encode, cluster, sample, train, evaluate, map, report. Other programs: review (a page to name clusters), names (the same with CSV files), categorize (from names to categories), audit (how certain they are), headers (wrong SeriesDescriptions), history and sql (questions to a run), synth (a synthetic archive).\n\n\
         Example:\n  deepmcat init /archive/study --run runs/study\n  deepmcat run runs/study"
 )]
 pub struct Args {
@@ -31,7 +29,7 @@ pub struct Args {
 /// The commands.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Make a run folder: writes RUN/run.toml, every setting commented
+    /// Make a run folder with RUN/run.toml, which explains every setting
     #[command(after_help = "Example: deepmcat init /archive/study --run runs/study --set cluster.k=40")]
     Init {
         /// Folders or files to categorise
@@ -51,8 +49,7 @@ pub enum Command {
     #[command(after_help = "Examples:\n  deepmcat apply runs/study /archive/november --out runs/november\n  \
             deepmcat apply runs/study --export models/study\n  \
             deepmcat apply models/study /archive/november --out runs/november\n\
-            The run needs categories: deepmcat categorize RUN. It is not touched. OUT is a folder like that of a run, and the \
-            same command goes on where it was; OUT/series.csv names the series, OUT/categories and OUT/series are the tables.")]
+            The run needs categories: deepmcat categorize RUN. It is only read. OUT is a folder like that of a run, and the same command continues an interrupted one; OUT/series.csv names the series, OUT/categories and OUT/series are the tables.")]
     Apply {
         /// The run folder, or the folder of an exported model
         #[arg(value_name = "RUN|MODEL")]
@@ -60,7 +57,7 @@ pub enum Command {
         /// Folders or files with the images to put into categories
         #[arg(value_name = "FOLDER", required_unless_present = "export", requires = "out")]
         inputs: Vec<PathBuf>,
-        /// Folder to write the tables below
+        /// Folder below which the tables are written
         #[arg(long, value_name = "OUT", requires = "inputs")]
         out: Option<PathBuf>,
         /// Write the model as a folder that works without the run
@@ -69,17 +66,17 @@ pub enum Command {
         /// Change one setting of ingest, pipeline or compute, for example --set ingest.rules=ukbb (may be repeated)
         #[arg(long, value_name = "SECTION.KEY=VALUE")]
         set: Vec<String>,
-        /// Nodes at the same time [default: pipeline.jobs]
+        /// Nodes that run at a time [default: pipeline.jobs]
         #[arg(short, long)]
         jobs: Option<usize>,
-        /// Print what came out as JSON
+        /// Print the result as JSON
         #[arg(long)]
         json: bool,
     },
-    /// Do what is not done yet
+    /// Run everything that is not done yet
     #[command(
         after_help = "Examples:\n  deepmcat run runs/study -j 2\n  deepmcat run runs/study --from cluster@7 --until \
-        evaluate@9\nA killed run goes on where it was. Ctrl-C ends it tidily; twice: at once."
+        evaluate@9\nAn interrupted run continues where it was. Ctrl-C ends it tidily; a second Ctrl-C at once."
     )]
     Run {
         /// The run folder
@@ -87,33 +84,33 @@ pub enum Command {
         /// Change one setting in RUN/run.toml first, for example --set run.epochs=40 (may be repeated)
         #[arg(long, value_name = "SECTION.KEY=VALUE")]
         set: Vec<String>,
-        /// Nodes at the same time [default: pipeline.jobs]
+        /// Nodes that run at a time [default: pipeline.jobs]
         #[arg(short, long)]
         jobs: Option<usize>,
         /// What to run.
         #[command(flatten)]
         selection: Selection,
-        /// Read every table and the archive again, rather than trust size, times and inode
+        /// Read every table and the archive again instead of trusting size, times and inode
         #[arg(long)]
         verify: bool,
-        /// Do all that does not depend on a failed node, rather than stop at the first failure
+        /// After a failure, continue with all nodes that do not depend on the failed one
         #[arg(long)]
         keep_going: bool,
         /// Print the metrics as JSON
         #[arg(long)]
         json: bool,
     },
-    /// Show what `run` would do, and why, and the disk space that the whole run takes
+    /// Show what `run` would do and why, and the disk space of the whole run
     Plan {
         /// The run folder
         run: PathBuf,
-        /// As if this setting were changed first (may be repeated)
+        /// Show it as if this setting were changed first (may be repeated)
         #[arg(long, value_name = "SECTION.KEY=VALUE")]
         set: Vec<String>,
         /// What to run.
         #[command(flatten)]
         selection: Selection,
-        /// Read every table and the archive again, rather than trust size, times and inode
+        /// Read every table and the archive again instead of trusting size, times and inode
         #[arg(long)]
         verify: bool,
         /// Show the command line of each node
@@ -123,7 +120,7 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show how far a run is, its metrics and its disk use
+    /// Show the progress of a run, its metrics and its disk use
     Status {
         /// The run folder
         run: PathBuf,
@@ -142,16 +139,15 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Remove features and checkpoints that retention does not keep and no node still needs, and epochs that the settings
-    /// as they are now do not write; says what, removes nothing
+    /// List what may be removed: features and checkpoints that retention does not keep and no node needs, and epochs of
+    /// earlier settings
     #[command(
-        after_help = "Example: deepmcat gc runs/study --delete\nA run removes by itself what retention does not keep; \
-        epochs of earlier settings stay, so that it can go back to them."
+        after_help = "Example: deepmcat gc runs/study --delete\nA run itself removes what retention does not keep. Epochs of earlier settings stay until you remove them, so that you can go back."
     )]
     Gc {
         /// The run folder
         run: PathBuf,
-        /// Remove them
+        /// Remove what is listed
         #[arg(long)]
         delete: bool,
         /// Print as JSON
@@ -168,22 +164,22 @@ pub enum Command {
         /// The run folder
         run: PathBuf,
     },
-    /// Say whether this machine has what a run needs: programs, libtorch, memory, disk
+    /// Check whether this machine has what a run needs: programs, libtorch, memory, disk
     #[command(after_help = "Example: deepmcat doctor runs/study")]
     Doctor {
-        /// A run folder, to see whether there is room for the rest of it
+        /// A run folder, to check whether there is room for the rest of it
         run: Option<PathBuf>,
         /// Print as JSON
         #[arg(long)]
         json: bool,
     },
-    /// Print the completions of a shell
+    /// Print completions for a shell
     #[command(after_help = "Example: deepmcat completions bash > ~/.local/share/bash-completion/completions/deepmcat")]
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
     },
-    /// Print the graph
+    /// Print the graph of all nodes
     Dag {
         /// The run folder
         run: PathBuf,

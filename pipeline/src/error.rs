@@ -19,15 +19,14 @@ pub enum Error {
     #[error("the run folder could not be read or written{}", hint(.0))]
     Io(#[from] std::io::Error),
     /// A machine that no run works on.
-    #[error("{bad} of what a run needs is not there\nhint: the lines marked BAD say what to do")]
+    #[error("{bad} of the things that a run needs are missing\nhint: the lines marked BAD say what to do")]
     Unwell {
         /// How many findings are bad.
         bad: usize,
     },
     /// Training has come to nothing.
     #[error(
-        "epoch {epoch}: {why}; what was finished is kept\nhint: nothing can come of it from here; train more gently: \
-         deepmcat run {} --set train.rate=...", path.display()
+        "epoch {epoch}: {why}; finished work is kept\nhint: training cannot recover from this; use a lower rate: deepmcat run {} --set train.rate=...", path.display()
     )]
     Collapsed {
         /// The run folder.
@@ -38,7 +37,7 @@ pub enum Error {
         why: String,
     },
     /// A signal ended the run.
-    #[error("stopped; what was finished is kept\nhint: go on with: deepmcat run {}", path.display())]
+    #[error("stopped; finished work is kept\nhint: continue with: deepmcat run {}", path.display())]
     Stopped {
         /// The run folder.
         path: PathBuf,
@@ -46,7 +45,7 @@ pub enum Error {
         signal: i32,
     },
     /// `--only` without what it needs.
-    #[error("{node} needs {needs}, which is not done ({state})\nhint: --until {node} does what it needs too")]
+    #[error("{node} needs {needs}, which is not done ({state})\nhint: --until {node} also runs what it needs")]
     LeftOut {
         /// The node.
         node: String,
@@ -71,7 +70,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// What a model consists of is not there.
-    #[error("{}: the model needs it, and it is not there\nhint: {hint}", path.display())]
+    #[error("{}: missing, and the model needs it\nhint: {hint}", path.display())]
     NoPart {
         /// The file or folder.
         path: PathBuf,
@@ -79,13 +78,13 @@ pub enum Error {
         hint: &'static str,
     },
     /// A folder that a model would replace.
-    #[error("{}: something is here already\nhint: name another folder, or remove it", path.display())]
+    #[error("{}: exists already\nhint: name another folder, or remove it", path.display())]
     ModelExists {
         /// The folder.
         path: PathBuf,
     },
     /// `apply` into a run that learns.
-    #[error("{}: a run is here that applies no model\nhint: name another --out", path.display())]
+    #[error("{}: a run that does not apply a model is here\nhint: name another --out", path.display())]
     NotApplied {
         /// The run folder.
         path: PathBuf,
@@ -97,7 +96,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// An input that is not there.
-    #[error("{}: no such file or folder\nhint: set input.paths in run.toml to where the archive is", path.display())]
+    #[error("{}: no such file or folder\nhint: correct the path; in a run it is input.paths of run.toml", path.display())]
     NoInput {
         /// The input.
         path: PathBuf,
@@ -119,7 +118,7 @@ pub enum Error {
     },
     /// A path that TOML cannot hold.
     #[error(
-        "{}: the path is not UTF-8, and run.toml holds nothing else\nhint: name a folder above it whose path is, or a link to it",
+        "{}: the path is not UTF-8, and run.toml cannot hold it\nhint: name a folder above it whose path is UTF-8, or a link to it",
         path.display()
     )]
     NotUtf8 {
@@ -127,7 +126,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// stdout cannot be written.
-    #[error("what was asked for could not be printed: stdout cannot be written")]
+    #[error("the answer could not be printed: stdout cannot be written")]
     Print(#[source] std::io::Error),
     /// A run without input.
     #[error("{}: input.paths is empty\nhint: name the folders to categorise there", path.display())]
@@ -170,7 +169,7 @@ pub enum Error {
     },
     /// A word that cannot be a node of any run.
     #[error(
-        "`{node}` is no node\nhint: STAGE, STAGE@EPOCH, STAGE@raw or STAGE@encoder, where STAGE is one of {stages}"
+        "`{node}` is not a node\nhint: STAGE, STAGE@EPOCH, STAGE@raw or STAGE@encoder, where STAGE is one of {stages}"
     )]
     BadNode {
         /// As the user wrote it.
@@ -179,7 +178,7 @@ pub enum Error {
         stages: String,
     },
     /// A stage that ended well and did not write what it has to.
-    #[error("{node} ended without an error and did not write {}\nhint: its log is {}", path.display(), log.display())]
+    #[error("{node} ended without an error but did not write {}\nhint: its log is {}", path.display(), log.display())]
     NoOutput {
         /// The node.
         node: String,
@@ -212,7 +211,7 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// Receipts of another version of deepmcat.
-    #[error("{}: the receipts of this run are of another version of deepmcat, which told nodes by other settings\nhint: begin it anew: remove {}/receipts, and `deepmcat run` computes it again", run.display(), run.display())]
+    #[error("{}: the receipts of this run are of another version of deepmcat, which identified nodes by other settings\nhint: start again: remove {}/receipts, and `deepmcat run` computes everything again", run.display(), run.display())]
     OtherReceipts {
         /// The run folder.
         run: PathBuf,
@@ -224,10 +223,10 @@ fn hint(error: &std::io::Error) -> &'static str {
     use std::io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     match error.kind() {
         StorageFull | QuotaExceeded => {
-            "\nhint: the disk is full; what was finished is kept. Make room (`deepmcat gc` names what may go), then run again"
+            "\nhint: the disk is full; finished work is kept. Make room (`deepmcat gc` lists what may be removed), then run again"
         }
         ReadOnlyFilesystem | PermissionDenied => {
-            "\nhint: the folder may not be written; what was finished is kept. Give it back its permission, then run again"
+            "\nhint: the folder may not be written; finished work is kept. Restore its permission, then run again"
         }
         _ => "",
     }

@@ -36,7 +36,7 @@ pub fn init(inputs: &[PathBuf], run: &Path, preset: &str, sets: &[String]) -> Re
             return Err(Error::NoFile { path, setting: ENCODER_SETTING });
         }
         tracing::warn!(
-            "{}: no such file, so this run does without the encoder, which costs purity; hint: `make setup` fetches it",
+            "{}: no such file, so this run does without the encoder, which lowers purity; hint: `make setup` fetches it",
             path.display()
         );
         // One network at least then learns by itself.

@@ -28,7 +28,7 @@ impl Lock {
         }
         // A runner that ends by itself leaves the file empty.
         if !holder.is_empty() {
-            tracing::info!("the runner before (process {holder}) was killed; going on where it was");
+            tracing::info!("the previous runner (process {holder}) was killed; continuing where it was");
         }
         file.set_len(0)?;
         file.rewind()?;

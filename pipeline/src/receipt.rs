@@ -97,6 +97,6 @@ mod tests {
         let old = r#"{"node": "embed@7", "components": {"command": "--epoch 7"}, "outputs": {}, "seconds": 1, "attempts": 1}"#;
         fs_err::write(run.receipt(node), old).unwrap();
         let error = Receipt::read(&run, node).unwrap_err().to_string();
-        assert!(error.contains("another version") && error.contains("hint: begin it anew"), "{error}");
+        assert!(error.contains("another version") && error.contains("hint: start again"), "{error}");
     }
 }

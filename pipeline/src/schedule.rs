@@ -34,7 +34,7 @@ pub struct Options {
     pub jobs: Option<usize>,
     /// Which nodes may run and which must.
     pub selection: Selection,
-    /// Read every table and the archive again, rather than trust size, times and inode.
+    /// Read every table and the archive again instead of trusting size, times and inode.
     pub verify: bool,
     /// Go on with what does not depend on a failed node.
     pub keep_going: bool,
@@ -66,8 +66,7 @@ pub fn run(run: &RunFolder, _lock: &Lock, options: &Options) -> Result<(usize, P
     run.write_jobs(&plan.nodes)?;
     if let strays @ 1.. = strays(run, &plan)?.len() {
         tracing::warn!(
-            "{strays} folders of epochs are of earlier settings and no longer of this run; queries of whole tables read \
-             them: deepmcat gc {} lists them, --delete removes them",
+            "{strays} folders of epochs belong to earlier settings, not to this run, but queries of whole tables read them: deepmcat gc {} lists them, --delete removes them",
             run.path.display()
         );
     }
@@ -75,8 +74,7 @@ pub fn run(run: &RunFolder, _lock: &Lock, options: &Options) -> Result<(usize, P
     let changes = plan.changes(&here, &run.config);
     if !changes.is_empty() {
         tracing::warn!(
-            "finished parts of this run were computed otherwise ({}); sums may round differently from here on. To compute \
-             all of it here: deepmcat run {} --from init",
+            "finished parts of this run were computed differently ({}); sums may round differently from here on. To compute everything here: deepmcat run {} --from init",
             changes.join("; "),
             run.path.display()
         );

@@ -30,16 +30,16 @@ impl Pattern {
 /// What the user asked for.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Selection {
-    /// Run again, though done: this node and all that depend on it; STAGE alone: all its epochs (may be repeated)
+    /// Run this node and all that depend on it again, even if done; STAGE alone: all its epochs (may be repeated)
     #[arg(long, value_name = "STAGE[@EPOCH]")]
     pub from: Vec<Pattern>,
-    /// Run again, though done: this node; what depends on it runs again where its tables change (may be repeated)
+    /// Run this node again, even if done; nodes that depend on it run again if its tables change (may be repeated)
     #[arg(long, value_name = "STAGE[@EPOCH]")]
     pub force: Vec<Pattern>,
-    /// Do nothing but this, where it is not done (may be repeated)
+    /// Run only this node, if it is not done (may be repeated)
     #[arg(long, value_name = "STAGE[@EPOCH]")]
     pub only: Vec<Pattern>,
-    /// Do nothing but this and what it needs (may be repeated)
+    /// Run only this node and what it needs (may be repeated)
     #[arg(long, value_name = "STAGE[@EPOCH]")]
     pub until: Vec<Pattern>,
 }

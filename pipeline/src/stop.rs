@@ -39,7 +39,7 @@ impl Stop {
                 if told.signal().is_some() {
                     drop(signal_hook::low_level::emulate_default_handler(signal));
                 }
-                tracing::warn!("stopping the stages that run; once more to stop at once");
+                tracing::warn!("stopping the running stages; once more to stop at once");
                 told.end(signal);
             }
         });

@@ -116,7 +116,7 @@ pub fn rows(run: &RunFolder, plan: &Plan) -> Vec<Row> {
     let evaluated = plan.nodes.iter().filter(|node| node.id.stage == Stage::Evaluate);
     let row = |node: &Node| {
         Row::read(run, plan, node.id.pass).unwrap_or_else(|error| {
-            tracing::warn!("the figures of {} cannot be read, and the next run makes them again: {error}", node.id);
+            tracing::warn!("the metrics of {} cannot be read; the next run makes them again: {error}", node.id);
             None
         })
     };

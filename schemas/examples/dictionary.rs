@@ -1,4 +1,4 @@
-//! Prints the data dictionary: `cargo run -p deepmcat-schemas --example dictionary > docs/tables.md`.
+//! Prints the data dictionary: `cargo run -p deepmcat-schemas --example dictionary > docs/guide/tables.md`.
 
 fn main() {
     #[allow(clippy::print_stdout)] // the page is this program's data

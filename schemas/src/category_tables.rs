@@ -4,10 +4,10 @@ use crate::table::table;
 use crate::{ClusterId, ImageId};
 
 table! {
-    /// One row a name in force that a person gave to a cluster or to an image: what the log of decisions
-    /// (`review/decisions.jsonl`) comes to.
+    /// One row for each current name of a cluster or an image: the outcome of the log of decisions
+    /// (`review/decisions.jsonl`).
     Names = "names" v 1 {
-        /// What has the name: `cluster` or `image`. That of an image outranks its cluster's.
+        /// What has the name: `cluster` or `image`. The name of an image outranks that of its cluster.
         kind: String,
         /// The cluster; null for an image.
         cluster: Option<u32>,
@@ -24,17 +24,18 @@ table! {
         /// Number of the decision in the log.
         decision: u64,
         /// Of a name that was carried over from a cluster of another result: images in both over images in either, of
-        /// those that both results have; null where it was not.
+        /// those that both results have; null if it was not carried over.
         overlap: Option<f64>,
-        /// Why it does not count: `older-result` (the cluster is of a result that is no longer there), `no-image` (the data
-        /// set has no such image), `mixed` or `unsure` (a person looked at the cluster and gave it no name); null where it
-        /// counts.
+        /// Why it does not count: `older-result` (the cluster is of a result that is no longer there), `no-image` (the
+        /// data set has no such image), `mixed` or `unsure` (a person looked at the cluster and gave it no name); null
+        /// if it counts.
         flag: Option<String>,
     }
 }
 
 table! {
-    /// One row an image of a result whose clusters were named: what their numbers mean, kept for when the result is another.
+    /// One row for each image of a result whose clusters were named: the meaning of their numbers, kept for later
+    /// results.
     Members = "members" v 1 {
         /// The image's key in the manifest.
         key: String,
@@ -44,7 +45,7 @@ table! {
 }
 
 table! {
-    /// One row an image of the result: its category.
+    /// One row for each image of the result: its category.
     Categories = "categories" v 1 {
         /// The image.
         image_id: ImageId,
@@ -52,14 +53,15 @@ table! {
         category: String,
         /// How likely, 0 to 1.
         confidence: f32,
-        /// The second likeliest; null where there is one category.
+        /// The second likeliest; null if there is one category.
         second: Option<String>,
-        /// p-value of being unlike the images of other subjects: small where it is farther from them than they are from each
-        /// other.
+        /// p-value of being unlike the images of other subjects: small if it is farther from them than they are from
+        /// each other.
         novelty: f32,
-        /// True where a person should look: the confidence is below the threshold, or the image is novel.
+        /// True if a person should look: the confidence is below the threshold, or the image is novel.
         abstain: bool,
-        /// True where the image itself was named, or its label was used: category and confidence are then what was said.
+        /// True if the image itself was named, or its label was used: category and confidence are then those of the
+        /// name.
         named: bool,
         /// Its cluster.
         cluster: ClusterId,
@@ -67,7 +69,7 @@ table! {
 }
 
 table! {
-    /// One row a series: the category of its images together.
+    /// One row for each series: the category of its images together.
     SeriesCategories = "series" v 1 {
         /// Keyed hash of the series, as in the manifest.
         series: String,
@@ -75,14 +77,14 @@ table! {
         category: String,
         /// How likely, 0 to 1.
         confidence: f32,
-        /// Share of its images whose own category is that.
+        /// Share of its images that have this category themselves.
         agreement: f32,
         /// Images in it.
         images: u32,
-        /// True where a person should look: the confidence is below the threshold, or most of its images are novel.
+        /// True if a person should look: the confidence is below the threshold, or most of its images are novel.
         abstain: bool,
-        /// What the header calls it: the commonest SeriesDescription (0008,103E) of its images, as the scanner's staff typed
-        /// it; null where there is none.
+        /// What the header calls it: the most frequent SeriesDescription (0008,103E) of its images, as the scanner's
+        /// staff typed it; null if there is none.
         header: Option<String>,
     }
 }
@@ -92,7 +94,7 @@ table! {
     Classifier = "classifier" v 1 {
         /// `kernel` or `propagation`.
         method: String,
-        /// tau of the kernel; null where labels were propagated.
+        /// tau of the kernel; null if labels were propagated.
         tau: Option<f64>,
         /// Power of the mean probabilities of a series.
         series_power: f64,
@@ -100,7 +102,7 @@ table! {
         threshold: f64,
         /// p-value of novelty below which a person should look.
         novelty: f64,
-        /// Number of the newest decision among the names that they were made from; 0 where they came from labels.
+        /// Number of the newest decision among the names that they were made from; 0 if they came from labels.
         decision: u64,
         /// Answers of people, or labels, that they were made from.
         answers: u32,
@@ -108,12 +110,12 @@ table! {
 }
 
 table! {
-    /// One row a named point of feature space: an image that was named, or the mean of a named cluster and the images
-    /// nearest to it.
+    /// One row for each named point of feature space: an image that was named, or the mean of a named cluster and the
+    /// images nearest to it.
     Points = "points" v 1 {
         /// Its category.
         category: String,
-        /// How much it counts: all points of one answer together 1.
+        /// Its weight: all points of one answer together have 1.
         weight: f32,
         /// Its feature `[d]`.
         value: Vec<f32>,
@@ -121,13 +123,13 @@ table! {
 }
 
 table! {
-    /// One row an image of the result that others are compared with: all images, or those that were drawn of many.
+    /// One row for each image of the result that others are compared with: all images, or a sample of many.
     References = "references" v 1 {
         /// Its cluster.
         cluster: ClusterId,
-        /// Distance to the fifth nearest of other subjects; null where there is none.
+        /// Distance to the fifth nearest of other subjects; null if there is none.
         fifth: Option<f32>,
-        /// How many times that of its five nearest this is; null where nothing can be said.
+        /// This distance divided by that of its five nearest images; null if there is none.
         unlike: Option<f32>,
         /// Probabilities of the categories `[c]`, in alphabetical order.
         shares: Vec<f32>,
@@ -137,7 +139,7 @@ table! {
 }
 
 table! {
-    /// One row per cluster that holds an image: the mean of the probabilities that each of its images has by itself.
+    /// One row per cluster that holds an image: the mean of its images' own probabilities.
     ClusterShares = "cluster-shares" v 1 {
         /// The cluster.
         cluster: ClusterId,
@@ -155,7 +157,7 @@ table! {
         pixels: String,
         /// Its cluster.
         cluster: ClusterId,
-        /// The category that it was given itself; null where it was not.
+        /// The category that a person gave to the image itself; null if none.
         named: Option<String>,
         /// p-value of novelty.
         novelty: f32,
@@ -165,18 +167,18 @@ table! {
 }
 
 table! {
-    /// One row a series whose header says one thing and whose images say another, the surest first: images that look like
-    /// its own have other descriptions, while images of its description can be told from them elsewhere.
+    /// One row for each series whose header contradicts its images, the surest first: similar images have other
+    /// descriptions, and elsewhere images of its description can be distinguished from them.
     Contradictions = "contradictions" v 1 {
         /// Keyed hash of the series, as in the manifest.
         series: String,
         /// Its SeriesDescription (0008,103E).
         header: String,
-        /// What its images are called elsewhere: the commonest SeriesDescription of most of those that look like them.
+        /// What such images are called elsewhere: the most frequent SeriesDescription of similar images.
         expected: String,
-        /// Share of those that look like them, by how near they are, of such a description.
+        /// Share of the similar images with such a description, weighted by how near they are.
         share: f32,
-        /// Share of them that are not of its own description: how sure it is that the header is wrong.
+        /// Share of them with another description than its own: how certain it is that the header is wrong.
         confidence: f32,
         /// Images in it.
         images: u32,
@@ -184,7 +186,7 @@ table! {
 }
 
 table! {
-    /// One row an image that was drawn for an audit of the categories, in the order in which they were drawn.
+    /// One row for each image drawn for an audit of the categories, in the order of the draw.
     AuditSample = "audit-sample" v 1 {
         /// The image's key in the manifest.
         key: String,
@@ -196,11 +198,11 @@ table! {
 }
 
 table! {
-    /// One row a threshold that an audit tried, from strict to loose, up to the first that failed.
+    /// One row for each threshold that an audit tried, from strict to loose, up to the first that failed.
     Audit = "audit" v 1 {
         /// The confidence.
         threshold: f64,
-        /// Answered images that have it or more.
+        /// Answered images with this confidence or more.
         answered: u32,
         /// Wrong ones among them.
         wrong: u32,
@@ -210,7 +212,7 @@ table! {
         target: f64,
         /// Probability that the certificate holds.
         level: f64,
-        /// True where `upper` is at most `target` here and at every stricter threshold.
+        /// True if `upper` is at most `target` here and at every stricter threshold.
         certified: bool,
         /// Images of the result that have this confidence and are not novel, over all.
         coverage: f64,
@@ -249,11 +251,11 @@ table! {
         error_at_90: f64,
         /// Share of the images that are not abstained.
         coverage: f64,
-        /// Share of wrong ones among these; null where there are none.
+        /// Share of wrong ones among these; null if there are none.
         error: Option<f64>,
         /// Series measured: those with measured images of one label.
         series: u32,
-        /// Share of these whose category is that label; null where there are none.
+        /// Share of these whose category is that label; null if there are none.
         series_accuracy: Option<f64>,
     }
 }
@@ -267,13 +269,13 @@ table! {
         images: u32,
         /// Images of that category.
         predicted: u32,
-        /// Share of these with that label; null where there are none, as are its ends.
+        /// Share of these with that label; null if there are none, as are its ends.
         precision: Option<f64>,
         /// Lower end of its interval.
         precision_low: Option<f64>,
         /// Upper end.
         precision_high: Option<f64>,
-        /// Share of the images with that label whose category it is; null where there are none, as are its ends.
+        /// Share of the images with that label that have this category; null if there are none, as are its ends.
         recall: Option<f64>,
         /// Lower end of its interval.
         recall_low: Option<f64>,
@@ -283,7 +285,8 @@ table! {
 }
 
 table! {
-    /// One row a threshold: what is left and how much of it is wrong where less confident images are left to people.
+    /// One row for each threshold: what remains, and how much of it is wrong, if less confident images are left to
+    /// people.
     RiskCoverage = "risk-coverage" v 1 {
         /// The confidence.
         threshold: f64,
@@ -295,17 +298,17 @@ table! {
 }
 
 table! {
-    /// One row a bin of confidence: how right the images in it are.
+    /// One row for each bin of confidence: how many of its images are right.
     Reliability = "reliability" v 1 {
         /// From this confidence on.
         low: f64,
-        /// Below this; the last bin holds it too.
+        /// Below this; the last bin includes it.
         high: f64,
         /// Images in it.
         images: u32,
-        /// Their mean confidence; null where there are none.
+        /// Their mean confidence; null if there are none.
         confidence: Option<f64>,
-        /// Share of them that are right; null where there are none.
+        /// Share of them that are right; null if there are none.
         accuracy: Option<f64>,
     }
 }

@@ -1,4 +1,4 @@
-//! The data dictionary: `docs/tables.md`, made from the tables' own declarations.
+//! The data dictionary: `docs/guide/tables.md`, made from the tables' own declarations.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::path::Path;
 use crate::catalog::{Entry, OF_DATASET, OF_MODEL, OF_REVIEW, OF_RUN, Place};
 use crate::{features, pixels};
 
-const HEAD: &str = "# Tables\n\nMade from the code by `cargo run -p deepmcat-schemas --example dictionary`; a test keeps it true.\n\n\
+const HEAD: &str = "# Tables\n\nMade from the code by `cargo run -p deepmcat-schemas --example dictionary`; a test compares it with the code.\n\n\
 Every table's footer (Parquet key-value metadata, Arrow schema metadata) holds `deepmcat.table`, \
 `deepmcat.schema_version`, `deepmcat.stage`, `deepmcat.stage_version` (the version of the stage's results, raised when \
-they change), `deepmcat.config_hash` (of the settings of its job) and `deepmcat.seed` (0 where it draws nothing). \
+they change), `deepmcat.config_hash` (of the settings of its job) and `deepmcat.seed` (0 if it draws nothing). \
 `epoch` is in the path (`epoch=7`), never in the file.\n";
 
 /// The page as Markdown.
@@ -62,11 +62,11 @@ fn features_page(page: &mut String) {
 mod tests {
     #[test]
     fn the_page_in_docs_is_what_the_code_says() {
-        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/tables.md");
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/guide/tables.md");
         let written = fs_err::read_to_string(page).unwrap();
         assert!(
             written == super::markdown(),
-            "docs/tables.md is out of date: cargo run -p deepmcat-schemas --example dictionary > docs/tables.md"
+            "docs/guide/tables.md is out of date: cargo run -p deepmcat-schemas --example dictionary > docs/guide/tables.md"
         );
     }
 }

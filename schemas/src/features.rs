@@ -25,7 +25,7 @@ pub const NAME: &str = "features";
 /// Version of the schema.
 pub const VERSION: u32 = 1;
 /// What a row is.
-pub const DOC: &str = "One row an image: its l2-normalised feature vector at this epoch. Arrow IPC, not Parquet.";
+pub const DOC: &str = "One row for each image: its l2-normalised feature vector at this epoch. Arrow IPC, not Parquet.";
 
 /// Feature values `[n * d]`, row-major.
 #[derive(Debug, Clone, Copy)]

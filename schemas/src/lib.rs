@@ -3,7 +3,7 @@
 //!
 //! A stage reads a job and tables, and writes tables; nothing else passes between programs. Each table is a struct of
 //! columns in [`tables`] or [`category_tables`], from which its Arrow schema, its reader, its writer and its page in
-//! `docs/tables.md` follow. Features and pixels alone are too large to be read whole: see
+//! `docs/guide/tables.md` follow. Features and pixels alone are too large to be read whole: see
 //! [`features`] and [`pixels`].
 
 pub mod catalog;

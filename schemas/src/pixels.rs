@@ -20,7 +20,7 @@ pub const NAME: &str = "pixels";
 pub const VERSION: u32 = 1;
 /// What a row is.
 pub const DOC: &str =
-    "One row an image, in the manifest's order: its pixels, resized to a square. Arrow IPC, not Parquet.";
+    "One row for each image, in the manifest's order: its pixels, resized to a square. Arrow IPC, not Parquet.";
 /// Images of a record batch; the last may hold fewer.
 pub const BATCH: usize = 1024;
 

@@ -105,10 +105,10 @@ fn what_cannot_be_applied_is_told() {
     assert!(message.contains("nowhere: no such file or folder"), "{message}");
     assert!(!world.path("new").exists(), "nothing is made for what cannot be done");
     let message = world.fails(2, &["apply", "run", "archive", "--out", "run"]);
-    assert!(message.contains("a run is here that applies no model"), "{message}");
+    assert!(message.contains("a run that does not apply a model is here"), "{message}");
     world.deepmcat(&["apply", "run", "--export", "model"]);
     let message = world.fails(2, &["apply", "run", "--export", "model"]);
-    assert!(message.contains("model: something is here already"), "{message}");
+    assert!(message.contains("model: exists already"), "{message}");
     fs_err::remove_file(world.path("model/points/part-0.parquet")).unwrap();
     let message = world.fails(2, &["apply", "model", "archive", "--out", "damaged"]);
     assert!(message.contains("points"), "{message}");
@@ -158,7 +158,7 @@ fn an_audit_certifies_what_its_answers_bear_out() {
     let world = categorized();
     let message = world.fails(2, &["audit", "run", "certify", "audit.csv"]);
     assert!(
-        message.contains("no images were drawn yet") && message.contains("hint: deepmcat audit RUN draw"),
+        message.contains("no images have been drawn yet") && message.contains("hint: deepmcat audit RUN draw"),
         "{message}"
     );
     let plan = world.deepmcat(&["audit", "run", "plan", "--target", "0.05"]);

@@ -133,7 +133,7 @@ fn the_doctor_finds_what_is_missing() {
     assert_eq!(output.status.code(), Some(1), "{said}{hint}");
     assert!(said.contains("BAD  stages     deepmcat-ingest is neither beside deepmcat nor on PATH"), "{said}");
     assert!(said.contains("BAD  libtorch ") && said.contains("BAD  disk "), "{said}");
-    assert!(hint.contains("3 of what a run needs"), "{hint}");
+    assert!(hint.contains("3 of the things that a run needs"), "{hint}");
 }
 
 #[test]

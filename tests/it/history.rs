@@ -181,7 +181,7 @@ fn answers_come_as_files_too_and_mistakes_say_what_there_is() {
         (&["flows", "0", "9"][..], "epoch 9 has no assignments\nhint: there are 0, 1, 2, 3, 4"),
         (&["epochs", "--epochs", "7..9"], "no epoch of --epochs has assignments\nhint: there are 0, 1, 2, 3, 4"),
         (&["path", "5"], "no image `5` in this run\nhint: give an image_id from 0 to 4"),
-        (&["--clustering", "2"], "no epoch asked for has a clustering 2\nhint: "),
+        (&["--clustering", "2"], "no epoch of the query has a clustering 2\nhint: "),
     ];
     for (words, expected) in refused {
         let message = world.fails(2, &[&["history", "run"], words].concat());

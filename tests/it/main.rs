@@ -7,6 +7,7 @@ mod categories;
 mod chain;
 mod cli;
 mod export;
+mod guide;
 mod history;
 mod names;
 mod privacy;

@@ -60,7 +60,7 @@ fn names_are_given_by_csv_listed_and_taken_back() {
     let said = world.deepmcat(&["names", "run", "log"]);
     assert!(said.contains(&format!("3  image {key}: `LVOT` -> no name  undoes 2  ben")), "{said}");
     let message = world.fails(2, &["names", "run", "undo", "2"]);
-    assert!(message.contains("2 decisions to undo, and 1 are in force"), "{message}");
+    assert!(message.contains("2 decisions to undo, but there are only 1"), "{message}");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_csv_that_is_wrong_changes_nothing() {
     let message = import(&format!("what,category\n{key},SA\n{cluster},AO\n{key},LVOT\n"));
     assert!(message.contains(&format!("`{key}` is called `SA` on line 2 and `LVOT` on line 4")), "{message}");
     let message = import(&format!("what,category\n{key},SA\n99,AO\n0123456789abcdef,AO\n"));
-    assert!(message.contains("2 rows name nothing of this run, the first on line 3: `99`"), "{message}");
+    assert!(message.contains("2 rows match nothing in this run, the first on line 3: `99`"), "{message}");
     let message = import(&format!("what,category\n{key},\"two\nlines\"\n"));
     assert!(message.contains("cannot be a category: it holds a line break"), "{message}");
     let message = world.fails(2, &["names", "run", "import", "absent.csv"]);
@@ -130,12 +130,12 @@ fn a_torn_log_keeps_all_but_its_half_line() {
     fs_err::write(&path, format!("{whole}{}", &whole[..40])).unwrap();
     let output = name(2);
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success() && said.contains("decisions.jsonl: line 3 is cut short and is left out"), "{said}");
+    assert!(output.status.success() && said.contains("decisions.jsonl: line 3 is incomplete and is ignored"), "{said}");
     let text = fs_err::read_to_string(&path).unwrap();
     assert!(text.starts_with(&whole) && text.lines().count() == 3 && log(&world)[2]["number"] == 3, "{text}");
     fs_err::write(&path, text.replacen("\"author\"", "\"auth", 1)).unwrap();
     let message = world.fails(2, &["names", "run", "log"]);
-    assert!(message.contains("line 1 is no decision") && message.contains("hint:"), "{message}");
+    assert!(message.contains("line 1 is not a decision") && message.contains("hint:"), "{message}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `deepmcat sql`, and every query of docs/queries.md: those in SQL by deepmcat and by DuckDB, the others in their language.
+//! `deepmcat sql`, and every query of docs/guide/queries.md: those in SQL by deepmcat and by DuckDB, the others in their language.
 
 mod rust;
 
@@ -9,12 +9,12 @@ use serde_json::Value;
 use crate::python::python;
 use crate::world::World;
 
-const PAGE: &str = include_str!("../../docs/queries.md");
+const PAGE: &str = include_str!("../../docs/guide/queries.md");
 
 /// The code block that follows the line of a name.
 fn block(name: &str) -> String {
     let marker = format!("<!-- query: {name} -->");
-    let after = PAGE.split_once(&marker).unwrap_or_else(|| panic!("docs/queries.md has no `{marker}`")).1;
+    let after = PAGE.split_once(&marker).unwrap_or_else(|| panic!("docs/guide/queries.md has no `{marker}`")).1;
     let block = after.split_once("```").unwrap().1.split_once("```").unwrap().0;
     block.split_once('\n').unwrap().1.replace("runs/demo", "run")
 }
@@ -127,7 +127,7 @@ fn the_rust_of_the_page_finds_the_same_images() {
     let source = include_str!("queries/rust.rs").split("// ----\n").nth(1).unwrap();
     assert!(
         PAGE.contains(&format!("```rust\n{source}```\n")),
-        "docs/queries.md is not what tests/it/queries/rust.rs says"
+        "docs/guide/queries.md is not what tests/it/queries/rust.rs says"
     );
     let world = run(1);
     let frame = rust::restless(&world.path("run")).unwrap();
@@ -180,7 +180,7 @@ fn what_is_no_question_to_the_run_is_refused() {
         ("SELECT * FROM lables", "'lables' was not found\nhint: the tables here are manifest, labels, sources,"),
         ("SELECT * FROM 'secret.csv'", "was not found\nhint: the tables here are"),
         ("SELECT lable FROM labels", "hint: labels has image_id, label"),
-        ("DROP TABLE labels", "`DROP`: a query reads and changes nothing\nhint: begin it with SELECT"),
+        ("DROP TABLE labels", "`DROP`: a query only reads\nhint: begin it with SELECT"),
         ("SELECT 1; SELECT 2", "one (and only one) statement"),
         ("SELECT FROM WHERE", "the query cannot be answered: "),
         ("SELECT bit_xor_all(cluster) FROM assignments", "the query cannot be answered: "),

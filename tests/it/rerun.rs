@@ -87,7 +87,7 @@ fn a_stage_run_by_hand_is_accepted_or_explained() {
         (job.replace("uniform = true", "uniform = 3"), "expected a boolean"),
         (
             job.replace("result_version = 1", "result_version = 9"),
-            "asks for results of version 9, this program gives 1",
+            "asks for results of version 9, but this program gives 1",
         ),
         (
             job.replace("\nleast = ", "\nsure = 7.0\nleast = "),

@@ -43,7 +43,7 @@ fn transcript(world: &World, words: &[&str]) -> String {
 #[test]
 fn help() {
     let world = World::new();
-    let commands = ["init", "run", "plan", "status", "why", "gc", "export", "doctor"];
+    let commands = ["init", "apply", "run", "plan", "status", "why", "gc", "export", "doctor"];
     check("help/deepmcat", &transcript(&world, &["--help"]));
     for command in ["import", "carry", "ask"] {
         check(&format!("help/names-{command}"), &transcript(&world, &["names", "run", command, "--help"]));

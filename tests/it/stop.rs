@@ -37,7 +37,7 @@ fn a_signal_ends_a_run_tidily() {
         let Output { status, stderr, .. } = runner.wait_with_output().unwrap();
         let message = String::from_utf8(stderr).unwrap();
         assert_eq!(status.code(), Some(code), "{message}");
-        assert!(message.contains("hint: go on with: deepmcat run run"), "{message}");
+        assert!(message.contains("hint: continue with: deepmcat run run"), "{message}");
         assert!(!message.contains("failed"), "{message}");
         assert!(!world.path("run/.tmp").exists(), "what was half-written is swept");
         assert_eq!(fs_err::read_to_string(world.path("run/.lock")).unwrap(), "");
@@ -59,7 +59,7 @@ fn a_killed_runners_lock_is_no_hindrance() {
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{message}");
     let host = fs_err::read_to_string("/proc/sys/kernel/hostname").unwrap();
-    let expected = format!("the runner before (process {} on {}) was killed", runner.id(), host.trim());
+    let expected = format!("the previous runner (process {} on {}) was killed", runner.id(), host.trim());
     assert!(message.contains(&expected), "{message}");
 }
 

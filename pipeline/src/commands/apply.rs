@@ -25,7 +25,7 @@ pub(super) fn apply(
     if let Some(to) = export {
         apply::export(source, to)?;
         tracing::info!(
-            "{} is the model: features of images of the run, by which a look at them may be guessed, and no name of anyone",
+            "{} is the model: it holds features of the run's images, which may allow a guess at an image, and no name of a patient",
             to.display()
         );
     }

@@ -156,7 +156,7 @@ pub(super) fn why(path: &Path, node: &str, as_json: bool) -> Result<(), Error> {
         lines.push(format!("on {machine}"));
     }
     if let Some(other) = other.filter(|other| !other.is_empty()) {
-        lines.push(format!("this machine would compute it otherwise, which is no reason to run: {}", other.join("; ")));
+        lines.push(format!("this machine would round differently, which is no reason to run: {}", other.join("; ")));
     }
     print(&lines.join("\n"))
 }

@@ -40,7 +40,9 @@ pub(super) fn gc(path: &Path, delete: bool, as_json: bool) -> Result<(), Error> 
     match (folders.len(), delete) {
         (0, _) => tracing::info!("nothing to remove"),
         (n, true) => tracing::info!("removed {n} folders, {megabytes:.1} MB"),
-        (n, false) => tracing::info!("{n} folders, {megabytes:.1} MB may go: deepmcat gc {} --delete", path.display()),
+        (n, false) => {
+            tracing::info!("{n} folders, {megabytes:.1} MB may be removed: deepmcat gc {} --delete", path.display())
+        }
     }
     Ok(())
 }

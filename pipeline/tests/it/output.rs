@@ -77,7 +77,7 @@ fn a_node_that_is_not_there_is_answered_by_those_that_are() {
     assert!(message.contains("no node `pack@1` in this run\nhint: of pack there is pack;"), "{message}");
     for words in [["why", "run", "paint@1"], ["why", "run", "embed@x"]] {
         let message = bench.fails(2, &words);
-        assert!(message.contains("is no node\nhint: STAGE, STAGE@EPOCH, STAGE@raw or STAGE@encoder"), "{message}");
+        assert!(message.contains("is not a node\nhint: STAGE, STAGE@EPOCH, STAGE@raw or STAGE@encoder"), "{message}");
     }
 }
 
@@ -87,7 +87,7 @@ fn a_damaged_metrics_table_is_told() {
     bench.ok(&["run", "run"]);
     fs_err::write(bench.path("run/metrics/epoch=1/part-0.parquet"), "damaged").unwrap();
     let (printed, said) = bench.ok(&["status", "run"]);
-    assert!(said.contains("the figures of evaluate@1 cannot be read"), "{said}");
+    assert!(said.contains("the metrics of evaluate@1 cannot be read"), "{said}");
     assert!(printed.contains("19 of 21 nodes done"), "{printed}");
     let (printed, said) = bench.ok(&["run", "run"]);
     assert!(!said.contains("cannot be read") && printed.lines().count() == 5, "{said}{printed}");

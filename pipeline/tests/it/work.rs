@@ -14,7 +14,7 @@ fn a_signal_ends_a_run_and_the_next_goes_on() {
         let output = runner.wait_with_output().unwrap();
         let message = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(code), "{message}");
-        assert!(message.contains("hint: go on with: deepmcat run run"), "{message}");
+        assert!(message.contains("hint: continue with: deepmcat run run"), "{message}");
         bench.untell(&format!("hold-{stage}"));
         bench.untell(&format!("held-{stage}"));
         assert_eq!(bench.read("run/.lock"), "");
@@ -40,7 +40,7 @@ fn a_second_runner_is_refused_and_a_killed_one_is_not_in_the_way() {
     runner.wait().unwrap();
     bench.untell("hold-pack");
     let (_, said) = bench.ok(&["run", "run"]);
-    assert!(said.contains("was killed; going on where it was"), "{said}");
+    assert!(said.contains("was killed; continuing where it was"), "{said}");
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_stage_that_does_not_write_what_it_has_to_is_no_success() {
     for stage in ["embed", "train"] {
         bench.tell(&format!("forget-{stage}"), "");
         let message = bench.fails(1, &["run", "run"]);
-        assert!(message.contains("ended without an error and did not write"), "{message}");
+        assert!(message.contains("ended without an error but did not write"), "{message}");
         bench.untell(&format!("forget-{stage}"));
     }
     bench.ok(&["run", "run"]);

@@ -24,7 +24,7 @@ pub enum JobError {
     #[error(transparent)]
     OutOfRange(#[from] OutOfRange),
     /// A job of another version of its stage's results.
-    #[error("{}: asks for results of version {found}, this program gives {own}\nhint: let `deepmcat run` write it anew", path.display())]
+    #[error("{}: asks for results of version {found}, but this program gives {own}\nhint: let `deepmcat run` write it again", path.display())]
     OtherVersion {
         /// The file.
         path: PathBuf,

@@ -4,22 +4,22 @@ use std::path::PathBuf;
 
 use deepmcat_stage::Verbosity;
 
-/// Certifies categories: a person looks at drawn images, and a threshold of confidence follows, above which at most so many
-/// are wrong.
+/// Certifies categories: a person checks images drawn at random, and the answers give a threshold of confidence above
+/// which few are wrong.
 ///
-/// A confidence is an estimate. An audit is a proof by sample: of the images that have the certified confidence or more, the
-/// share of wrong ones is below the target with the probability that was asked for, whatever the classifier did. It holds for
-/// the images of this run, with the names that it has now.
+/// A confidence is an estimate. An audit proves it by a sample: among the images at or above the certified confidence,
+/// the share of wrong ones is below the target, with the probability of --level. This holds for the images of this run
+/// with its current names.
 #[derive(Debug, clap::Parser)]
 #[command(
     name = "deepmcat-audit",
     version,
-    after_help = "Example:\n  deepmcat audit runs/study plan --target 0.02             # how many answers that takes\n  \
+    after_help = "Example:\n  deepmcat audit runs/study plan --target 0.02             # how many answers that needs\n  \
         deepmcat audit runs/study draw -n 200 > audit.csv         # fill in `answer`: yes, no, or the right category\n  \
         deepmcat audit runs/study certify audit.csv --target 0.02\n  deepmcat categorize runs/study --threshold 0.83    # what it said"
 )]
 pub struct Args {
-    /// The run folder; it has categories
+    /// The run folder, with categories
     pub run: PathBuf,
     /// What to do.
     #[command(subcommand)]
@@ -43,7 +43,7 @@ pub struct Goal {
 /// What is done.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Say how many answers a target takes
+    /// Say how many answers a target needs
     Plan {
         /// The target.
         #[command(flatten)]
@@ -55,7 +55,7 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Draw images at random and write them as a CSV to fill in; an earlier draw is replaced
+    /// Draw images at random and write them as a CSV to fill in; replaces an earlier draw
     Draw {
         /// How many
         #[arg(short, default_value_t = 150, value_parser = clap::value_parser!(u32).range(1..))]
@@ -67,7 +67,7 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Take the answers and say which threshold they certify
+    /// Say which threshold the answers certify
     Certify {
         /// The CSV, with a column `answer`: yes, no, or the name of the right category
         answers: PathBuf,

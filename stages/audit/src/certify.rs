@@ -15,7 +15,7 @@ const STEPS: usize = 20;
 pub struct Tried {
     /// The confidence.
     pub threshold: f64,
-    /// Answered images that have it or more.
+    /// Answered images with this confidence or more.
     pub answered: u32,
     /// Wrong ones among them.
     pub wrong: u32,

@@ -21,7 +21,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// Categories of other images than the data set has.
-    #[error("{}: its categories are of images that the data set does not have\nhint: update them: deepmcat categorize RUN", path.display())]
+    #[error("{}: its categories are of images that are not in the data set\nhint: update them: deepmcat categorize RUN", path.display())]
     OtherImages {
         /// The run folder.
         path: PathBuf,
@@ -33,13 +33,13 @@ pub enum Error {
         path: PathBuf,
     },
     /// Answers without a draw.
-    #[error("{}: no images were drawn yet\nhint: deepmcat audit RUN draw > audit.csv", path.display())]
+    #[error("{}: no images have been drawn yet\nhint: deepmcat audit RUN draw > audit.csv", path.display())]
     NoSample {
         /// The run folder.
         path: PathBuf,
     },
     /// The categories are others than those that were drawn.
-    #[error("{}: {changed} of the drawn images have another category or confidence now\nhint: names were given since; draw anew: deepmcat audit RUN draw", path.display())]
+    #[error("{}: {changed} of the drawn images have another category or confidence now\nhint: names were given since; draw again: deepmcat audit RUN draw", path.display())]
     Changed {
         /// The run folder.
         path: PathBuf,
@@ -84,7 +84,7 @@ pub enum Error {
         image: String,
     },
     /// Drawn images without an answer.
-    #[error("{}: {missing} of {drawn} drawn images have no answer\nhint: answer all, since those left out may be the wrong ones; `no` where you cannot tell", path.display())]
+    #[error("{}: {missing} of {drawn} drawn images have no answer\nhint: answer all, because the missing ones may be the wrong ones; `no` where you cannot tell", path.display())]
     Unanswered {
         /// The file.
         path: PathBuf,
@@ -94,7 +94,7 @@ pub enum Error {
         drawn: usize,
     },
     /// stdout cannot be written.
-    #[error("what was asked for could not be printed: stdout cannot be written")]
+    #[error("the answer could not be printed: stdout cannot be written")]
     Print(#[source] std::io::Error),
 }
 

@@ -82,7 +82,7 @@ fn plan(audited: &Audited, goal: Goal, expect: Option<f64>, as_json: bool) -> Re
             percent(expect)
         ),
     };
-    text += &format!("\n{images} images can be drawn; answers below the threshold that comes out count for nothing");
+    text += &format!("\n{images} images can be drawn; answers below the resulting threshold do not count");
     print(&text)
 }
 
@@ -140,9 +140,12 @@ fn say(
         None => {
             let why = match tried.first() {
                 Some(one) => {
-                    format!("{} of the {} surest answers are wrong, bound {:.4}", one.wrong, one.answered, one.upper)
+                    format!(
+                        "{} of the {} answers with the highest confidence are wrong, bound {:.4}",
+                        one.wrong, one.answered, one.upper
+                    )
                 }
-                None => format!("{answers} answers are too few, {} at least are needed", least(goal)),
+                None => format!("{answers} answers are too few, at least {} are needed", least(goal)),
             };
             print(&format!("not certified: {why}"))
         }

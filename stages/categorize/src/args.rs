@@ -17,9 +17,9 @@ use crate::Error;
 
 /// Puts every image and series of a finished run into a category, with a confidence.
 ///
-/// Categories come from the names that people gave (`deepmcat names`), or with --from-labels from the labels that the class
-/// rules give. An image is abstained, for a person to look at, where its confidence is below --threshold or it is unlike all
-/// others. Labels that were not used to name measure the categories, where there are any: no category comes of them.
+/// Categories come from the names that people gave (`deepmcat names`), or with --from-labels from the labels that the
+/// class rules give. `abstain` marks an image for a person to look at: its confidence is below --threshold, or it is
+/// unlike all others. If there are labels, those that named nothing measure the categories and change none.
 #[derive(Debug, clap::Parser)]
 #[command(
     name = "deepmcat-categorize",
@@ -33,16 +33,16 @@ pub struct Args {
     /// Take categories from labels, not from names
     #[arg(long)]
     pub from_labels: bool,
-    /// Use so many labels of each class, drawn at random (--set run.seed=2: others) [default: all]
+    /// Number of labels of each class, drawn at random (others with --set run.seed=2) [default: all]
     #[arg(long, value_name = "N", requires = "from_labels", value_parser = clap::value_parser!(u32).range(1..))]
     pub per_class: Option<u32>,
-    /// Confidence below which a person should look; not audited
+    /// Confidence below which a person should look
     #[arg(long, value_name = "SHARE", default_value_t = 0.9)]
     pub threshold: f64,
-    /// p-value of being unlike all others below which a person should look
+    /// p-value of novelty below which a person should look
     #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
     pub novelty: f64,
-    /// Folder to write the tables below [default: RUN]
+    /// Folder below which the tables are written [default: RUN]
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
     /// What it may do besides.
@@ -66,7 +66,7 @@ pub struct Means {
     /// What computes.
     #[command(flatten)]
     pub machine: deepmcat_stage::Means,
-    /// Write the series as CSV for people, with SeriesInstanceUID or file: it names patients, the tables do not
+    /// Write the series as CSV, with SeriesInstanceUID or file: it identifies patients, unlike the tables
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
     /// Print the figures as JSON
@@ -138,11 +138,12 @@ pub(crate) fn result_of(run: &Path) -> Result<(RunResult, Cluster), Error> {
     Ok((result, Cluster::try_from(job).map_err(|_| Error::OtherJob { path })?))
 }
 
-/// Lists the series whose header says one thing and whose images say another.
+/// Lists series whose SeriesDescription does not fit their images.
 ///
-/// The 10 to 30 images that are most like one, of other subjects, tell what it is called elsewhere: its SeriesDescription, numbers in
-/// it left out. A series is listed where hardly any of them has its own. Needs no names and no labels. Descriptions of fewer
-/// than six series are not judged, nor those that images do not tell apart, such as two words for one thing.
+/// For each image the 10 to 30 most similar images of other subjects show how such images are described elsewhere;
+/// numbers in descriptions are ignored. A series is listed if hardly any of them has its own description. Needs no
+/// names and no labels. Descriptions of fewer than six series are not judged, nor those that images do not distinguish,
+/// such as two words for one thing.
 #[derive(Debug, clap::Parser)]
 #[command(
     name = "deepmcat-headers",
@@ -152,10 +153,10 @@ pub(crate) fn result_of(run: &Path) -> Result<(RunResult, Cluster), Error> {
 pub struct HeaderArgs {
     /// The run folder
     pub run: PathBuf,
-    /// Share of the images most like those of a series that have another description
+    /// Share of the most similar images that must have another description
     #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
     pub threshold: f64,
-    /// Write the list as CSV for people, with SeriesInstanceUID: it names patients, the table `contradictions` does not
+    /// Write the list as CSV, with SeriesInstanceUID: it identifies patients, unlike the table `contradictions`
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
     /// What computes.
@@ -168,7 +169,7 @@ pub struct HeaderArgs {
 
 /// Puts the images of another archive into the categories of a model.
 ///
-/// `deepmcat apply` makes data set and features and does this last: a person calls that.
+/// `deepmcat apply` calls it as its last step; use that command.
 #[derive(Debug, clap::Parser)]
 #[command(
     name = "deepmcat-place",
@@ -180,16 +181,16 @@ pub struct PlaceArgs {
     /// Folder of the data set
     #[arg(long, value_name = "FOLDER")]
     pub dataset: PathBuf,
-    /// Folders of its tables of features, made as those of the model were
+    /// Folders of its feature tables, made in the same way as those of the model
     #[arg(long, value_name = "FOLDER", required = true, num_args = 1..)]
     pub features: Vec<PathBuf>,
-    /// How much each of several tables counts, as where the model was made [default: all the same]
+    /// Weight of each of several tables, as in the model [default: equal]
     #[arg(long, value_name = "WEIGHT", num_args = 1..)]
     pub weights: Vec<f64>,
     /// Folder of the model
     #[arg(long, value_name = "FOLDER")]
     pub model: PathBuf,
-    /// Folder to write the tables and series.csv below
+    /// Folder below which the tables and series.csv are written
     #[arg(long, value_name = "FOLDER")]
     pub out: PathBuf,
     /// What it may do besides.

@@ -32,7 +32,7 @@ pub enum Error {
     #[error("a file could not be read or written")]
     Io(#[from] std::io::Error),
     /// The file that says how the result was made is of another stage.
-    #[error("{}: not the job of a clustering\nhint: run `deepmcat run` on that run, which writes it anew", path.display())]
+    #[error("{}: not the job of a clustering\nhint: run `deepmcat run` on that run, which writes it again", path.display())]
     OtherJob {
         /// The file.
         path: PathBuf,
@@ -46,7 +46,7 @@ pub enum Error {
         older: usize,
     },
     /// No label to make categories from.
-    #[error("{}: no image of the result has a label\nhint: set ingest.rules to what says the class of an image, or name clusters: deepmcat names RUN ask", path.display())]
+    #[error("{}: no image of the result has a label\nhint: set ingest.rules to class rules for this archive, or name clusters: deepmcat names RUN ask", path.display())]
     NoLabels {
         /// The data set.
         path: PathBuf,
@@ -62,7 +62,7 @@ pub enum Error {
         missing: usize,
     },
     /// Features of another width than the centroids, or the model.
-    #[error("{}: made of features of {found} dimensions, where those of the images have {expected}\nhint: they are of different results; finish the run first: deepmcat run RUN", path.display())]
+    #[error("{}: made from features of {found} dimensions, but those of the images have {expected}\nhint: they are of different results; finish the run first: deepmcat run RUN", path.display())]
     OtherWidth {
         /// The clusters, or the model.
         path: PathBuf,
@@ -72,13 +72,13 @@ pub enum Error {
         found: usize,
     },
     /// No header to judge.
-    #[error("{}: no image has a SeriesDescription\nhint: headers are judged of DICOM archives; the table dataset/sources has them", path.display())]
+    #[error("{}: no image has a SeriesDescription\nhint: headers exist in DICOM archives only; the table dataset/sources has them", path.display())]
     NoHeaders {
         /// The data set.
         path: PathBuf,
     },
     /// No model where one should be.
-    #[error("{}: no model is here\nhint: deepmcat categorize RUN makes one, RUN/model; deepmcat apply RUN --export FOLDER one that works without the run", path.display())]
+    #[error("{}: no model is here\nhint: deepmcat categorize RUN makes RUN/model; deepmcat apply RUN --export FOLDER makes one that works without the run", path.display())]
     NoModel {
         /// The folder.
         path: PathBuf,

@@ -72,7 +72,7 @@ pub fn run(job: jobs::Categorize, means: Means) -> Result<(), Error> {
     let images = Images::of_result(&features, (path, &assignments), &dataset)?;
     if images.one_subject {
         tracing::warn!(
-            "all images are of one subject: confidence is judged by images of that subject, and may be too high"
+            "all images are of one subject: confidence is calibrated on images of that subject and may be too high"
         );
     }
     let (points, decision) = match names {
@@ -143,6 +143,6 @@ fn tell_flags(names: &Names) {
     let mut flags: BTreeMap<&str, usize> = BTreeMap::new();
     names.flag.iter().flatten().for_each(|flag| *flags.entry(flag).or_default() += 1);
     for (flag, count) in flags {
-        tracing::warn!("{count} names do not count: {flag} (docs/tables.md says what that is)");
+        tracing::warn!("{count} names do not count: {flag} (docs/guide/tables.md says what that is)");
     }
 }

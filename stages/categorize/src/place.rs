@@ -60,7 +60,7 @@ pub fn place(job: jobs::Place, means: PlaceMeans) -> Result<(), Error> {
     told.finish(&images, &dataset, &tables, &stamp, Some(&job.outputs.csv), (means.json, job.seed))?;
     let novel = novelty.iter().filter(|&&value| f64::from(value) < model.novel).count();
     tracing::info!(
-        "{} images, {known} of them images of the model's own run, {novel} unlike all that it knows",
+        "{} images, {known} of them already in the model's run, {novel} unlike all of its images",
         novelty.len()
     );
     timings.lap("write");

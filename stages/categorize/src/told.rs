@@ -123,7 +123,7 @@ impl Told<'_> {
         let Self { points, shares, .. } = self;
         let unknown = labels.image_id.iter().filter(|image| !images.rows.contains_key(&image.0)).count();
         if unknown > 0 {
-            tracing::warn!("{unknown} labels are of images that the result does not have; they are left out");
+            tracing::warn!("{unknown} labels are of images that the result does not have; they are ignored");
         }
         let own: HashMap<&str, usize> = labels
             .image_id
@@ -132,7 +132,7 @@ impl Told<'_> {
             .filter_map(|(image, label)| Some((label.as_str(), *images.rows.get(&image.0)?)))
             .collect();
         if !own.is_empty() && !points.categories.iter().any(|category| own.contains_key(category.as_str())) {
-            tracing::warn!("no category is called as a label is: nothing is measured");
+            tracing::warn!("no category has the name of a label: nothing is measured");
             return None;
         }
         let names: BTreeSet<&str> = points.categories.iter().map(String::as_str).chain(own.into_keys()).collect();

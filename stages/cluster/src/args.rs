@@ -10,11 +10,11 @@ use deepmcat_stage::{CommonArgs, Front, Means};
 
 use crate::Error;
 
-/// Groups features by exact k-means and numbers the clusters as the epoch before did.
+/// Groups features by exact k-means and keeps the cluster numbers of the previous epoch.
 ///
-/// Lloyd's algorithm from random images or as cluster.start says, cluster.k clusters, cluster.iterations iterations, the
-/// best of cluster.redo starts. With --previous a cluster takes the number of the cluster that it shares most images
-/// with, all clusters together as well as can be, so that a number means the same over epochs.
+/// Lloyd's algorithm from random images or as cluster.start says, cluster.k clusters, cluster.iterations iterations,
+/// the best of cluster.redo starts. With --previous, clusters are matched to those of the previous epoch by the images
+/// that they share, and take their numbers, so that a number means the same over epochs.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "deepmcat-cluster",
@@ -23,24 +23,23 @@ use crate::Error;
                   --epoch 7 --assignments run/assignments/epoch=7 --clusters run/clusters/epoch=7 --config run/run.toml"
 )]
 pub struct Args {
-    /// Folder of the feature table, with all its parts; of several, an image's vectors count side by side
+    /// Folder of the feature table, with all its parts; the vectors of several tables are put side by side
     #[arg(long, value_name = "FOLDER", required = true, num_args = 1..)]
     pub features: Vec<PathBuf>,
-    /// How much each of several tables counts, of squared lengths [default: all the same]
+    /// Weight of each of several tables, of squared lengths [default: equal]
     #[arg(long, value_name = "WEIGHT", num_args = 1..)]
     pub weights: Vec<f64>,
-    /// Folder of the epoch before's assignments, whose numbers are kept
+    /// Folder of the previous epoch's assignments, whose cluster numbers are kept
     #[arg(long, value_name = "FOLDER")]
     pub previous: Option<PathBuf>,
     /// Epoch, which numbers the draws of the start
     #[arg(long, value_name = "T", default_value_t = Epoch(0))]
     pub epoch: Epoch,
-    /// Number of clusters of k-means, merged until cluster.k are left: those whose images are neighbours [default:
-    /// none are merged]
+    /// Number of clusters of k-means; those whose images are neighbours are merged until cluster.k are left [default:
+    /// no merging]
     #[arg(long, value_name = "N")]
     pub merge_from: Option<u32>,
-    /// Rounds in which each image's features become the mean of its own and those of its nearest neighbours, before
-    /// k-means
+    /// Rounds in which each image's features are averaged with those of its nearest neighbours, before k-means
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub smooth: u32,
     /// Folder to write the table of assignments to

@@ -20,7 +20,7 @@ pub enum Error {
     Device(#[from] deepmcat_machine::Error),
     /// Fewer clusters than they are to be merged to.
     #[error(
-        "--merge-from {from}: fewer than the {k} clusters to merge them to\nhint: give more than --k, or leave --merge-from out"
+        "--merge-from {from}: fewer than the {k} clusters that are to be left\nhint: give more than cluster.k, or leave --merge-from out"
     )]
     Merge {
         /// Clusters of k-means.
@@ -29,7 +29,7 @@ pub enum Error {
         k: u32,
     },
     /// More clusters than smoothing can tell apart.
-    #[error("smoothed features give {most} clusters at most, not {k}\nhint: set final.smooth (--smooth) to 0")]
+    #[error("smoothed features give at most {most} clusters, not {k}\nhint: set final.smooth (--smooth) to 0")]
     Smooth {
         /// Most clusters.
         most: usize,

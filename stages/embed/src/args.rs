@@ -10,10 +10,10 @@ use deepmcat_stage::{CommonArgs, Front, Part};
 
 use crate::Error;
 
-/// Turns the images of a data set into l2-normalised features: one row an image, in the manifest's order.
+/// Turns the images of a data set into l2-normalised features: one row for each image, in the manifest's order.
 ///
-/// The network runs in evaluation mode. Images are augmented as embed.augment says, with draws of their own at each
-/// epoch; without, the network sees the whole image. --raw uses no network: 32 x 32 pixels, z-scored.
+/// The network runs in evaluation mode. With embed.augment each image is augmented, differently at each epoch; without
+/// it the network sees the whole image. --raw uses no network: 32 x 32 pixels, z-scored.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "deepmcat-embed",
@@ -28,7 +28,7 @@ pub struct Args {
     /// Folder of the pixel table that deepmcat-pack wrote; without it, PNGs are decoded
     #[arg(long, value_name = "FOLDER", conflicts_with = "raw")]
     pub pixels: Option<PathBuf>,
-    /// Checkpoint folder of the network; of several (may be repeated) the features stand side by side
+    /// Checkpoint folder of the network (may be repeated: the features of several are put side by side)
     #[arg(long, value_name = "CHECKPOINT", required_unless_present = "raw", conflicts_with = "raw")]
     pub weights: Vec<PathBuf>,
     /// Epoch, which numbers the draws of the augmentation

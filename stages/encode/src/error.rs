@@ -25,7 +25,7 @@ pub enum Error {
     #[error("a file cannot be read")]
     Io(#[from] std::io::Error),
     /// Nothing to encode with.
-    #[error("no encoder is named\nhint: --set encoder.file=efficientnet-lite0, an ONNX file, or --from FILE")]
+    #[error("no encoder was given\nhint: --set encoder.file=efficientnet-lite0, an ONNX file, or --from FILE")]
     NoEncoder,
     /// Nothing to encode.
     #[error("{}: no images\nhint: run ingest on an archive with images", path.display())]
@@ -35,7 +35,7 @@ pub enum Error {
     },
     /// ONNX Runtime is not there.
     #[error(
-        "{}: ONNX Runtime cannot be loaded: {reason}\nhint: make setup fetches it; or name a libonnxruntime by ORT_DYLIB_PATH", path.display()
+        "{}: ONNX Runtime cannot be loaded: {reason}\nhint: make setup fetches it; or set ORT_DYLIB_PATH to a libonnxruntime", path.display()
     )]
     NoRuntime {
         /// Where it was looked for.

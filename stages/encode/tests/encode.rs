@@ -156,6 +156,6 @@ fn features_of_the_user_need_no_engine() {
     let (well, said) = run(folder.path(), &["--from", "short.npy", "--out", "none"]);
     assert!(!well && said.contains("short.npy"), "{said}");
     let (well, said) = run(folder.path(), &["--out", "none"]);
-    assert!(!well && said.contains("no encoder is named"), "{said}");
+    assert!(!well && said.contains("no encoder was given"), "{said}");
     assert!(!folder.path().join("none").exists());
 }

@@ -10,7 +10,7 @@ use crate::Error;
 
 /// Measures the assignments of an epoch: NMI, purity, balanced purity, ARI, AMI, stability.
 ///
-/// Labels measure, and train nothing; without labels the figures that need them are null.
+/// Labels are only used to measure; without labels the figures that need them are null.
 #[derive(Debug, clap::Parser)]
 #[command(
     name = "deepmcat-evaluate",
@@ -28,7 +28,7 @@ pub struct Args {
     /// Clusters of this epoch: a folder of part-N.parquet
     #[arg(long)]
     pub clusters: PathBuf,
-    /// Assignments of the epoch before, for NMI(t, t-1) and the share that changed
+    /// Assignments of the previous epoch, for NMI(t, t-1) and the share of changed images
     #[arg(long)]
     pub previous: Option<PathBuf>,
     /// Folder to write part-0.parquet to

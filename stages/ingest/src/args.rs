@@ -11,8 +11,8 @@ use crate::Error;
 
 /// Turns an archive of NIfTI, DICOM, PNG or JPEG files, zipped or not, into a data set of PNG slices at t=0.
 ///
-/// Files are recognised by what is in them, at any depth, whatever their names. Each file that gives no image is
-/// a row of rejects.parquet with the reason; none ends the run.
+/// Files are recognised by their content, at any depth, whatever their names. Each file that gives no image is a row of
+/// rejects.parquet with the reason; none ends the run.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "deepmcat-ingest",
@@ -32,8 +32,8 @@ pub struct Args {
     /// Time frames that become images: first, all [default: ingest.frames of the configuration]
     #[arg(long, value_name = "WHICH", value_parser = frames)]
     pub frames: Option<Frames>,
-    /// File whose content keys the hashes of names and identifiers; keep it apart from what you share
-    /// [default: ingest.key_file of the configuration, else a key that everybody knows, which hides nothing]
+    /// File whose content keys the hashes of names and identifiers; keep it apart from what you share [default:
+    /// ingest.key_file of the configuration, otherwise a key that everybody knows, which hides nothing]
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
     /// Memory that one input file may take, in MiB; a file that needs more is rejected as too_large
@@ -77,11 +77,11 @@ fn frames(text: &str) -> Result<Frames, String> {
 /// What changes no image.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Means {
-    /// Files read at a time; 0: as many as there are cores [default: compute.threads of the configuration]
+    /// Files read at a time; 0: one for each core [default: compute.threads of the configuration]
     #[arg(short, long, visible_alias = "threads", value_name = "N")]
     pub jobs: Option<u32>,
-    /// Read every file again, also those that are unchanged since the last ingest into the same folder; replaces a data
-    /// set that was made with another key
+    /// Read every file again, even if unchanged since the last ingest into the same folder; replaces a data set that
+    /// was made with another key
     #[arg(long)]
     pub fresh: bool,
     /// Only read the headers and say what would be made; writes nothing

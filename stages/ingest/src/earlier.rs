@@ -188,7 +188,7 @@ impl Earlier {
         let kept = rows.iter().filter(|row| self.ids.contains_key(&row.key)).count();
         let keep = kept == self.ids.len();
         if !keep {
-            tracing::warn!("images of the earlier data set are gone: image ids are given anew");
+            tracing::warn!("images of the earlier data set are gone: all images get new ids");
         }
         let id = |row: &Row| self.ids.get(&row.key).copied().filter(|_| keep).unwrap_or(u32::MAX);
         rows.sort_by_key(|row| (id(row), row.input, row.slice, row.frame));

@@ -49,7 +49,7 @@ pub fn ingest(
     // Before anything is read, so that an unchanged archive is not.
     let target = if dry_run { None } else { Some(Target::open(out, settings, &rules, stamps, &found)?) };
     if let Some(summary) = target.as_ref().and_then(|target| target.earlier.unchanged(out, &found)) {
-        tracing::info!("{}: no input has changed since it was made; --fresh makes it again", out.display());
+        tracing::info!("{}: no input has changed; --fresh makes it again", out.display());
         return target.map_or(Ok(()), |target| target.writer.leave()).map(|()| summary);
     }
     let rejects = std::mem::take(&mut found.rejects);

@@ -72,7 +72,7 @@ impl Writer {
         let mut writer = Self { out: out.to_owned(), partial, recipe, batches, _lock: lock };
         if fresh || differences.is_some() {
             if let Some(differences) = differences {
-                tracing::warn!("what a killed ingest left is not used: {differences}");
+                tracing::warn!("the work of an interrupted ingest is not used: {differences}");
             }
             writer.clear().map_err(|error| Error::io(&writer.partial, "cleared", error))?;
         }

@@ -8,10 +8,10 @@ use deepmcat_stage::{CommonArgs, Front, Means};
 
 use crate::Error;
 
-/// Lays the images of a result out in a plane: what is alike lies together.
+/// Places the images of a result in a plane: similar images are close together.
 ///
-/// Clusters are laid out by t-SNE of their centroids, and each image lies in its cluster's cell, along the two directions
-/// in which the cluster's features differ most. No number is drawn: the same tables give the same map.
+/// Clusters are laid out by t-SNE of their centroids, and each image lies in its cluster's cell, along the two
+/// directions in which the cluster's features differ most. There is no randomness: the same tables give the same map.
 #[derive(Debug, clap::Parser)]
 #[command(
     name = "deepmcat-map",
@@ -23,7 +23,7 @@ pub struct Args {
     /// Folders of the tables of features that were clustered
     #[arg(long, value_name = "FOLDER", required = true, num_args = 1..)]
     pub features: Vec<PathBuf>,
-    /// How much each of several tables counts, as where they were clustered [default: all the same]
+    /// Weight of each of several tables, as in the clustering [default: equal]
     #[arg(long, value_name = "WEIGHT", num_args = 1..)]
     pub weights: Vec<f64>,
     /// Folder of the assignments
@@ -32,13 +32,13 @@ pub struct Args {
     /// Folder of their clusters
     #[arg(long, value_name = "FOLDER")]
     pub clusters: PathBuf,
-    /// Folder of the cells of an earlier map: clusters of the same numbers stay about where they were
+    /// Folder of the cells of an earlier map: clusters keep about their places
     #[arg(long, value_name = "FOLDER")]
     pub previous: Option<PathBuf>,
-    /// Folder to write the images' places to
+    /// Folder for the images' places
     #[arg(long, value_name = "FOLDER")]
     pub out: PathBuf,
-    /// Folder to write the clusters' cells to, by which other images can be placed
+    /// Folder for the clusters' cells, by which other images can be placed
     #[arg(long, value_name = "FOLDER")]
     pub cells: PathBuf,
     /// Configuration and verbosity.

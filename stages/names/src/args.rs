@@ -6,8 +6,8 @@ use deepmcat_stage::Verbosity;
 
 /// Gives names (categories) to the clusters and images of a finished run.
 ///
-/// What is decided goes to RUN/review/decisions.jsonl, which is only appended to, and is on the disk before a command ends.
-/// The table RUN/names is made of it. A name of an image outranks that of its cluster.
+/// Decisions are appended to RUN/review/decisions.jsonl and are on the disk before a command ends. The table RUN/names
+/// is made from it. The name of an image outranks that of its cluster.
 #[derive(Debug, clap::Parser)]
 #[command(
     name = "deepmcat-names",
@@ -29,20 +29,21 @@ pub struct Args {
 /// What is done with names.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Take names from a CSV: cluster number or image key, then the name; rows without a name are left out. All or none
+    /// Import names from a CSV: cluster number or image key, then the name; rows without a name are ignored. All or
+    /// none
     Import {
-        /// The CSV; its columns `what` and `category` count, the first two where none has these names
+        /// The CSV: columns `what` and `category`, or else the first two columns
         file: PathBuf,
         /// Who decided [default: the user of this machine]
         #[arg(long, value_name = "NAME")]
         author: Option<String>,
     },
-    /// Write the names in force as CSV
+    /// Write the current names as CSV
     Export {
         /// The CSV to write [default: standard output]
         file: Option<PathBuf>,
     },
-    /// Take back the last decisions that are in force
+    /// Undo the last decisions
     Undo {
         /// How many
         #[arg(default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -57,10 +58,9 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// How far people agree: clusters and images that two of them named, and what they call differently
+    /// Show how far people agree: clusters and images that two of them named, and where their names differ
     ///
-    /// Everybody's last name for each thing counts. Naming what another has named already, with the same name, is a second
-    /// opinion.
+    /// The last name that each person gave counts. To give the same name as another person is a second opinion.
     Agreement {
         /// Print as JSON
         #[arg(long)]
@@ -68,11 +68,11 @@ pub enum Command {
     },
     /// Carry names over from another run, or from earlier results of this one
     ///
-    /// Clusters are matched by the images that they share. Where at least 0.8 of the images of either are in both, the
-    /// name is taken over; below that it is only listed as proposed. A name that is there already stays.
+    /// Clusters are matched by the images that they share. If at least 0.8 of the images in either are in both, the
+    /// name is taken over; otherwise it is only listed as proposed. Existing names stay.
     #[command(after_help = "Example: deepmcat names runs/new carry runs/old --dry-run")]
     Carry {
-        /// The run that names come from [default: this one, whose result was another when they were given]
+        /// The run that the names come from [default: earlier results of this run]
         from: Option<PathBuf>,
         /// Only say what would be taken over
         #[arg(long)]
@@ -84,10 +84,10 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Print what to name next as a CSV to fill in: clusters without a name by their medoid, then unsure images
+    /// Print what to name next as a CSV to fill in: clusters without a name with their medoid, then uncertain images
     ///
-    /// First every cluster without a name, the largest first, with the image nearest to its mean, then images of large
-    /// clusters that lie between clusters or of which `categorize` is least sure.
+    /// First all clusters without a name, the largest first, each with the image nearest to its mean. Then images of
+    /// large clusters that are between clusters or have the lowest confidence.
     Ask {
         /// How many
         #[arg(short, default_value_t = 50)]

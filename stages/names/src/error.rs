@@ -27,7 +27,7 @@ pub enum Error {
         source: csv::Error,
     },
     /// Names of what this run does not have.
-    #[error("{}: {count} rows name nothing of this run, the first on line {line}: `{word}`\nhint: a row begins with the number of a cluster of the result, or with an image's key in dataset/manifest.parquet; nothing was taken", path.display())]
+    #[error("{}: {count} rows match nothing in this run, the first on line {line}: `{word}`\nhint: a row begins with the number of a cluster of the result, or with an image's key in dataset/manifest.parquet; nothing was imported", path.display())]
     Unknown {
         /// The CSV.
         path: PathBuf,
@@ -39,7 +39,7 @@ pub enum Error {
         word: String,
     },
     /// Two names for one thing.
-    #[error("{}: `{word}` is called `{one}` on line {line} and `{other}` on line {again}\nhint: leave one of them; nothing was taken", path.display())]
+    #[error("{}: `{word}` is called `{one}` on line {line} and `{other}` on line {again}\nhint: leave one of them; nothing was imported", path.display())]
     Twice {
         /// The CSV.
         path: PathBuf,
@@ -55,7 +55,7 @@ pub enum Error {
         again: u64,
     },
     /// stdout cannot be written.
-    #[error("what was asked for could not be printed: stdout cannot be written")]
+    #[error("the answer could not be printed: stdout cannot be written")]
     Print(#[source] std::io::Error),
 }
 

@@ -31,7 +31,7 @@ pub fn run(args: Args) -> Result<(), Error> {
             result.keep_members()?;
             let given = log.name(&who(author), &namings)?.len();
             let same = namings.len() - given;
-            tracing::info!("{given} names taken, {same} were there already, {without} rows had none");
+            tracing::info!("{given} names imported, {same} existed already, {without} rows without a name");
             view(&mut log, &result)
         }
         Command::Export { file } => {
@@ -67,7 +67,7 @@ pub fn run(args: Args) -> Result<(), Error> {
                 view(&mut log, &result)?;
             }
             tracing::info!(
-                "{} names carried over, {} only proposed or there already",
+                "{} names carried over, {} only proposed or existing already",
                 taken.len(),
                 carried.len() - taken.len()
             );
@@ -87,7 +87,7 @@ fn view(log: &mut Log, result: &RunResult) -> Result<(), Error> {
     let older = flagged(OLDER_RESULT);
     if older > 0 {
         tracing::warn!(
-            "{older} names are of clusters of an earlier result and do not count; deepmcat names {} carry",
+            "{older} names are of clusters of an earlier result and do not count; carry them over: deepmcat names {} carry",
             result.run.display()
         );
     }

@@ -10,7 +10,7 @@ use crate::Error;
 
 /// Decodes every image of a data set and resizes it to what network.input needs, once for all epochs.
 ///
-/// embed and train read the table where --pixels names it; without it they decode the PNGs themselves.
+/// embed and train read this table if --pixels names it; otherwise they decode the PNGs themselves.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "deepmcat-pack",

@@ -50,7 +50,7 @@ pub enum Error {
     },
     /// A clustering that is not there.
     #[error(
-        "no epoch asked for has a clustering {clustering}\nhint: give --clustering from 0 to cluster.clusterings - 1; the result has 0 alone"
+        "no epoch of the query has a clustering {clustering}\nhint: give --clustering from 0 to cluster.clusterings - 1; the result has only 0"
     )]
     NoClustering {
         /// As the user wrote it.
@@ -72,7 +72,7 @@ pub enum Error {
     },
     /// A query that is not one question.
     #[error(
-        "`{begins}`: a query reads and changes nothing\nhint: begin it with SELECT or WITH; DuckDB does more: deepmcat sql RUN --duckdb"
+        "`{begins}`: a query only reads\nhint: begin it with SELECT or WITH; DuckDB does more: deepmcat sql RUN --duckdb"
     )]
     NotSelect {
         /// What it begins with.
@@ -95,10 +95,10 @@ pub enum Error {
         found: String,
     },
     /// Columns of unequal length: a defect of this program.
-    #[error("the rows of the answer do not fit together: {0}")]
+    #[error("the columns of the answer do not fit together: {0}")]
     Rows(String),
     /// Parquet on a terminal.
-    #[error("Parquet is nothing to read on a terminal\nhint: name a file: --out FILE.parquet")]
+    #[error("Parquet cannot be read on a terminal\nhint: name a file: --out FILE.parquet")]
     Terminal,
     /// The answer cannot be printed: a full disk.
     #[error("the answer cannot be written to standard output")]

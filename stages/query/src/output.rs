@@ -20,10 +20,10 @@ pub struct Output {
     /// How to write the rows [default: by the ending of --out; on standard output a table]
     #[arg(long, value_enum, global = true)]
     pub format: Option<Format>,
-    /// Write to this file, whole or not at all, instead of standard output
+    /// Write to this file instead of standard output, completely or not at all
     #[arg(long, value_name = "FILE", global = true)]
     pub out: Option<PathBuf>,
-    /// Rows of a table at most; 0: all [default: 40, where there is no row an epoch]
+    /// Maximum number of rows of a table; 0: all [default: 40, or all if there is a row for each epoch]
     #[arg(long, value_name = "N", global = true)]
     pub rows: Option<usize>,
 }

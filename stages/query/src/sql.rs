@@ -105,7 +105,7 @@ fn refused(query: &Query, tables: &[Arc<Source>], error: &PolarsError) -> Error 
     } else if about_column && !columns.is_empty() {
         columns
     } else {
-        "docs/queries.md has examples; tables and columns: deepmcat sql RUN".to_owned()
+        "docs/guide/queries.md has examples; tables and columns: deepmcat sql RUN".to_owned()
     };
     Error::Query { reason, hint }
 }

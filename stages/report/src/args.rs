@@ -18,7 +18,7 @@ use crate::Error;
 /// Shows a run as one page: map, clusters with their images, figures, what to look at.
 ///
 /// The page is one file that needs no network and reads without script. A run that is under way is shown as it is at its
-/// last epoch. Where clusters have names, the page shows them, the categories and their certificate (docs/categories.md);
+/// last epoch. Where clusters have names, the page shows them, the categories and their certificate (docs/guide/categories.md);
 /// after `deepmcat headers`, the series whose header is wrong.
 #[derive(Debug, Parser)]
 #[command(

@@ -9,8 +9,9 @@ use crate::Error;
 
 /// Opens a page on this machine for naming the clusters of a finished run, by keyboard.
 ///
-/// Prints the page's link, which works once, and opens it. What is decided goes to RUN/review/decisions.jsonl, as by `deepmcat
-/// names`, and is on the disk before the page says so. Ctrl-C ends it. docs/review.md has the keys.
+/// Prints the page's link, which works once, and opens it. Decisions go to RUN/review/decisions.jsonl, as with
+/// `deepmcat names`, and are on the disk before the page confirms them. Ctrl-C ends it. docs/guide/review.md has the
+/// keys.
 #[derive(Debug, clap::Parser)]
 #[command(
     name = "deepmcat-review",
@@ -21,19 +22,19 @@ use crate::Error;
 pub struct Args {
     /// The run folder
     pub run: PathBuf,
-    /// The port to listen on; 0: any that is free
+    /// The port to listen on; 0: any free port
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub port: u16,
-    /// Only print the link, open no browser
+    /// Only print the link, do not open a browser
     #[arg(long)]
     pub no_open: bool,
     /// Who decides [default: the user of this machine]
     #[arg(long, value_name = "NAME")]
     pub author: Option<String>,
-    /// The address to listen on; one that other machines reach needs the flag below too
+    /// The address to listen on; one that other machines can reach also needs the flag below
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub listen: IpAddr,
-    /// Let other machines connect, without encryption: who reads along sees images and link
+    /// Let other machines connect without encryption: others on the network can then see images and link
     #[arg(long)]
     pub i_know_others_can_connect: bool,
     /// How much is said.

@@ -18,7 +18,7 @@ pub enum Error {
     #[error("the page cannot be served")]
     Io(#[from] std::io::Error),
     /// Tables of different data sets.
-    #[error("{}: has no image {image}, which has a cluster\nhint: the data set is another than the one that was clustered; deepmcat run makes its result anew", path.display())]
+    #[error("{}: has no image {image}, which has a cluster\nhint: the data set is not the one that was clustered; deepmcat run makes its result again", path.display())]
     OtherImages {
         /// The manifest.
         path: std::path::PathBuf,
@@ -46,7 +46,7 @@ pub enum Error {
     #[error("--author: {0}\nhint: give a name of 1 to 100 characters on one line")]
     Author(&'static str),
     /// No random numbers for the link.
-    #[error("the system gives no random numbers, without which the link would be no secret: {0}")]
+    #[error("the system gives no random numbers, so the link would not be secret: {0}")]
     Random(String),
     /// stdout cannot be written.
     #[error("the link could not be printed: stdout cannot be written")]
@@ -68,7 +68,7 @@ impl Failure for Error {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
     /// Others have decided since the page was last told.
-    #[error("somebody decided meanwhile: decision {last} is the last one")]
+    #[error("somebody else decided in the meantime: decision {last} is the last one")]
     Stale {
         /// The last decision.
         last: u64,

@@ -50,7 +50,7 @@ pub fn run(args: Args) -> Result<(), Error> {
         let guard = Guard::new(address)?;
         let link = guard.link();
         deepmcat_stage::print(&link).map_err(Error::Print)?;
-        tracing::info!("{}: open the link above, which works once; Ctrl-C ends this", args.run.display());
+        tracing::info!("{}: open the link above, which works once; Ctrl-C ends the program", args.run.display());
         if !args.no_open {
             browser::open(&link);
         }

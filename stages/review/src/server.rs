@@ -135,7 +135,7 @@ pub(crate) async fn serve(listener: TcpListener, app: Arc<App>) -> Result<(), Er
     }
     writer.abort();
     app.session().write_names()?;
-    tracing::info!("ended; what was decided is in the log");
+    tracing::info!("ended; all decisions are in the log");
     Ok(())
 }
 

@@ -19,7 +19,7 @@ pub struct Args {
     /// Assignments of this epoch: a folder of part-N.parquet
     #[arg(long)]
     pub assignments: PathBuf,
-    /// Draw only from this share of each cluster's images, those nearest to its centroid [default: all]
+    /// Draw only from this share of each cluster, the images nearest to its centroid [default: all]
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub sure: Option<f64>,
     /// The epoch: draws depend on it

@@ -12,7 +12,8 @@ use crate::Error;
 
 /// Trains the network for one epoch on pseudo-labels, in the order of the samples; or draws the initial weights.
 ///
-/// The last layer is new at each epoch or kept (train.head); the optimiser of the rest goes on from the checkpoint that --weights names.
+/// The last layer is new at each epoch or kept (train.head); the optimiser of the other layers continues from the
+/// checkpoint of --weights.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "deepmcat-train",
@@ -37,7 +38,7 @@ pub struct Args {
     /// Checkpoint folder to start from
     #[arg(long, value_name = "CHECKPOINT", required_unless_present = "init")]
     pub weights: Option<PathBuf>,
-    /// Epoch, which numbers every draw; with --init the first one of the network [there by default: 0]
+    /// Epoch, which numbers every random draw; with --init the first epoch of the network [default with --init: 0]
     #[arg(long, value_name = "T", required_unless_present = "init")]
     pub epoch: Option<Epoch>,
     /// Checkpoint folder to write

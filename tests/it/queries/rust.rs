@@ -1,4 +1,4 @@
-//! The Rust of docs/queries.md, between the lines of dashes.
+//! The Rust of docs/guide/queries.md, between the lines of dashes.
 
 // ----
 use std::error::Error;

@@ -29,7 +29,7 @@ pub enum ConfigError {
     /// A key that no setting has.
     #[error("{origin}: unknown setting `{key}`\nhint: {}", match suggestion {
         Some(setting) => format!("did you mean `{setting}`?"),
-        None => "take it out; this version has no such setting".to_owned(),
+        None => "remove it; this version has no such setting".to_owned(),
     })]
     UnknownKey {
         /// File, preset or `--set`.

@@ -15,7 +15,7 @@ pub enum Error {
     #[error(transparent)]
     Schema(#[from] SchemaError),
     /// The file system; the source names the file.
-    #[error("the log of decisions could not be read or written; what was told as kept is kept")]
+    #[error("the log of decisions could not be read or written; confirmed decisions are kept")]
     Io(#[from] std::io::Error),
     /// A run without a result.
     #[error("{}: this run has no result yet: no assignments of epoch {epoch}\nhint: finish it first: deepmcat run {}", run.display(), run.display())]
@@ -26,7 +26,7 @@ pub enum Error {
         epoch: Epoch,
     },
     /// A line of the log that is no decision, with others behind it.
-    #[error("{}: line {line} is no decision ({reason})\nhint: the file was changed from outside or is of a newer deepmcat; mend that line, or put the file back from a copy. Nothing was written", path.display())]
+    #[error("{}: line {line} is not a decision ({reason})\nhint: the file was changed by another program or is of a newer deepmcat; correct that line, or restore the file from a copy. Nothing was written", path.display())]
     Damaged {
         /// The log.
         path: PathBuf,
@@ -36,7 +36,7 @@ pub enum Error {
         reason: String,
     },
     /// A log that became shorter while it was open.
-    #[error("{}: the log of decisions is shorter than it was\nhint: something else than deepmcat writes it; put it back from a copy", path.display())]
+    #[error("{}: the log of decisions is shorter than it was\nhint: another program writes it; restore it from a copy", path.display())]
     Shorter {
         /// The log.
         path: PathBuf,
@@ -50,7 +50,7 @@ pub enum Error {
         reason: &'static str,
     },
     /// More decisions to undo than there are.
-    #[error("{asked} decisions to undo, and {there} are in force\nhint: deepmcat names RUN log lists them")]
+    #[error("{asked} decisions to undo, but there are only {there}\nhint: deepmcat names RUN log lists them")]
     NothingToUndo {
         /// How many were asked for.
         asked: usize,
@@ -59,7 +59,7 @@ pub enum Error {
     },
     /// Others have decided since.
     #[error(
-        "decision {last} was made meanwhile, and {seen} was the last one seen\nhint: look at it, then decide again"
+        "decision {last} was made in the meantime, and {seen} was the last one seen\nhint: look at it, then decide again"
     )]
     Stale {
         /// The last decision that was seen.
@@ -68,7 +68,7 @@ pub enum Error {
         last: u64,
     },
     /// A run whose images have no key in common with another's.
-    #[error("{}: none of its images is in {}\nhint: names are carried over by image keys, which two runs share where they were ingested from the same archive with the same key (ingest.key_file)", from.display(), run.display())]
+    #[error("{}: none of its images is in {}\nhint: names are carried over by image keys, which two runs share if they were ingested from the same archive with the same key (ingest.key_file)", from.display(), run.display())]
     OtherImages {
         /// The run that names come from.
         from: PathBuf,

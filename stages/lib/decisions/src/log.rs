@@ -251,8 +251,7 @@ impl Log {
     fn tell_torn(&mut self) {
         if !std::mem::replace(&mut self.told, true) {
             tracing::warn!(
-                "{}: line {} is cut short and is left out: a program was killed while it wrote it, and told nobody that it \
-                 was kept",
+                "{}: line {} is incomplete and is ignored: a program was killed while it wrote it, and had not confirmed it",
                 self.path.display(),
                 self.decisions.len() + 1
             );
@@ -335,7 +334,7 @@ mod tests {
         let force: Vec<_> = again.in_force().map(|(target, by)| (target.to_string(), by.author.clone())).collect();
         assert_eq!(force, [("3".to_owned(), "anna".to_owned()), ("4".to_owned(), "anna".to_owned())]);
         let error = log.undo("anna", 3).unwrap_err().to_string();
-        assert!(error.starts_with("3 decisions to undo, and 2 are in force"), "{error}");
+        assert!(error.starts_with("3 decisions to undo, but there are only 2"), "{error}");
         log.undo("anna", 2).unwrap();
         assert_eq!((log.in_force().count(), text(run.path()).lines().count()), (0, 6));
         let first = text(run.path()).lines().next().unwrap().to_owned();
@@ -375,10 +374,10 @@ mod tests {
         }
         fs_err::write(&path, whole.replacen("\"number\":1", "\"number\":", 1)).unwrap();
         let error = Log::open(run.path()).unwrap_err().to_string();
-        assert!(error.contains("line 1 is no decision") && error.contains("hint:"), "{error}");
+        assert!(error.contains("line 1 is not a decision") && error.contains("hint:"), "{error}");
         fs_err::write(&path, whole.replacen("\"number\":2", "\"number\":1", 1)).unwrap();
         let error = Log::open(run.path()).unwrap_err().to_string();
-        assert!(error.contains("line 2 is no decision (its number is 1, expected 2)"), "{error}");
+        assert!(error.contains("line 2 is not a decision (its number is 1, expected 2)"), "{error}");
         fs_err::write(&path, "").unwrap();
         let error = log.refresh().unwrap_err().to_string();
         assert!(error.contains("shorter than it was"), "{error}");

@@ -29,7 +29,7 @@ pub enum Error {
         image: ImageId,
     },
     /// A feature table that lacks images of the first.
-    #[error("{} has no features of some images of {}\nhint: give tables of features of one data set, that of the fewest images first", other.display(), one.display())]
+    #[error("{} lacks features of some images of {}\nhint: give tables of features of one data set, the one with the fewest images first", other.display(), one.display())]
     OtherImages {
         /// The first folder.
         one: PathBuf,
@@ -37,7 +37,7 @@ pub enum Error {
         other: PathBuf,
     },
     /// Features that are not numbers, or too large to be squared.
-    #[error("{}: {rows} feature vectors are not finite, the first of them of image {image}\nhint: training has diverged; lower train.rate or use compute.precision = \"float32\", and train again from the checkpoint before", path.display())]
+    #[error("{}: {rows} feature vectors are not finite, the first of them of image {image}\nhint: training has diverged; lower train.rate or use compute.precision = \"float32\", and train again from the previous checkpoint", path.display())]
     NonFinite {
         /// The part that holds the first of them.
         path: PathBuf,

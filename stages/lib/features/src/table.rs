@@ -325,7 +325,7 @@ mod tests {
         let pair = |pair: [usize; 2]| FeatureFiles::open(&pair.map(|number| folders[number].clone()), &[]);
         assert_eq!(pair([2, 0]).unwrap().features().unwrap().len(), 1, "of the images of the first");
         let error = pair([0, 2]).unwrap_err().to_string();
-        assert!(error.contains("short has no features of some images of "), "{error}");
+        assert!(error.contains("short lacks features of some images of "), "{error}");
     }
 
     #[test]

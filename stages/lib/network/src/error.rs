@@ -68,7 +68,7 @@ pub enum Error {
         found: String,
     },
     /// A checkpoint's tensor does not fit the network that the configuration asks for.
-    #[error("{}: tensor `{tensor}`: expected {expected}, found {found}\nhint: the checkpoint was made with other [network] settings; use those, or train anew", path.display())]
+    #[error("{}: tensor `{tensor}`: expected {expected}, found {found}\nhint: the checkpoint was made with other [network] settings; use those, or train again", path.display())]
     Tensor {
         /// The checkpoint file.
         path: PathBuf,
@@ -86,7 +86,7 @@ pub enum Error {
         what: String,
     },
     /// The thread that prepares batches ended without a word: a defect.
-    #[error("the thread that prepares batches has ended early\nhint: report this, with the stage's log")]
+    #[error("the thread that prepares batches ended early\nhint: report this, with the stage's log")]
     Producer,
 }
 

@@ -112,7 +112,7 @@ fn with_hint(command: clap::Command) -> clap::Command {
     let name = command.get_name().to_owned();
     let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     command.after_help(format!(
-        "{examples}\nA node of a run again: {name} --job RUN/nodes/NODE.toml [--out FOLDER] (more: {name} --job FILE --help)"
+        "{examples}\nTo repeat a node of a run: {name} --job RUN/nodes/NODE.toml [--out FOLDER] (more: {name} --job FILE --help)"
     ))
 }
 

@@ -10,9 +10,9 @@ use crate::output::Output;
 
 /// Says how the clusters of a run's images changed from epoch to epoch.
 ///
-/// A flip is an image whose cluster is another than at the epoch before. Cluster numbers are aligned from epoch to epoch of
-/// one network; the first epoch of each network has no epoch before. Images that one of the two epochs did not assign are
-/// not compared.
+/// A flip is an image whose cluster differs from that of the previous epoch. Cluster numbers are aligned from epoch to
+/// epoch of one network; the first epoch of a network has no previous one. Images that are missing in one of the two
+/// epochs are not compared.
 #[derive(Debug, clap::Parser)]
 #[command(
     name = "deepmcat-history",
@@ -26,7 +26,7 @@ pub struct Args {
     /// What is asked; the epochs where nothing is
     #[command(subcommand)]
     pub question: Option<Question>,
-    /// Which clustering, where epochs have several (cluster.clusterings): 0 is the one that the result follows
+    /// Which clustering, if epochs have several (cluster.clusterings): 0 is the one that the result continues
     #[arg(long, value_name = "N", default_value_t = 0, global = true)]
     pub clustering: usize,
     /// How the answer is given.
@@ -40,15 +40,15 @@ pub struct Args {
 /// What a history is asked.
 #[derive(Debug, clap::Subcommand)]
 pub enum Question {
-    /// A row an epoch: its network, the epoch before, images, clusters that hold one, images compared, flips, stability (the
-    /// share that did not flip)
+    /// A row for each epoch: its network, the previous epoch, images, clusters in use, images compared, flips,
+    /// stability (the share that did not flip)
     Epochs {
         /// Only these epochs, both ends included
         #[arg(long, value_name = "A..B", default_value = "..")]
         epochs: Range,
     },
-    /// A row an image, the most restless first: epochs that assign it, epochs compared, flips, stability, entropy, its last
-    /// cluster, the epoch of its last flip
+    /// A row for each image, most flips first: epochs that assign it, epochs compared, flips, stability, entropy, its
+    /// last cluster, the epoch of its last flip
     Images {
         /// Only these epochs, both ends included
         #[arg(long, value_name = "A..B", default_value = "..")]
@@ -57,8 +57,8 @@ pub enum Question {
         #[arg(long, value_name = "M", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
         last: u32,
     },
-    /// A row for each pair of clusters that images are in at two epochs, the most images first: their number, and their share
-    /// of either cluster
+    /// A row for each pair of clusters at two epochs, most images first: how many images moved, and their share of
+    /// either cluster
     Flows {
         /// The first epoch
         from: Epoch,
@@ -68,7 +68,7 @@ pub enum Question {
         #[arg(long)]
         moved: bool,
     },
-    /// A row an epoch of one image: its cluster, whether it flipped, its distance to the centroid and its margin
+    /// A row for each epoch of one image: its cluster, whether it flipped, its distance to the centroid and its margin
     Path {
         /// Its image_id, or its key in dataset/manifest.parquet
         image: String,

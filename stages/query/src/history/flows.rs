@@ -15,7 +15,7 @@ use crate::output::rows_of;
 pub(super) fn rows(history: &History, moved: bool) -> Result<RecordBatch, Error> {
     let (from, to) = (history.at(0), history.at(history.passes.len() - 1));
     if history.passes[0].network != history.passes[history.passes.len() - 1].network {
-        tracing::warn!("the epochs are of two networks: equal numbers do not mean equal clusters");
+        tracing::warn!("the epochs are of two networks: equal numbers do not mean the same cluster");
     }
     let [mut leaving, mut coming] = [HashMap::new(), HashMap::new()];
     let mut counts: HashMap<(u32, u32), u32> = HashMap::new();

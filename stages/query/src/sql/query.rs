@@ -22,7 +22,7 @@ impl Query {
     /// When it is no SQL, or asks for more than an answer: Polars knows DROP, DELETE and the like.
     pub(super) fn new(text: &str) -> Result<Self, Error> {
         let mut tokens = Tokenizer::new(&GenericDialect, text).with_unescape(false).tokenize().map_err(|error| {
-            let hint = "docs/queries.md has examples".to_owned();
+            let hint = "docs/guide/queries.md has examples".to_owned();
             Error::Query { reason: error.to_string(), hint }
         })?;
         let begins = tokens.iter().find(|token| !matches!(token, Token::Whitespace(_) | Token::LParen));
