@@ -13,6 +13,8 @@ use crate::select::Selection;
     name = "deepmcat",
     version,
     long_version = crate::version::long(),
+    // `help` reaches the stages too.
+    disable_help_subcommand = true,
     after_help = "Each stage is a program of its own: `deepmcat embed --help` is `deepmcat-embed --help`.\n\
         Stages: ingest, pack, embed, encode, cluster, sample, train, evaluate, map, report. Other programs: review (a page to name clusters), names (the same with CSV files), categorize (from names to categories), audit (how certain they are), headers (wrong SeriesDescriptions), history and sql (questions to a run), synth (a synthetic archive).\n\n\
         Example:\n  deepmcat init /archive/study --run runs/study\n  deepmcat run runs/study"

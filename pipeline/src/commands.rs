@@ -48,6 +48,7 @@ pub fn run(args: Args) -> Result<(), Error> {
         Command::Status { run, json } => explain::status(&run, json),
         Command::Why { run, node, json } => explain::why(&run, &node, json),
         Command::Dag { run, format } => explain::dag(&run, format),
+        Command::Stage(line) if line.first().is_some_and(|word| word == "help") => dispatch::help(&line[1..]),
         Command::Stage(line) => dispatch::dispatch(&line),
     }
 }
@@ -67,7 +68,11 @@ fn work(path: &Path, sets: &[String], options: &Options, json: bool) -> Result<(
     if !rows.is_empty() {
         explain::print(&summary::table(&rows))?;
     }
-    let what = if ran == 0 { "nothing to do".to_owned() } else { format!("{ran} nodes ran") };
+    let what = if ran == 0 {
+        "nothing to do".to_owned()
+    } else {
+        format!("{ran} {} ran", if ran == 1 { "node" } else { "nodes" })
+    };
     tracing::info!("{what}; {}", result(&run, &plan));
     Ok(())
 }

@@ -28,7 +28,20 @@ pub fn stage_program(stage: &str) -> Result<PathBuf, Error> {
 /// When the program is not there or does not start.
 pub fn dispatch(line: &[OsString]) -> Result<(), Error> {
     let (stage, args) = line.split_first().map_or_else(Default::default, |(first, rest)| (first.clone(), rest));
-    let program = stage_program(&stage.to_string_lossy())?;
+    become_program(stage_program(&stage.to_string_lossy())?, args)
+}
+
+/// `deepmcat help WORDS`: as `deepmcat WORDS --help`, of commands and stages alike.
+///
+/// # Errors
+/// When this program does not start again.
+pub fn help(words: &[OsString]) -> Result<(), Error> {
+    let program = std::env::current_exe().map_err(|source| Error::Start { program: "deepmcat".into(), source })?;
+    become_program(program, &[words, &["--help".into()]].concat())
+}
+
+/// Becomes a program; returns only if that fails.
+fn become_program(program: PathBuf, args: &[OsString]) -> Result<(), Error> {
     let mut command = Command::new(&program);
     command.args(args);
     #[cfg(unix)]

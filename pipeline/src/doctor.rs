@@ -1,8 +1,9 @@
 //! `deepmcat doctor`: whether this machine has what a run needs, and what it has beyond that.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use deepmcat_config::{BUILT_IN_ENCODER, encoders};
 use deepmcat_schemas::layout::RUN_TOML;
 use serde::Serialize;
 use serde_json::Value;
@@ -49,6 +50,7 @@ pub fn examine(run: Option<&Path>) -> Result<Vec<Finding>, Error> {
     let run = run.map(RunFolder::open).transpose()?;
     let mut findings = vec![stages()];
     findings.extend(libtorch(run.as_ref()));
+    findings.push(encoder(run.as_ref()));
     findings.push(memory());
     findings.push(disk(run.as_ref()));
     findings.push(on_path("slurm", "sbatch", "`deepmcat export slurm`"));
@@ -131,6 +133,24 @@ fn libtorch(run: Option<&RunFolder>) -> Vec<Finding> {
             cuda,
         ),
     ]
+}
+
+/// ONNX Runtime and the network that it runs, where a run asks for one.
+fn encoder(run: Option<&RunFolder>) -> Finding {
+    let asked = run.and_then(|run| run.config.encoder.file());
+    let network = asked.clone().unwrap_or_else(|| encoders().join(BUILT_IN_ENCODER).with_extension("onnx"));
+    let runtime =
+        std::env::var_os("ORT_DYLIB_PATH").map_or_else(|| encoders().join("libonnxruntime.so"), PathBuf::from);
+    let is_network = network.extension().is_some_and(|extension| extension == "onnx");
+    let needed = [Some(network.clone()), is_network.then_some(runtime)];
+    match needed.into_iter().flatten().find(|file| !file.is_file()) {
+        None => finding("encoder", Verdict::Ok, network.display().to_string()),
+        Some(missing) => finding(
+            "encoder",
+            if asked.is_some() { Verdict::Bad } else { Verdict::Note },
+            format!("{} is not there; make setup fetches it", missing.display()),
+        ),
+    }
 }
 
 fn memory() -> Finding {

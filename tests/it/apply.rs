@@ -59,7 +59,7 @@ fn the_runs_own_images_come_out_as_they_are_and_the_run_is_not_touched() {
     world.deepmcat(&["categorize", "run", "--from-labels", "--per-class", "3"]);
     let output = world.command(&["apply", "run", "archive", "--out", "again"]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("1 nodes to run, 3 done"), "{said}");
+    assert!(said.contains("1 node to run, 3 done"), "{said}");
     assert_eq!(categories(&world, "again"), categories(&world, "run"));
 }
 

@@ -13,6 +13,10 @@ fn every_program_has_help_with_an_example() {
         let direct = std::process::Command::new(program(&format!("deepmcat-{stage}"))).arg("--help").output().unwrap();
         assert_eq!(String::from_utf8(direct.stdout).unwrap(), help);
     }
+    for words in [["help", "names"], ["help", "plan"]] {
+        let world = World::new();
+        assert_eq!(world.deepmcat(&words), world.deepmcat(&[words[1], "--help"]));
+    }
     let help = World::new().deepmcat(&["--help"]);
     assert!(help.contains("Example"), "{help}");
 }

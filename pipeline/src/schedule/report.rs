@@ -38,7 +38,8 @@ impl Report {
             bar.set_style(style);
         }
         if todo + waits > 0 {
-            tracing::info!("{}: {} nodes to run, {done} done", run.path.display(), todo + waits);
+            let noun = if todo + waits == 1 { "node" } else { "nodes" };
+            tracing::info!("{}: {} {noun} to run, {done} done", run.path.display(), todo + waits);
         }
         let now = Instant::now();
         Self { bar, running: Vec::new(), start: now, last_line: now, spent: 0.0 }
@@ -67,7 +68,12 @@ impl Report {
 
     /// Seconds until the run ends, where that is known.
     fn left(&self, plan: &Plan) -> Option<f64> {
-        nodes_left(plan).map(|left| wall(left, self.spent, self.start.elapsed().as_secs_f64()))
+        let took = |place: usize| {
+            let receipt = plan.receipts[place].as_ref().filter(|_| plan.states[place] == State::Done);
+            (plan.nodes[place].id.stage, receipt.map(|receipt| receipt.seconds))
+        };
+        nodes_left((0..plan.nodes.len()).map(took))
+            .map(|left| wall(left, self.spent, self.start.elapsed().as_secs_f64()))
     }
 
     /// A node has ended; `row`: the figures of its pass, where it has evaluated one.
@@ -80,10 +86,8 @@ impl Report {
         if node.id.stage != Stage::Evaluate {
             self.spent += seconds;
         }
-        let left = self
-            .left(plan)
-            .map_or_else(|| "time left not known yet".to_owned(), |seconds| format!("{} left", human_seconds(seconds)));
-        self.bar.set_message(format!("{left}  {}", self.names()));
+        let left = self.left(plan).map_or_else(String::new, |seconds| format!(", {} left", human_seconds(seconds)));
+        self.bar.set_message(format!("{}{left}", self.names()));
         tracing::debug!("{} done in {seconds:.1} s", node.id);
         let tells = matches!(node.id.stage, Stage::Ingest | Stage::Evaluate)
             || matches!(node.id, NodeId { stage: Stage::Train, pass: Pass::Epoch(epoch) } if run.config.run.track_of(epoch).taught);
@@ -102,7 +106,7 @@ impl Report {
                 if let Some(row) = row {
                     let epochs = run.config.run.epochs;
                     let pass = if epoch.0 == epochs { "result".to_owned() } else { format!("epoch {epoch}/{epochs}") };
-                    tracing::info!("{pass}: {}, {left}", row.line());
+                    tracing::info!("{pass}: {}{left}", row.line());
                     for warning in health::warnings(row) {
                         tracing::warn!("epoch {epoch}: {warning}");
                     }
@@ -114,7 +118,7 @@ impl Report {
                     .ok()
                     .flatten()
                     .map_or_else(String::new, |loss| format!(", mean loss {loss:.3}"));
-                tracing::info!("epoch {epoch}/{}: taught by the others{loss}, {left}", run.config.run.epochs);
+                tracing::info!("epoch {epoch}/{}: taught by the others{loss}{left}", run.config.run.epochs);
             }
             _ => {}
         });
@@ -133,17 +137,17 @@ impl Report {
 }
 
 /// Seconds of the nodes that are left, one after another: for each stage the mean of its nodes so far. `None` where a stage
-/// has none yet. `evaluate` runs beside.
-fn nodes_left(plan: &Plan) -> Option<f64> {
+/// has none yet, but for those that are short and come last. `evaluate` runs beside.
+fn nodes_left(nodes: impl Iterator<Item = (Stage, Option<f64>)>) -> Option<f64> {
     let mut seconds: BTreeMap<Stage, (f64, usize, usize)> = BTreeMap::new();
-    for (place, node) in plan.nodes.iter().enumerate().filter(|(_, node)| node.id.stage != Stage::Evaluate) {
-        let entry = seconds.entry(node.id.stage).or_default();
-        match (&plan.states[place], &plan.receipts[place]) {
-            (State::Done, Some(receipt)) => {
-                entry.0 += receipt.seconds;
+    for (stage, took) in nodes.filter(|(stage, _)| !matches!(stage, Stage::Evaluate | Stage::Map | Stage::Report)) {
+        let entry = seconds.entry(stage).or_default();
+        match took {
+            Some(seconds) => {
+                entry.0 += seconds;
                 entry.1 += 1;
             }
-            _ => entry.2 += 1,
+            None => entry.2 += 1,
         }
     }
     let open = seconds.into_values().filter(|(_, _, left)| *left > 0);
@@ -197,6 +201,15 @@ mod tests {
         // Two at a time: 200 seconds of nodes in 100.
         assert_eq!(super::wall(1200.0, 200.0, 100.0), 600.0);
         assert_eq!(super::wall(1200.0, 0.0, 1.0), 1200.0);
+    }
+
+    #[test]
+    fn what_comes_last_and_is_short_does_not_hide_the_time_left() {
+        use super::Stage::{Embed, Evaluate, Map, Report, Train};
+        let nodes =
+            [(Embed, Some(2.0)), (Train, Some(10.0)), (Embed, None), (Train, None), (Evaluate, None), (Map, None)];
+        assert_eq!(super::nodes_left(nodes.into_iter().chain([(Report, None)])), Some(12.0));
+        assert_eq!(super::nodes_left([(Embed, Some(2.0)), (Train, None)].into_iter()), None, "nobody knows yet");
     }
 
     #[test]

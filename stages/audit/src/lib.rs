@@ -134,7 +134,11 @@ fn say(
                 one.wrong,
                 one.upper
             ))?;
-            tracing::info!("to use it: deepmcat categorize {} --threshold {}", run.display(), one.threshold);
+            tracing::info!(
+                "to use it: deepmcat categorize {} --threshold {}",
+                run.display(),
+                (one.threshold * 1e7).floor() / 1e7
+            );
             Ok(())
         }
         None => {

@@ -66,7 +66,8 @@ pub fn headers(args: HeaderArgs) -> Result<(), Error> {
     if !lines.is_empty() {
         lines.push(String::new());
     }
-    lines.push(format!("{} series have a header that their images contradict", found.series.len()));
+    let what = if found.series.len() == 1 { "series has a header that its" } else { "series have a header that their" };
+    lines.push(format!("{} {what} images contradict", found.series.len()));
     deepmcat_stage::print(&lines.join("\n")).map_err(Error::Print)?;
     tracing::info!("{described} of {} images have a SeriesDescription", texts.len());
     Ok(())

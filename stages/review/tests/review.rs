@@ -242,7 +242,7 @@ fn a_cluster_is_shown_split_and_compared() {
     assert_eq!((&run["images"], run["clusters"].as_array().unwrap().len()), (&json!(24), 3));
     assert_eq!(
         run["clusters"][0],
-        json!({"number": 3, "size": 10, "medoid": 0, "subjects": 5, "proposal": {"name": HOSTILE, "share": 1.0, "from": "headers"}})
+        json!({"number": 3, "size": 10, "medoid": 0, "subjects": 5, "proposal": {"name": HOSTILE, "share": 1.0, "from": "headers"}, "confidence": null})
     );
     let beside = server.json("/api/cluster/3");
     assert_eq!(beside["neighbours"].as_array().unwrap().len(), 2);

@@ -59,7 +59,8 @@ pub(super) fn curves(job: &Report, facts: &Facts) -> Markup {
             @else { "Purity is " (figure(last)) }
             @if let Some(raw) = raw { "; raw pixels have " (figure(raw)) }
         }
-        p { "For evaluation only: labels reach neither training nor clustering. Epochs are of augmented images; the last point is the result, of clean ones." }
+        p { "For evaluation only: labels reach neither training nor clustering."
+            @if facts.epochs.len() > 1 { " Epochs are of augmented images; the last point is the result, of clean ones." } }
         (plot(job, facts, "Quality by the labels", &lines, raw))
         (numbers(facts, &lines))
     }
