@@ -9,6 +9,8 @@ mod cli;
 mod export;
 mod history;
 mod names;
+mod orthanc;
+mod pacs;
 mod privacy;
 mod python;
 mod queries;

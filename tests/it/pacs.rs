@@ -1,0 +1,265 @@
+//! In and out of a real archive server, Orthanc: what is received is what lies there, and gives what a folder gives.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use deepmcat_schemas::files::hash_file;
+use deepmcat_testing::shared;
+use serde_json::json;
+
+use crate::orthanc::{Orthanc, PASSWORD, ok, signed_in};
+use crate::world::World;
+
+/// Content hash of every file below a folder, by its path there.
+fn files(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap);
+    let entries = entries.filter(|entry| entry.file_type().is_file());
+    let one = |entry: walkdir::DirEntry| {
+        (entry.path().strip_prefix(folder).unwrap().to_owned(), hash_file(entry.path()).unwrap())
+    };
+    entries.map(one).collect()
+}
+
+/// A server with real files: a pig's cines and a part of a person's diffusion images.
+fn filled(world: &World) -> Option<(Orthanc, Vec<PathBuf>)> {
+    let sources = vec![shared("pig-ep-cmr")?, shared("mr-sequences-philips")?.join("DWI_b0")];
+    let server = Orthanc::start(world, "orthanc", &json!({}))?;
+    let taken: usize = sources.iter().map(|source| server.upload(source, usize::MAX)).sum();
+    assert!(taken > 180, "{taken} files were taken");
+    Some((server, sources))
+}
+
+#[test]
+fn a_server_gives_what_a_folder_gives() {
+    let world = World::new();
+    let Some((server, sources)) = filled(&world) else { return };
+    fs_err::write(world.path("key"), [7; 32]).unwrap();
+    let sets = ["--preset", "ci", "--set", "ingest.key_file=key", "--set", "run.epochs=1"];
+    ok(&world, &[&["init", &server.address(), "--run", "run"], &sets[..]].concat());
+    ok(&world, &["run", "run", "--until", "ingest"]);
+    // Every file that the server took came back as it was.
+    let instances = world.path("run/received/instances");
+    let received = files(&instances);
+    let mut of: BTreeMap<String, PathBuf> = BTreeMap::new();
+    for source in &sources {
+        of.extend(files(source).into_iter().map(|(path, hash)| (hash, source.join(path))));
+    }
+    for (path, hash) in &received {
+        let to = world.path("folder").join(path);
+        fs_err::create_dir_all(to.parent().unwrap()).unwrap();
+        fs_err::copy(of.get(hash).unwrap_or_else(|| panic!("{} is none of the files", path.display())), to).unwrap();
+    }
+    // The same files in a folder give the same PNGs, ids and tables.
+    ok(&world, &["ingest", "folder", "--out", "dataset", "--config", "run/run.toml", "--key-file", "key"]);
+    let made = |folder: &str| {
+        let mut files = files(&world.path(folder));
+        // Times and inodes of the inputs.
+        files.remove(Path::new("inputs.parquet"));
+        files
+    };
+    assert!(made("dataset").len() > 20);
+    assert_eq!(made("run/dataset"), made("dataset"));
+    // DICOMweb gives the same bytes.
+    ok(&world, &["fetch", &server.dicomweb(), "--out", "web", "--set", "fetch.description=*cine*"]);
+    let web = files(&world.path("web/instances"));
+    assert!(web.len() == 180 && web.iter().all(|(path, hash)| received.get(path) == Some(hash)), "{}", web.len());
+    let (_, said) = ok(&world, &["fetch", &server.dicomweb(), "--out", "web", "--set", "fetch.description=*cine*"]);
+    assert!(said.contains(" 0 received"), "{said}");
+    // Nobody wrote the password down.
+    for entry in walkdir::WalkDir::new(world.path("run")).into_iter().map(Result::unwrap) {
+        if entry.file_type().is_file() {
+            let bytes = fs_err::read(entry.path()).unwrap();
+            let found = bytes.windows(PASSWORD.len()).any(|part| part == PASSWORD.as_bytes());
+            assert!(!found, "{}", entry.path().display());
+        }
+    }
+}
+
+#[test]
+fn what_is_new_is_received_alone_and_what_is_gone_goes() {
+    let world = World::new();
+    let Some(pig) = shared("pig-ep-cmr") else { return };
+    let Some(server) = Orthanc::start(&world, "orthanc", &json!({})) else { return };
+    assert_eq!(server.upload(&pig.join("E774S6-longAxis"), usize::MAX), 80);
+    let fetch = || ok(&world, &["fetch", &server.address(), "--out", "received"]).1;
+    assert!(fetch().contains("80 instances of 1 series, ") && fetch().contains(" 0 received"));
+    server.upload(&pig.join("E774S5-shortAxis"), 30);
+    let said = fetch();
+    assert!(said.contains("110 instances of 2 series") && said.contains(": 30 received"), "{said}");
+    assert!(said.contains("asked for what is new alone"), "{said}");
+    // A server that stores an instance again, or loses one, is listed anew.
+    let series = server.json("/series?expand");
+    let long = series.as_array().unwrap().iter().find(|one| one["Instances"].as_array().unwrap().len() == 80).unwrap();
+    server.delete(&format!("/instances/{}", long["Instances"][0].as_str().unwrap()));
+    let said = fetch();
+    assert!(
+        said.contains("109 instances of 2 series") && said.contains("0 series and 1 instances are no longer"),
+        "{said}"
+    );
+    server.delete(&format!("/series/{}", long["ID"].as_str().unwrap()));
+    assert!(fetch().contains("1 series and 0 instances are no longer"));
+    assert_eq!(files(&world.path("received/instances")).len(), 30);
+    // Nothing left is more likely a mistake.
+    let filter = ["fetch", &server.address(), "--out", "received", "--set", "fetch.modality=[\"CT\"]"];
+    let output = signed_in(&world, &filter).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("30 were received before"), "{said}");
+    // Who has no credentials is told how to give them.
+    let output = world.command(&["fetch", &server.address(), "--out", "x"]).env("NETRC", "absent").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("DEEPMCAT_PACS_USER"), "{said}");
+    let netrc = format!("machine 127.0.0.1 login anna password {PASSWORD}\n");
+    fs_err::write(world.path("netrc"), netrc).unwrap();
+    let output = world.command(&["fetch", &server.address(), "--out", "x"]).env("NETRC", "netrc").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_killed_fetch_goes_on() {
+    let world = World::new();
+    let Some((server, _)) = filled(&world) else { return };
+    ok(&world, &["fetch", &server.address(), "--out", "whole"]);
+    let whole = files(&world.path("whole/instances"));
+    let (mut cut, words) = (0, ["fetch", &server.address(), "--out", "received", "--connections", "1"]);
+    for wait in (0..12).map(|step| 10 + 7 * step) {
+        let mut child = signed_in(&world, &words).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(wait));
+        child.kill().unwrap();
+        cut += usize::from(!child.wait().unwrap().success());
+        let instances = world.path("received/instances");
+        let now = if instances.exists() { files(&instances) } else { BTreeMap::new() };
+        assert!(now.iter().all(|(path, hash)| whole.get(path) == Some(hash)), "half a file after {wait} ms");
+    }
+    assert!(cut > 3, "only {cut} were killed in time");
+    ok(&world, &words);
+    assert_eq!(files(&world.path("received/instances")), whole);
+}
+
+/// A run over all that a server has, with a category for every series: that of its cluster.
+fn categorized(world: &World, server: &Orthanc, preset: &[&str]) {
+    ok(
+        world,
+        &[&["init", &server.address(), "--run", "run", "--preset", "ci", "--set", "run.epochs=1"], preset].concat(),
+    );
+    ok(world, &["run", "run"]);
+}
+
+/// The series of a plan as JSON, by verdict.
+fn verdicts(text: &str) -> BTreeMap<String, usize> {
+    let plan: serde_json::Value = serde_json::from_str(text).unwrap();
+    let mut counts = BTreeMap::new();
+    for place in plan["places"].as_array().unwrap() {
+        *counts.entry(place["verdict"].as_str().unwrap().to_owned()).or_default() += 1;
+    }
+    counts
+}
+
+#[test]
+fn categories_go_to_the_server_and_come_back_off_it() {
+    let world = World::new();
+    let Some((server, _)) = filled(&world) else { return };
+    categorized(&world, &server, &["--set", "cluster.k=4", "--set", "ingest.rules=none"]);
+    let names = "what,category\n0,cine\n1,\"DWI, b0\"\n2,cine\n3,other\n";
+    fs_err::write(world.path("names.csv"), names).unwrap();
+    ok(&world, &["names", "run", "import", "names.csv"]);
+    ok(&world, &["categorize", "run", "--threshold", "0"]);
+    let series: Vec<String> = serde_json::from_value(server.json("/series")).unwrap();
+    // One series has a value of somebody else at our place.
+    server.put(&format!("/series/{}/metadata/7077", series[0]), "a radiologist's own");
+    let before = server.metadata();
+    let all = verdicts(&ok(&world, &["pacs", "write", "run", "--json"]).0);
+    assert_eq!((all.get("others"), all.values().sum::<usize>()), (Some(&1), series.len()), "{all:?}");
+    let (said, told) = ok(&world, &["pacs", "write", "run"]);
+    assert!(said.contains("(of others)") && !said.contains("radiologist"), "{said}");
+    assert!(told.contains("nothing was changed; --apply does it"), "{told}");
+    assert_eq!(server.metadata(), before, "a plan changes nothing");
+    let written = verdicts(&ok(&world, &["pacs", "write", "run", "--apply", "--json"]).0).get("new").copied().unwrap();
+    assert!(written > 0);
+    let now = server.metadata();
+    assert_eq!(now.len(), before.len() + written);
+    assert!(
+        now.iter().any(|line| line.contains(" 7077 {\"agreement\":") && line.contains("\"by\":\"deepmcat\"")),
+        "{now:?}"
+    );
+    // Again: all as it should be. Another key is another place, and what stood at the old one goes.
+    let again = verdicts(&ok(&world, &["pacs", "write", "run", "--apply", "--json"]).0);
+    assert_eq!(again.get("same"), Some(&written), "{again:?}");
+    let moved = verdicts(&ok(&world, &["pacs", "write", "run", "--apply", "--key", "8088", "--json"]).0);
+    assert_eq!((moved.get("new"), moved.get("remove")), (Some(&(written + 1)), Some(&written)), "{moved:?}");
+    // Somebody changes one of ours: it is theirs from then on.
+    server.put(&format!("/series/{}/metadata/8088", series[1]), "changed by hand");
+    let (status, _) = ok(&world, &["pacs", "status", "run", "--json"]);
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status["of_others_now"], 1, "{status}");
+    let (_, told) = ok(&world, &["pacs", "undo", "run", "--apply"]);
+    assert!(told.contains("1 of others, which are left"), "{told}");
+    server.delete(&format!("/series/{}/metadata/8088", series[1]));
+    assert_eq!(server.metadata(), before);
+    // Names that the server does not know, labels that it does not have, no server at all.
+    let fails = |words: &[&str], expected: &str| {
+        let output = signed_in(&world, words).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(expected), "{words:?}: {said}");
+    };
+    fails(&["pacs", "write", "run", "--key", "nobody", "--apply"], "does not know `metadata/nobody`");
+    fails(&["pacs", "write", "run", "--key", "7"], "no key of metadata");
+    fails(&["pacs", "write", "run", "--labels"], "has no labels");
+    fails(&["pacs", "write", "run", "--server", "orthanc://pacs.example.org"], "fetch.plain_http=true");
+}
+
+#[test]
+fn a_kill_in_write_or_undo_leaves_nothing_half_done() {
+    let world = World::new();
+    let registered = json!({"UserMetadata": {"deepmcat": 4711}});
+    let Some(server) = Orthanc::start(&world, "orthanc", &registered) else { return };
+    ok(&world, &["synth", "archive", "--subjects", "4", "--size", "32", "--format", "dicom"]);
+    server.upload(&world.path("archive"), usize::MAX);
+    categorized(&world, &server, &[]);
+    ok(&world, &["categorize", "run", "--from-labels", "--threshold", "0"]);
+    let before = server.metadata();
+    let write = ["pacs", "write", "run", "--apply", "--key", "deepmcat"];
+    ok(&world, &write);
+    let after = server.metadata();
+    assert!(after.len() > before.len() + 50, "{} and {}", after.len(), before.len());
+    ok(&world, &["pacs", "undo", "run", "--apply"]);
+    assert_eq!(server.metadata(), before);
+    let mut halves = 0;
+    for round in 0..10 {
+        for (words, done, other) in
+            [(&write[..], &after, &before), (&["pacs", "undo", "run", "--apply"][..], &before, &after)]
+        {
+            let mut child = signed_in(&world, words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            std::thread::sleep(Duration::from_millis(40 + 25 * round));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            // Every value is whole: that of before or that of after.
+            let now = server.metadata();
+            assert!(now.iter().all(|line| done.contains(line) || other.contains(line)), "half a value");
+            halves += usize::from(now != *done && now != *other);
+            ok(&world, words);
+            assert_eq!(server.metadata(), *done, "round {round} of {words:?}");
+        }
+    }
+    assert!(halves > 2, "only {halves} of 20 kills came in the middle");
+}
+
+#[test]
+fn a_server_that_comes_back_is_asked_again() {
+    let world = World::new();
+    let Some(pig) = shared("pig-ep-cmr") else { return };
+    let Some(mut server) = Orthanc::start(&world, "orthanc", &json!({})) else { return };
+    server.upload(&pig.join("E774S6-longAxis"), 20);
+    server.down();
+    let words = ["fetch", &server.address(), "--out", "received"];
+    let output = signed_in(&world, &[&words[..], &["--retries", "1"]].concat()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("after 2 tries\nhint: is the server up"), "{said}");
+    let waiting = signed_in(&world, &words).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(600));
+    server.up();
+    let output = waiting.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(files(&world.path("received/instances")).len(), 20);
+}
