@@ -8,6 +8,7 @@ mod chain;
 mod cli;
 mod export;
 mod history;
+mod hostile;
 mod names;
 mod orthanc;
 mod pacs;
