@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use deepmcat_schemas::files::hash_file;
-use deepmcat_testing::shared;
+use deepmcat_schemas::{SeriesByUid, read_table};
+use deepmcat_testing::{Need, shared, skip};
 use serde_json::json;
 
 use crate::orthanc::{Orthanc, PASSWORD, ok, signed_in};
+use crate::python::python;
 use crate::world::World;
 
 /// Content hash of every file below a folder, by its path there.
@@ -262,4 +264,80 @@ fn a_server_that_comes_back_is_asked_again() {
     let output = waiting.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(files(&world.path("received/instances")).len(), 20);
+}
+
+/// What a program of others says of a file.
+fn judged(program: &str, file: &Path) -> Option<String> {
+    let Ok(output) = Command::new(program).arg(file).output() else {
+        skip(Need::Orthanc, &format!("{program} is not installed (Debian: dcmtk, dicom3tools)"));
+        return None;
+    };
+    Some(String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn reports_are_valid_and_reach_the_server_and_tables_have_uids() {
+    let world = World::new();
+    let Some((server, _)) = filled(&world) else { return };
+    categorized(&world, &server, &["--set", "cluster.k=4", "--set", "ingest.rules=none"]);
+    let names = "what,category\n0,Kurze Achse – übliche\n1,dwi\n2,cine\n3,=other\n";
+    fs_err::write(world.path("names.csv"), names).unwrap();
+    ok(&world, &["names", "run", "import", "names.csv"]);
+    ok(&world, &["categorize", "run", "--threshold", "0"]);
+    fs_err::write(world.path("codes.csv"), "category,scheme,code,meaning\ncine,99TEST,1234,A cine\n").unwrap();
+    let sr = ["pacs", "sr", "run", "--out", "reports", "--codes", "codes.csv"];
+    ok(&world, &sr);
+    let reports: Vec<PathBuf> =
+        fs_err::read_dir(world.path("reports")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(reports.len(), 2, "one a study");
+    for report in &reports {
+        let Some(said) = judged("dsrdump", report) else { return };
+        assert!(said.contains("Comprehensive SR Document") && !said.contains("E: "), "{said}");
+        assert!(said.contains("(MR image,)") && said.contains("Image category"), "{said}");
+        let Some(said) = judged("dciodvfy", report) else { return };
+        assert!(said.contains("ComprehensiveSR") && !said.contains("Error"), "{said}");
+    }
+    // Another library reads the same categories.
+    let read = "import highdicom, glob\nfor path in sorted(glob.glob('reports/*.dcm')):\n    \
+        report = highdicom.sr.srread(path)\n    for group in report.content.get_image_measurement_groups():\n        \
+        category = group.get_qualitative_evaluations()[0].value\n        sure = group.get_measurements()[0]\n        \
+        print(report.StudyInstanceUID, len(group.source_images), category.scheme_designator, category.value, \
+        category.meaning, sure.value, sure.unit.value, sep='|')\n";
+    let Some(read) = python(&world, "highdicom", read) else { return };
+    ok(&world, &["pacs", "table", "run", "--out", "tables"]);
+    let table: SeriesByUid = read_table(&world.path("tables/series.parquet")).unwrap();
+    assert_eq!(read.lines().count(), table.category.len(), "{read}");
+    for (row, category) in table.category.iter().enumerate() {
+        let found = |line: &&str| {
+            let cells: Vec<&str> = line.split('|').collect();
+            let meaning = if category == "cine" { "A cine" } else { category };
+            cells[0] == table.study_uid[row] && cells[1] == table.images[row].to_string() && cells[4] == meaning
+        };
+        assert!(read.lines().any(|line| found(&line)), "{category} in {read}");
+    }
+    // STOW-RS, twice, is on the server once.
+    let count = || server.json("/statistics")["CountInstances"].as_u64().unwrap();
+    let before = count();
+    for _ in 0..2 {
+        ok(&world, &[&sr[..], &["--send", "--server", &server.dicomweb()]].concat());
+    }
+    assert_eq!(count(), before + 2);
+    let found = server.json("/dicom-web/series?Modality=SR");
+    assert_eq!(found.as_array().unwrap().len(), 2, "{found}");
+    // What a person filled in stays; no cell of others is a formula.
+    let bids = fs_err::read_to_string(world.path("tables/bids.csv")).unwrap();
+    assert!(bids.contains("\ndwi,dwi,dwi,,") || !table.category.contains(&"dwi".to_owned()), "{bids}");
+    assert!(!bids.contains("\n=other"), "{bids}");
+    let line = bids
+        .lines()
+        .find(|line| line.starts_with("cine,"))
+        .map(|line| line.replace("cine,,,,", "cine,anat,cine,acq-sax,"));
+    if let Some(line) = &line {
+        fs_err::write(world.path("tables/bids.csv"), format!("category,datatype,suffix,entities,series\n{line}\n"))
+            .unwrap();
+        ok(&world, &["pacs", "table", "run", "--out", "tables"]);
+        assert!(fs_err::read_to_string(world.path("tables/bids.csv")).unwrap().contains(line));
+    }
+    let csv = fs_err::read_to_string(world.path("tables/series.csv")).unwrap();
+    assert_eq!(csv.lines().count(), table.category.len() + 1);
 }

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-use deepmcat_schemas::jobs::fetch::Address;
+use deepmcat_schemas::jobs::fetch::{Address, Protocol};
 use serde::de::DeserializeOwned;
 use ureq::Agent;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
@@ -54,6 +54,10 @@ pub(crate) enum Ask<'a> {
     Find(&'a [u8]),
     Put(&'a [u8]),
     Delete,
+    /// POST of an object; the same object again changes nothing.
+    Store(&'a [u8]),
+    /// The same as a part of STOW-RS.
+    Stow(&'a [u8]),
 }
 
 /// A whole answer.
@@ -100,6 +104,11 @@ impl Client {
             config = config.proxy(None);
         }
         Ok(Self { agent: config.build().new_agent(), address, authorization, retries: patience.retries })
+    }
+
+    /// How it is spoken to.
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.address.protocol
     }
 
     /// Its address, which holds no password.
@@ -159,11 +168,16 @@ impl Client {
                 }
                 request.call()
             }
-            Ask::Find(body) | Ask::Put(body) => {
+            Ask::Find(body) | Ask::Put(body) | Ask::Store(body) | Ask::Stow(body) => {
                 let put = matches!(ask, Ask::Put(_));
                 let mut request = if put { self.agent.put(&url) } else { self.agent.post(&url) };
                 request = request.header("Accept", accept);
-                let kind = if put { "text/plain" } else { "application/json" };
+                let kind = match ask {
+                    Ask::Find(_) => "application/json",
+                    Ask::Put(_) => "text/plain",
+                    Ask::Store(_) => "application/dicom",
+                    _ => STORED,
+                };
                 request = request.header("Content-Type", kind);
                 if let Some(value) = authorized(&mut authorization) {
                     request = request.header("Authorization", value);
@@ -221,6 +235,9 @@ impl Client {
         Error::Unreachable { server: self.server().to_owned(), what: what.to_owned(), why, tries }
     }
 }
+
+/// How objects are stored by STOW-RS (PS3.18 10.5); the boundary is that of [`crate::multipart`].
+const STORED: &str = "multipart/related; type=\"application/dicom\"; boundary=deepmcat-part";
 
 fn certificates(path: &Path) -> Result<RootCerts, Error> {
     let text = fs_err::read(path)?;

@@ -152,6 +152,33 @@ pub enum Error {
         /// The key.
         key: String,
     },
+    /// A file of codes that cannot be used.
+    #[error("{}: {why}\nhint: a CSV with the columns category, scheme, code, meaning", path.display())]
+    Codes {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A map of categories that cannot be read, and must not be lost.
+    #[error("{}: {why}\nhint: mend it, or move it away and let it be made again", path.display())]
+    Map {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// Nothing to report of.
+    #[error("{}: no series to write a report of: {abstained} wait for a person to look, the files of {unread} are not where they \
+         were\nhint: look at them (deepmcat review), or bring the archive back to its place", path.display())]
+    NoReport {
+        /// The run folder.
+        path: PathBuf,
+        /// Series that abstain.
+        abstained: usize,
+        /// Series whose files are not there.
+        unread: usize,
+    },
     /// A server that is too old for labels.
     #[error(
         "{server}: has no labels, which Orthanc has since 1.12\nhint: leave out --labels and --study-labels: metadata work on every version"

@@ -5,6 +5,7 @@
 pub mod archive;
 mod args;
 pub mod client;
+mod content;
 mod credentials;
 mod dicomweb;
 mod error;
@@ -15,6 +16,9 @@ mod orthanc;
 mod pacs;
 mod received;
 pub mod result;
+mod sr;
+mod store;
+mod table;
 pub mod uid;
 mod write;
 

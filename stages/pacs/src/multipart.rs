@@ -1,8 +1,7 @@
 //! `multipart/related` (RFC 2387), as WADO-RS answers with objects and STOW-RS takes them (PS3.18 8.6.1).
 
-#[cfg(test)]
 /// The boundary of what is sent; no DICOM file of ours holds it.
-pub(crate) const BOUNDARY: &str = "deepmcat-part";
+const BOUNDARY: &str = "deepmcat-part";
 
 /// The first part of a body, without its headers; none where it does not end as it should.
 pub(crate) fn first_part(kind: &str, body: Vec<u8>) -> Option<Vec<u8>> {
@@ -51,7 +50,6 @@ fn find(bytes: &[u8], wanted: &[u8], from: usize) -> Option<usize> {
     None
 }
 
-#[cfg(test)]
 /// Objects as one body.
 pub(crate) fn parts(objects: &[Vec<u8>]) -> Vec<u8> {
     let mut body = Vec::new();

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use deepmcat_stage::Verbosity;
 use serde_json::json;
 
-use crate::Error;
 use crate::journal::Journal;
 use crate::result::RunSeries;
+use crate::store::store;
 use crate::write::{Server, Step, Verdict, What, check_key};
+use crate::{Error, sr, table};
 
 /// The number of our metadata where no other is asked for.
 const KEY: &str = "7077";
@@ -72,6 +73,39 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write the categories as structured reports, one for each study: Comprehensive SR by TID 1500
+    ///
+    /// Each file has a group for every series, with its images, its category and how certain that is; series that a person should
+    /// look at first are left out. Patient and study are those of the images, so the files identify patients.
+    #[command(after_help = "Example: deepmcat pacs sr runs/study --out reports --codes codes.csv")]
+    Sr {
+        /// The run folder, or the folder of `deepmcat apply`
+        run: PathBuf,
+        /// Folder of the reports, STUDY.dcm
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+        /// Codes of categories: a CSV with the columns category, scheme, code, meaning [default: codes of a scheme of our own]
+        #[arg(long, value_name = "FILE")]
+        codes: Option<PathBuf>,
+        /// Send them to the server of --server, else of the run
+        #[arg(long)]
+        send: bool,
+        /// Address of the server [default: input.server of the run]
+        #[arg(long, value_name = "SERVER", requires = "send")]
+        server: Option<String>,
+    },
+    /// Write the categories by UID as CSV and Parquet, and a map for who converts to BIDS
+    ///
+    /// series.csv and series.parquet have a row for every series, with its UIDs and what its header calls it; bids.csv has one for
+    /// every category, with the suffix and the entities of BIDS to be filled in. They identify patients' studies.
+    #[command(after_help = "Example: deepmcat pacs table runs/study --out tables")]
+    Table {
+        /// The run folder, or the folder of `deepmcat apply`
+        run: PathBuf,
+        /// Folder of the tables
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+    },
     /// Say what of this run the server holds
     Status {
         /// Run and server.
@@ -121,6 +155,29 @@ pub fn pacs(args: PacsArgs) -> Result<(), Error> {
             let changed = if apply { Some(server.apply(&steps, &mut journal)?) } else { None };
             say(&steps, changed, json)
         }
+        Command::Sr { run, out, codes, send, server } => {
+            let run = RunSeries::open(&run)?;
+            // Before anything is written.
+            let client = if send { Some(run.client(server.as_deref())?) } else { None };
+            let codes = codes.map(|codes| sr::codes(&codes)).transpose()?.unwrap_or_default();
+            let sr::Written { files, series, abstained, unread } = sr::write(&run, &out, &codes)?;
+            if files.is_empty() {
+                return Err(Error::NoReport { path: run.run, abstained, unread });
+            }
+            tracing::info!("{} reports of {series} series; {abstained} abstained", files.len());
+            if unread > 0 {
+                tracing::warn!("{unread} series are in no report: their files are not where they were, or in a zip");
+            }
+            match &client {
+                Some(client) => {
+                    store(client, client.protocol(), &files)?;
+                    tracing::info!("{} reports are on {}", files.len(), client.server());
+                    Ok(())
+                }
+                None => Ok(()),
+            }
+        }
+        Command::Table { run, out } => table::write(&RunSeries::open(&run)?, &out),
         Command::Status { of, json } => {
             let run = RunSeries::open(&of.run)?;
             let client = run.client(of.server.as_deref())?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use deepmcat_config::Config;
-use deepmcat_schemas::layout::{DATASET, MANIFEST, RUN_TOML, SOURCES};
+use deepmcat_schemas::layout::{DATASET, INSTANCES, MANIFEST, RECEIVED, RUN_TOML, SOURCES};
 use deepmcat_schemas::{Manifest, SeriesCategories, Sources, Table, read_folder, read_table};
 
 use crate::client::{Client, Patience};
@@ -17,8 +17,8 @@ pub struct Categorized {
     pub study: String,
     /// SeriesInstanceUID (0020,000E).
     pub series: String,
-    /// SOPInstanceUIDs (0008,0018) of its images, each once.
-    pub objects: Vec<String>,
+    /// SOPInstanceUIDs (0008,0018) of its images, each once, with their source files below the input.
+    pub objects: Vec<(String, String)>,
     /// PatientID (0010,0020).
     pub patient: Option<String>,
     /// SeriesDescription (0008,103E).
@@ -91,9 +91,10 @@ impl RunSeries {
                 nameless += 1;
                 continue;
             }
-            let mut objects: Vec<String> = rows.iter().filter_map(|&row| sources.sop_uid[row].clone()).collect();
+            let object = |&row: &usize| Some((sources.sop_uid[row].clone()?, sources.source[row].clone()));
+            let mut objects: Vec<(String, String)> = rows.iter().filter_map(object).collect();
             objects.sort();
-            objects.dedup();
+            objects.dedup_by(|a, b| a.0 == b.0);
             all.push(Categorized {
                 study,
                 series,
@@ -118,6 +119,26 @@ impl RunSeries {
             same
         });
         Ok(Self { run: run.to_owned(), config, series: all, nameless })
+    }
+
+    /// Where a source file lies, if it is still there and no member of a zip.
+    #[must_use]
+    pub fn file(&self, source: &str) -> Option<PathBuf> {
+        let mut inputs: Vec<PathBuf> = self.config.input.paths.iter().map(|path| self.run.join(path)).collect();
+        if !self.config.input.server.is_empty() {
+            inputs.push(self.run.join(RECEIVED).join(INSTANCES));
+        }
+        let several = inputs.len() > 1;
+        let below = |input: &PathBuf| {
+            // With several inputs the name of the input comes first.
+            let rest = match source.split_once('/') {
+                Some((name, rest)) if several && input.ends_with(name) => rest,
+                _ if several => return None,
+                _ => source,
+            };
+            Some(input.join(rest)).filter(|path| path.is_file())
+        };
+        inputs.iter().find_map(below)
     }
 
     /// A client of the server `address`, or of that of the run.
