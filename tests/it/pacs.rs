@@ -10,7 +10,7 @@ use deepmcat_schemas::{SeriesByUid, read_table};
 use deepmcat_testing::{Need, shared, skip};
 use serde_json::json;
 
-use crate::orthanc::{Orthanc, PASSWORD, ok, signed_in};
+use crate::orthanc::{Orthanc, PASSWORD, free_port, ok, signed_in};
 use crate::python::python;
 use crate::world::World;
 
@@ -91,6 +91,10 @@ fn what_is_new_is_received_alone_and_what_is_gone_goes() {
     let said = fetch();
     assert!(said.contains("110 instances of 2 series") && said.contains(": 30 received"), "{said}");
     assert!(said.contains("asked for what is new alone"), "{said}");
+    // A file that is lost here comes back.
+    let lost = world.path("received/instances").join(files(&world.path("received/instances")).keys().next().unwrap());
+    fs_err::remove_file(&lost).unwrap();
+    assert!(fetch().contains(": 1 received") && lost.is_file());
     // A server that stores an instance again, or loses one, is listed anew.
     let series = server.json("/series?expand");
     let long = series.as_array().unwrap().iter().find(|one| one["Instances"].as_array().unwrap().len() == 80).unwrap();
@@ -245,6 +249,68 @@ fn a_kill_in_write_or_undo_leaves_nothing_half_done() {
         }
     }
     assert!(halves > 2, "only {halves} of 20 kills came in the middle");
+}
+
+/// TLS in front of a server: Python's, since it is there.
+struct Front(std::process::Child);
+
+impl Front {
+    fn start(world: &World, port: u16, behind: u16) -> Self {
+        let code = format!(
+            "import socket, ssl, threading\n\
+             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n\
+             tls.load_cert_chain('cert.pem', 'key.pem')\n\
+             def copy(a, b):\n    try:\n        while data := a.recv(65536):\n            b.sendall(data)\n    \
+             except OSError:\n        pass\n    finally:\n        b.close()\n\
+             def serve(one):\n    try:\n        one = tls.wrap_socket(one, server_side=True)\n    except OSError:\n        return\n    \
+             other = socket.create_connection(('127.0.0.1', {behind}))\n    \
+             threading.Thread(target=copy, args=(other, one), daemon=True).start()\n    copy(one, other)\n\
+             listener = socket.create_server(('127.0.0.1', {port}))\n\
+             while True:\n    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()\n"
+        );
+        let child = Command::new("python3").args(["-c", &code]).current_dir(world.path("")).spawn().unwrap();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Self(child)
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn tls_needs_a_certificate_that_is_trusted() {
+    let world = World::new();
+    let Some(pig) = shared("pig-ep-cmr") else { return };
+    // An authority of one's own, and the server's certificate, which it signs.
+    let made = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=own -keyout ca.key -out ca.pem && \
+        openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout key.pem -out asked.pem && \
+        openssl x509 -req -in asked.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -copy_extensions copy -out cert.pem";
+    let made = Command::new("sh").args(["-c", made]).current_dir(world.path("")).output().unwrap();
+    if !made.status.success() {
+        return skip(Need::Orthanc, "openssl is not installed");
+    }
+    let Some(server) = Orthanc::start(&world, "orthanc", &json!({})) else { return };
+    server.upload(&pig.join("E774S6-longAxis"), 3);
+    // Debian's Orthanc 1.10.1 crashes when it serves TLS itself: something else does it in front of it, as in a hospital.
+    let port = free_port();
+    let _front = Front::start(&world, port, server.port);
+    let address = format!("orthanc+https://localhost:{port}");
+    let words = ["fetch", &address, "--out", "received", "--retries", "0"];
+    let output = signed_in(&world, &words).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.to_lowercase().contains("certificate"), "{said}");
+    ok(&world, &[&words[..], &["--set", "fetch.ca=ca.pem"]].concat());
+    assert_eq!(files(&world.path("received/instances")).len(), 3);
+    fs_err::write(world.path("none.pem"), "no certificate").unwrap();
+    let output = signed_in(&world, &[&words[..], &["--set", "fetch.ca=none.pem"]].concat()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("no certificates in PEM"), "{said}");
 }
 
 #[test]

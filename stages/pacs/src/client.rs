@@ -258,7 +258,11 @@ fn certificates(path: &Path) -> Result<RootCerts, Error> {
 fn cause(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Timeout(_) => "it is silent for too long".to_owned(),
-        ureq::Error::Io(error) => error.to_string(),
+        // What openssl makes of `req -x509` where nothing else is said.
+        error if error.to_string().contains("CaUsedAsEndEntity") => {
+            "its certificate is that of an authority (CA:TRUE), which no server may show; it needs one that this signs"
+                .to_owned()
+        }
         error => error.to_string(),
     }
 }

@@ -77,6 +77,8 @@ fn mirror(
         return Err(Error::OtherServer { path: job.outputs.received.parent().unwrap_or(Path::new("")).to_owned() });
     }
     let since = state.filter(|state| state.filter == filter && !fresh).and_then(|state| state.seen);
+    // What is missing here the server's history does not tell.
+    let since = if received.is_whole()? { since } else { None };
     // Before the list: what arrives while it is made is new the next time.
     let now = archive.now()?;
     let changed = since.map(|since| archive.changed(since, &job.fetch)).transpose()?.flatten();

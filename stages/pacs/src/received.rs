@@ -161,6 +161,25 @@ impl Received {
         Ok(removed)
     }
 
+    /// True where every file that was received is still there, as long as it was.
+    pub fn is_whole(&self) -> Result<bool, Error> {
+        for study in folders(&self.folder.join(SERIES))? {
+            for entry in fs_err::read_dir(&study)? {
+                let path = entry?.path();
+                let rows: Rows = serde_json::from_slice(&fs_err::read(&path)?).unwrap_or_default();
+                let series = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".json"));
+                let folder = self.folder.join(INSTANCES).join(last(&study)).join(series.unwrap_or_default());
+                let there = |(name, row): (&String, &Row)| {
+                    fs_err::metadata(folder.join(name)).is_ok_and(|file| file.len() == row.bytes)
+                };
+                if !rows.iter().all(there) {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
     /// Counts what is there.
     pub fn counts(&self) -> Result<Counts, Error> {
         let mut counts = Counts::default();
