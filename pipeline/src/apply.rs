@@ -76,6 +76,8 @@ fn of_run(run: &Path, to: &Path) -> Result<(), Error> {
     }
     let sets = [
         "input.paths=[]".to_owned(),
+        "input.server=\"\"".to_owned(),
+        "fetch.ca=\"\"".to_owned(),
         format!("{KEY_SETTING}=\"\""),
         // What it names is no longer beside it.
         format!(
@@ -163,7 +165,7 @@ impl<'a> Order<'a> {
     /// When an input is missing, a setting is wrong, `source` is neither, or a run of another kind is in `out`.
     pub fn new(source: &'a Path, inputs: &[PathBuf], out: &'a Path, sets: &[String]) -> Result<Self, Error> {
         let keyed = sets.iter().any(|set| set.trim_start().starts_with(KEY_SETTING));
-        let mut all = vec![settings::inputs(inputs)?];
+        let mut all = settings::archive(inputs)?;
         all.extend(settings::absolute(sets)?);
         let there = out.join(RUN_TOML).exists();
         if there && RunFolder::open(out)?.config.input.model.is_empty() {

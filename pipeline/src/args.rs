@@ -16,7 +16,7 @@ use crate::select::Selection;
     // `help` reaches the stages too.
     disable_help_subcommand = true,
     after_help = "Each stage is a program of its own: `deepmcat embed --help` is `deepmcat-embed --help`.\n\
-        Stages: ingest, pack, embed, encode, cluster, sample, train, evaluate, map, report. Other programs: review (a page to name clusters), names (the same with CSV files), categorize (from names to categories), audit (how certain they are), headers (wrong SeriesDescriptions), history and sql (questions to a run), synth (a synthetic archive).\n\n\
+        Stages: fetch, ingest, pack, embed, encode, cluster, sample, train, evaluate, map, report. Other programs: review (a page to name clusters), names (the same with CSV files), categorize (from names to categories), audit (how certain they are), headers (wrong SeriesDescriptions), pacs (categories back into an archive server, structured reports), history and sql (questions to a run), synth (a synthetic archive).\n\n\
         Example:\n  deepmcat init /archive/study --run runs/study\n  deepmcat run runs/study"
 )]
 pub struct Args {
@@ -32,9 +32,10 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Make a run folder with RUN/run.toml, which explains every setting
-    #[command(after_help = "Example: deepmcat init /archive/study --run runs/study --set cluster.k=40")]
+    #[command(after_help = "Example: deepmcat init /archive/study --run runs/study --set cluster.k=40\n  \
+        deepmcat init orthanc://localhost:8042 --run runs/study --set 'fetch.modality=[\"MR\"]'")]
     Init {
-        /// Folders or files to categorise
+        /// Folders or files to categorise, or the address of an archive server: orthanc://HOST:PORT, dicomweb+https://HOST/PATH
         #[arg(required = true)]
         inputs: Vec<PathBuf>,
         /// The run folder to make
@@ -56,7 +57,7 @@ pub enum Command {
         /// The run folder, or the folder of an exported model
         #[arg(value_name = "RUN|MODEL")]
         source: PathBuf,
-        /// Folders or files with the images to put into categories
+        /// Folders or files with the images to put into categories, or the address of an archive server
         #[arg(value_name = "FOLDER", required_unless_present = "export", requires = "out")]
         inputs: Vec<PathBuf>,
         /// Folder below which the tables are written

@@ -22,6 +22,7 @@ use crate::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)]
 pub enum Stage {
+    Fetch,
     Ingest,
     Pack,
     Init,
@@ -38,7 +39,8 @@ pub enum Stage {
 
 impl Stage {
     /// All of them, in the order of a run.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
+        Self::Fetch,
         Self::Ingest,
         Self::Pack,
         Self::Init,
@@ -57,6 +59,7 @@ impl Stage {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Fetch => "fetch",
             Self::Ingest => "ingest",
             Self::Pack => "pack",
             Self::Init => "init",
@@ -197,7 +200,7 @@ impl Node {
     #[must_use]
     pub fn threads(&self, config: &Config) -> Option<usize> {
         match self.id.stage {
-            Stage::Sample | Stage::Evaluate => None,
+            Stage::Fetch | Stage::Sample | Stage::Evaluate => None,
             _ => Some(config.compute.threads as usize),
         }
     }
@@ -227,6 +230,12 @@ impl Node {
         }
         if self.id.stage == Stage::Train && config.train.threads > 0 {
             add("--network-threads", config.train.threads.to_string());
+        }
+        if self.id.stage == Stage::Fetch {
+            let means = &config.fetch;
+            add("--connections", means.connections.to_string());
+            add("--timeout", means.timeout.to_string());
+            add("--retries", means.retries.to_string());
         }
         if let Some(card) = config.compute.card().filter(|_| self.uses_card(config)) {
             add("--device", card.to_owned());
@@ -308,7 +317,7 @@ mod tests {
         assert!(answer("train@raw", &["run.epochs=1"]).contains("of train there is train@0;"));
         let taught = ["run.epochs=4", "run.networks=2", "run.taught=1"];
         assert!(answer("embed@3", &taught).contains("embed@raw, embed@0 to embed@4, not all of them;"));
-        assert!("paint@1".parse::<NodeId>().unwrap_err().to_string().contains("STAGE is one of ingest, pack"));
+        assert!("paint@1".parse::<NodeId>().unwrap_err().to_string().contains("STAGE is one of fetch, ingest, pack"));
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub enum Error {
     /// The file system; the source names the file.
     #[error("the run folder could not be read or written{}", hint(.0))]
     Io(#[from] std::io::Error),
+    /// Two servers in one run.
+    #[error("two addresses of servers\nhint: make a run for each")]
+    TwoServers,
     /// A machine that no run works on.
     #[error("{bad} of the things that a run needs are missing\nhint: the lines marked BAD say what to do")]
     Unwell {
@@ -129,7 +132,7 @@ pub enum Error {
     #[error("the answer could not be printed: stdout cannot be written")]
     Print(#[source] std::io::Error),
     /// A run without input.
-    #[error("{}: input.paths is empty\nhint: name the folders to categorise there", path.display())]
+    #[error("{}: input.paths is empty\nhint: name the folders to categorise there, or a server in input.server", path.display())]
     EmptyInput {
         /// run.toml.
         path: PathBuf,
@@ -236,6 +239,7 @@ impl Failure for Error {
     fn is_usage(&self) -> bool {
         match self {
             Self::Config(_)
+            | Self::TwoServers
             | Self::RunExists { .. }
             | Self::NoModel { .. }
             | Self::OldCategories { .. }

@@ -26,7 +26,7 @@ pub fn components(
         components.insert(format!("input {}", path.display()), input(path).unwrap_or_default());
     }
     for (number, path) in node.outside.iter().enumerate() {
-        components.insert(format!("archive {number}"), hashes.of_archive(path)?.unwrap_or_default());
+        components.insert(format!("archive {number}"), hashes.of_archive(&run.path.join(path))?.unwrap_or_default());
     }
     for (setting, path) in &node.files {
         // A relative path starts at the run folder.

@@ -15,14 +15,14 @@ pub(crate) const KEY: &str = "key";
 /// Writes RUN/run.toml, and a random key for the names in its tables, for `inputs`, from a preset and `--set` changes.
 ///
 /// # Errors
-/// When an input or a file that a setting names is missing or has a path that is not UTF-8, the run exists, or a setting
+/// When an input is neither the address of a server nor there, or a file that a setting names is missing, or has a path that is not UTF-8, the run exists, or a setting
 /// is wrong. Nothing is written then.
 pub fn init(inputs: &[PathBuf], run: &Path, preset: &str, sets: &[String]) -> Result<PathBuf, Error> {
     let file = run.join(RUN_TOML);
     if file.exists() {
         return Err(Error::RunExists { path: run.to_owned() });
     }
-    let mut all = vec![settings::inputs(inputs)?];
+    let mut all = settings::archive(inputs)?;
     all.extend(settings::absolute(sets)?);
     let keyed = all.iter().any(|set| set.trim_start().starts_with(KEY_SETTING));
     if !keyed {

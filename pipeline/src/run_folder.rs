@@ -42,7 +42,7 @@ impl RunFolder {
             return Err(ConfigError::NoRun { path: path.to_owned() }.into());
         }
         let (mut config, document) = deepmcat_config::resolve(None, Some(&file), &settings::absolute(sets)?)?;
-        if config.input.paths.is_empty() {
+        if config.input.paths.is_empty() && config.input.server.is_empty() {
             return Err(Error::EmptyInput { path: file });
         }
         settings::from_run_folder(path, &mut config)?;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use deepmcat_config::{BUILT_IN_ENCODER, Config, RULES};
+use deepmcat_schemas::jobs::fetch::Address;
 use toml_edit::{Array, Value};
 
 use crate::Error;
@@ -12,6 +13,10 @@ pub use deepmcat_schemas::jobs::{ENCODER as ENCODER_SETTING, RULES as RULES_SETT
 pub const KEY_SETTING: &str = "ingest.key_file";
 /// The setting that names the folder of a model.
 pub const MODEL_SETTING: &str = "input.model";
+/// The setting that names the certificates that a server's is signed by.
+pub const CA_SETTING: &str = "fetch.ca";
+/// The setting that names an archive server.
+const SERVER: &str = "input.server";
 /// The setting that names the archive.
 const INPUTS: &str = "input.paths";
 
@@ -35,6 +40,9 @@ pub fn absolute(sets: &[String]) -> Result<Vec<String>, Error> {
             (ENCODER_SETTING, Some(encoder), _) if !["", BUILT_IN_ENCODER].contains(&encoder) => {
                 Ok(format!("{name}={}", Value::from(file(ENCODER_SETTING, Path::new(encoder))?)))
             }
+            (CA_SETTING, Some(ca), _) if !ca.is_empty() => {
+                Ok(format!("{name}={}", Value::from(file(CA_SETTING, Path::new(ca))?)))
+            }
             (INPUTS, _, Some(paths)) => {
                 let paths: Option<Vec<PathBuf>> = paths.iter().map(|path| path.as_str().map(PathBuf::from)).collect();
                 paths.map_or_else(|| Ok(set.clone()), |paths| inputs(&paths))
@@ -43,6 +51,21 @@ pub fn absolute(sets: &[String]) -> Result<Vec<String>, Error> {
         }
     };
     sets.iter().map(one).collect()
+}
+
+/// The settings that name an archive: its folders and files, and the server whose address is among them.
+///
+/// # Errors
+/// When a folder or file is not there, its path is not UTF-8, or there are two servers.
+pub fn archive(inputs: &[PathBuf]) -> Result<Vec<String>, Error> {
+    let is_server = |input: &&PathBuf| input.to_str().is_some_and(Address::is_one);
+    let (servers, paths): (Vec<&PathBuf>, Vec<&PathBuf>) = inputs.iter().partition(is_server);
+    if servers.len() > 1 {
+        return Err(Error::TwoServers);
+    }
+    let paths: Vec<PathBuf> = paths.into_iter().cloned().collect();
+    let server = servers.first().and_then(|server| server.to_str()).unwrap_or_default();
+    Ok(vec![self::inputs(&paths)?, format!("{SERVER}={}", Value::from(server))])
 }
 
 /// `input.paths=[...]` of an archive's folders and files.

@@ -312,3 +312,30 @@ table! {
         accuracy: Option<f64>,
     }
 }
+
+table! {
+    /// One row a series by the UIDs that archive servers know it by, as `deepmcat pacs table` writes it outside of a run: it
+    /// identifies studies.
+    SeriesByUid = "series-by-uid" v 1 {
+        /// StudyInstanceUID (0020,000D).
+        study_uid: String,
+        /// SeriesInstanceUID (0020,000E).
+        series_uid: String,
+        /// PatientID (0010,0020); null where there is none.
+        patient_id: Option<String>,
+        /// SeriesDescription (0008,103E); null where there is none.
+        description: Option<String>,
+        /// Its likeliest category.
+        category: String,
+        /// How likely, 0 to 1.
+        confidence: f32,
+        /// Share of its images whose own category is that.
+        agreement: f32,
+        /// Images in it.
+        images: u32,
+        /// True where a person should look.
+        abstain: bool,
+        /// One of its source files, as found below the input.
+        source: String,
+    }
+}

@@ -11,6 +11,7 @@ pub mod embed;
 pub mod encode;
 mod error;
 pub mod evaluate;
+pub mod fetch;
 pub mod ingest;
 pub mod init;
 pub mod map;
@@ -38,6 +39,7 @@ pub use embed::{Embed, Raw};
 pub use encode::Encode;
 pub use error::JobError;
 pub use evaluate::Evaluate;
+pub use fetch::Fetch;
 pub use ingest::Ingest;
 pub use init::Init;
 pub use map::Map;
@@ -53,7 +55,8 @@ pub const NODES: &str = "nodes";
 
 /// The version of what each kind of job writes. Raise it by hand when a change of the code changes a table: nodes that ran
 /// before then run again, and stamps tell old tables from new ones. A release that changes no table raises none.
-const RESULT_VERSIONS: [(&str, u32); 15] = [
+const RESULT_VERSIONS: [(&str, u32); 16] = [
+    ("fetch", 1),
     ("ingest", 1),
     ("labels", 1),
     ("pack", 1),
@@ -186,6 +189,8 @@ macro_rules! jobs {
 }
 
 jobs! {
+    /// The instances of an archive server as files.
+    Fetch "fetch",
     /// An archive to a data set.
     Ingest "ingest",
     /// A data set to one table of pixels.

@@ -8,6 +8,12 @@ use crate::Epoch;
 pub const PART_0: &str = "part-0.parquet";
 /// Name of the first part of a feature table folder.
 pub const ARROW_PART_0: &str = "part-0.arrow";
+/// The folder of what a run received from an archive server.
+pub const RECEIVED: &str = "received";
+/// Counts of what was received, in that folder.
+pub const RECEIVED_JSON: &str = "received.json";
+/// Folder of the received instances, `STUDY/SERIES/INSTANCE.dcm`, in that folder.
+pub const INSTANCES: &str = "instances";
 /// The folder of a run's data set.
 pub const DATASET: &str = "dataset";
 /// The manifest's name inside a dataset folder.

@@ -135,7 +135,7 @@ fn the_doctor_finds_what_is_missing() {
     let output = doctor.args(["doctor", "large"]).env("PATH", "").current_dir(world.path("")).output().unwrap();
     let (said, hint) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert_eq!(output.status.code(), Some(1), "{said}{hint}");
-    assert!(said.contains("BAD  stages     deepmcat-ingest is neither beside deepmcat nor on PATH"), "{said}");
+    assert!(said.contains("BAD  stages     deepmcat-fetch is neither beside deepmcat nor on PATH"), "{said}");
     assert!(said.contains("BAD  libtorch ") && said.contains("BAD  disk "), "{said}");
     assert!(hint.contains("3 of the things that a run needs"), "{hint}");
 }

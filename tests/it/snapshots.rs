@@ -48,6 +48,9 @@ fn help() {
     for command in ["import", "carry", "ask"] {
         check(&format!("help/names-{command}"), &transcript(&world, &["names", "run", command, "--help"]));
     }
+    for command in ["write", "undo", "status", "sr", "table"] {
+        check(&format!("help/pacs-{command}"), &transcript(&world, &["pacs", command, "--help"]));
+    }
     for program in STAGES.iter().chain(&commands) {
         check(&format!("help/{program}"), &transcript(&world, &[program, "--help"]));
     }

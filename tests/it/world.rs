@@ -9,7 +9,8 @@ use deepmcat_schemas::layout::{epochs, partition};
 use deepmcat_schemas::{Training, read_folder};
 
 /// The programs beside the runner.
-pub const STAGES: [&str; 19] = [
+pub const STAGES: [&str; 21] = [
+    "fetch",
     "ingest",
     "pack",
     "embed",
@@ -26,6 +27,7 @@ pub const STAGES: [&str; 19] = [
     "headers",
     "place",
     "audit",
+    "pacs",
     "history",
     "sql",
     "synth",

@@ -7,14 +7,14 @@ use deepmcat_schemas::Epoch;
 use deepmcat_schemas::jobs::{Embed, embed, place};
 use deepmcat_schemas::layout::{DATASET, ENCODER_ONNX, NETWORKS};
 
-use super::chain::{ENCODED, at, ingest, pack};
+use super::chain::{ENCODED, archive, at, pack};
 use super::{Node, Pass, Stage};
 use crate::settings::MODEL_SETTING;
 
 /// All nodes: each stands after the nodes whose outputs it reads. Features are made as those of the result were of which the
 /// model is.
 pub(super) fn nodes(config: &Config, model: &Path) -> Vec<Node> {
-    let mut nodes = vec![ingest(config)];
+    let mut nodes = archive(config);
     let (mut features, mut weights) = (Vec::new(), Vec::new());
     if config.run.networks > 0 {
         let epoch = Epoch(config.run.epochs);

@@ -6,10 +6,10 @@ use deepmcat_config::{Config, Final, Run, Track};
 use deepmcat_schemas::Epoch;
 use deepmcat_schemas::jobs::cluster::KMeans;
 use deepmcat_schemas::jobs::{Cluster, Embed, Evaluate, Map, cluster, embed, evaluate, map, report, train};
-use deepmcat_schemas::layout::DATASET;
+use deepmcat_schemas::layout::{DATASET, INSTANCES, RECEIVED, RECEIVED_JSON};
 
 use super::{Node, Pass, Stage, applied};
-use crate::settings::{ENCODER_SETTING, KEY_SETTING, RULES_SETTING};
+use crate::settings::{CA_SETTING, ENCODER_SETTING, KEY_SETTING, RULES_SETTING};
 
 /// The encoder's features.
 pub(super) const ENCODED: &str = "encoder/features";
@@ -20,7 +20,7 @@ pub fn nodes(config: &Config) -> Vec<Node> {
     if let Some(model) = Some(&config.input.model).filter(|model| !model.is_empty()) {
         return applied::nodes(config, Path::new(model));
     }
-    let mut nodes = vec![ingest(config)];
+    let mut nodes = archive(config);
     if config.run.networks > 0 {
         nodes.push(pack(config));
     }
@@ -90,8 +90,25 @@ fn ends(run: &Run, count: usize) -> Vec<PathBuf> {
     run.tracks().take(count).map(|track| at("checkpoints", track.last())).collect()
 }
 
-pub(super) fn ingest(config: &Config) -> Node {
-    let job = config.ingest(config.input.paths.clone(), DATASET.into());
+/// What makes the data set: `ingest`, and before it `fetch` where there is a server.
+pub(super) fn archive(config: &Config) -> Vec<Node> {
+    let mut paths = config.input.paths.clone();
+    if config.input.server.is_empty() {
+        return vec![ingest(config, paths)];
+    }
+    let received = Path::new(RECEIVED);
+    let job = config.fetch(config.input.server.clone(), received.join(RECEIVED_JSON));
+    let files = job.inputs.ca.clone().map(|ca| (CA_SETTING, ca)).into_iter().collect();
+    let fetch = Node::new(Stage::Fetch, Pass::Once, job).with_files_of_user(Vec::new(), files);
+    paths.push(received.join(INSTANCES));
+    let mut ingest = ingest(config, paths);
+    // That the instances are complete; which they are, the file system says as of any archive.
+    ingest.inputs.extend(fetch.outputs.clone());
+    vec![fetch, ingest]
+}
+
+fn ingest(config: &Config, paths: Vec<PathBuf>) -> Node {
+    let job = config.ingest(paths, DATASET.into());
     let files = [(RULES_SETTING, &job.inputs.rules), (KEY_SETTING, &job.inputs.key)];
     let files = files.into_iter().filter_map(|(setting, file)| Some((setting, file.clone()?))).collect();
     let outside = job.inputs.archive.clone();

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use deepmcat_schemas::{Metrics, Stamp, Training, write_table};
 
-const STAGES: [&str; 11] =
-    ["ingest", "pack", "embed", "encode", "cluster", "sample", "train", "evaluate", "map", "report", "device"];
+const STAGES: [&str; 12] =
+    ["fetch", "ingest", "pack", "embed", "encode", "cluster", "sample", "train", "evaluate", "map", "report", "device"];
 
 /// The folder of one test; removed at its end.
 pub struct Bench {

@@ -19,6 +19,8 @@ pub enum Need {
     Browser,
     /// Node, which runs the tests of the pages' own functions.
     Node,
+    /// Orthanc with its DICOMweb plugin, DCMTK and dicom3tools.
+    Orthanc,
     /// The right to mount a file system.
     Mount,
 }
@@ -34,6 +36,7 @@ impl Need {
             Self::Encoder => "encoder",
             Self::Browser => "browser",
             Self::Node => "node",
+            Self::Orthanc => "orthanc",
             Self::Mount => "mount",
         }
     }

@@ -148,6 +148,18 @@ fn networks_of_their_own_all_give_the_result() {
     assert_eq!(previous("cluster@5"), Some(at("assignments", Epoch(4))));
 }
 
+#[test]
+fn what_a_server_has_is_received_and_read_like_a_folder() {
+    let nodes = graph_with(&["input.server=orthanc+https://pacs:8042", "fetch.ca=ca.pem", "fetch.connections=3"]);
+    assert_eq!(names(&nodes)[..3], ["fetch", "ingest", "pack"]);
+    assert_eq!(nodes[1].outside, [Path::new("archive"), Path::new("received/instances")]);
+    assert_eq!((&nodes[1].inputs, &dependencies(&nodes)[1]), (&nodes[0].outputs, &vec![0]));
+    assert_eq!(nodes[0].files, [(CA_SETTING, PathBuf::from("ca.pem"))]);
+    let sets = ["fetch.connections=3".to_owned()];
+    let line = nodes[0].command_line(Path::new("run"), &deepmcat_config::resolve(None, None, &sets).unwrap().0, (0, 1));
+    assert!(line.windows(2).any(|pair| pair[0] == "--connections" && pair[1] == "3"), "{line:?}");
+}
+
 /// Every setting, with another value that the check lets through, and the nodes whose jobs it changes.
 #[test]
 fn a_model_is_applied_without_learning_or_clustering() {
@@ -189,11 +201,21 @@ fn each_setting_changes_the_jobs_of_those_who_use_it() {
     let cards = "cluster@raw embed@0 cluster@0 train@0 embed@1 cluster@1 train@1 embed@2 cluster@2";
     let cases = [
         ("input.paths", "[\"elsewhere\"]", ""), // the archive's content counts, not its place
+        ("input.server", "orthanc://localhost", ""), // a node more
         ("input.model", "models/study", ""),    // other nodes, with the settings of the model's run
         ("run.seed", "2", seeded),
         ("run.epochs", "3", "embed@2 report"), // an epoch of training
         ("run.networks", "2", "report"),
         ("run.taught", "1", "embed@1 report"), // the first epoch of a network that others teach
+        ("fetch.modality", "[\"MR\"]", "fetch"),
+        ("fetch.dates", "20200101-", "fetch"),
+        ("fetch.description", "*cine*", "fetch"),
+        ("fetch.max_size", "512", "fetch"),
+        ("fetch.plain_http", "true", "fetch"),
+        ("fetch.ca", "ca.pem", ""), // its content counts
+        ("fetch.connections", "5", ""),
+        ("fetch.timeout", "5", ""),
+        ("fetch.retries", "5", ""),
         ("ingest.rules", "ukbb", "ingest"),
         ("ingest.frames", "all", "ingest"),
         ("ingest.bits", "16", "ingest"),
@@ -271,6 +293,7 @@ fn each_setting_changes_the_jobs_of_those_who_use_it() {
         // One network has no other to learn from.
         let more = match *name {
             "run.taught" => "run.networks=2",
+            _ if name.starts_with("fetch.") => "input.server=orthanc://localhost",
             _ if name.starts_with("encoder.") && *name != "encoder.file" => "encoder.file=network.onnx",
             _ => "run.networks=1",
         };

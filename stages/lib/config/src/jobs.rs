@@ -8,7 +8,7 @@ use deepmcat_schemas::jobs::compute::{Arithmetic, Device};
 use deepmcat_schemas::jobs::embed::{Stored, Views};
 use deepmcat_schemas::jobs::train::{Horizon, Schedule};
 use deepmcat_schemas::jobs::{
-    self, FeatureLayer, cluster, embed, encode, ingest, init, pack, place, report, sample, train,
+    self, FeatureLayer, cluster, embed, encode, fetch, ingest, init, pack, place, report, sample, train,
 };
 use deepmcat_schemas::{
     Categories, CategoryMetrics, ClassMetrics, Epoch, Map, Reliability, RiskCoverage, SeriesCategories, Table,
@@ -123,6 +123,18 @@ impl Config {
     pub fn augment_at(&self, epoch: Epoch) -> jobs::Augment {
         let number = if epoch.0 < self.run.epochs { self.run.track_of(epoch).number } else { 0 };
         self.augment.of_network(number)
+    }
+
+    /// The instances of an archive server as files beside `received`.
+    #[must_use]
+    pub fn fetch(&self, server: String, received: PathBuf) -> jobs::Fetch {
+        let ca = Some(&self.fetch.ca).filter(|ca| !ca.is_empty()).map(PathBuf::from);
+        jobs::Fetch {
+            inputs: fetch::Inputs { ca },
+            outputs: fetch::Outputs { received },
+            server,
+            fetch: self.fetch.settings.clone(),
+        }
     }
 
     /// An archive to a data set.

@@ -18,6 +18,7 @@ pub use presets::{PRESETS, preset};
 pub use processor::has_bfloat16;
 pub use resolve::resolve;
 pub use sections::{
-    Augment, Compute, Config, Embed, Encoder, Final, Ingest, Input, Network, Pipeline, Precision, Retention, Run, Train,
+    Augment, Compute, Config, Embed, Encoder, Fetch, Final, Ingest, Input, Network, Pipeline, Precision, Retention,
+    Run, Train,
 };
 pub use track::Track;

@@ -24,6 +24,8 @@ section! {
     Input {
         /// Folders or files.
         paths: Vec<PathBuf>,
+        /// Address of an archive server; empty: none.
+        server: String,
         /// Folder of a model, into whose categories the images are put; empty: they are clustered.
         model: String,
     }
@@ -42,6 +44,22 @@ section! {
     }
 }
 
+section! {
+    /// What is received from an archive server, and how.
+    Fetch {
+        /// What a job has of it.
+        #[serde(flatten)]
+        settings: jobs::fetch::Settings,
+        /// File with the certificates that the server's is signed by; empty: those that browsers trust.
+        ca: String,
+        /// Instances received at the same time.
+        connections: u32,
+        /// Seconds that a server may be silent.
+        timeout: u32,
+        /// Times that a question is asked again where the server fails.
+        retries: u32,
+    }
+}
 section! {
     /// Files to PNG slices.
     Ingest {
@@ -184,6 +202,8 @@ pub struct Config {
     pub input: Input,
     /// `[run]`
     pub run: Run,
+    /// `[fetch]`
+    pub fetch: Fetch,
     /// `[ingest]`
     pub ingest: Ingest,
     /// `[network]`
@@ -220,6 +240,10 @@ impl Config {
     }
 
     fn check_stages(&self) -> Result<(), OutOfRange> {
+        self.fetch.settings.check()?;
+        if !self.input.server.is_empty() {
+            self.fetch.settings.check_server(&self.input.server)?;
+        }
         self.ingest.settings.check()?;
         self.network.body.check()?;
         share("network.dropout", self.network.dropout)?;
@@ -240,6 +264,9 @@ impl Config {
         let counts = [
             ("run.epochs", run.epochs, 0..=10_000, "0 to 10000"),
             ("run.networks", run.networks, 0..=1000, "0 to 1000"),
+            ("fetch.connections", self.fetch.connections, 1..=64, "1 to 64"),
+            ("fetch.timeout", self.fetch.timeout, 1..=86_400, "1 to 86400 seconds"),
+            ("fetch.retries", self.fetch.retries, 0..=1000, "0 to 1000"),
             ("train.threads", train.threads, 0..=4096, "0 to 4096"),
             ("final.k", final_pass.k, 0..=1_000_000, "0 (that of cluster.k), or 2 to 1000000"),
             ("final.smooth", final_pass.smooth, 0..=MOST_ROUNDS, "0 to 1000"),
