@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use deepmcat_schemas::files::write_atomic_by_way_of;
 use deepmcat_schemas::layout::{INSTANCES, TEMPORARY};
@@ -57,6 +58,8 @@ pub struct Counts {
 #[derive(Debug)]
 pub(crate) struct Received {
     folder: PathBuf,
+    /// Number of the next temporary file.
+    next: AtomicU64,
     _lock: fs_err::File,
 }
 
@@ -75,7 +78,7 @@ impl Received {
             fs_err::remove_dir_all(&temporary)?;
         }
         fs_err::create_dir_all(&temporary)?;
-        Ok(Self { folder: folder.to_owned(), _lock: lock })
+        Ok(Self { folder: folder.to_owned(), next: AtomicU64::new(0), _lock: lock })
     }
 
     pub fn state(&self) -> Option<State> {
@@ -110,17 +113,23 @@ impl Received {
 
     /// A series is complete.
     pub fn keep_rows(&self, series: &Series, rows: &Rows) -> Result<(), Error> {
-        self.write(&self.rows_of(&uid::name(&series.study), &uid::name(&series.series)), rows)
+        let (study, name) = (uid::name(&series.study), uid::name(&series.series));
+        let path = self.rows_of(&study, &name);
+        fs_err::create_dir_all(path.parent().unwrap_or(&self.folder))?;
+        self.rename_into(&path, &serde_json::to_vec(rows).map_err(std::io::Error::other)?)
     }
 
     /// Puts a file into its place.
     pub fn put(&self, folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
-        let mut file = tempfile::NamedTempFile::new_in(self.folder.join(TEMPORARY))?;
-        file.write_all(bytes)?;
-        #[cfg(unix)]
-        fs_err::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-        file.persist(folder.join(name)).map_err(|error| error.error)?;
-        Ok(())
+        self.rename_into(&folder.join(name), bytes)
+    }
+
+    /// Writes a file under another name and renames it. It is durable with the whole, by [`Self::finish`]: to sync each takes
+    /// longer than to receive it. What a power cut leaves of it has another length, and is received again.
+    fn rename_into(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+        let temporary = self.folder.join(TEMPORARY).join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
+        fs_err::write(&temporary, bytes)?;
+        Ok(fs_err::rename(temporary, path)?)
     }
 
     /// Removes the files of a series that are none of its instances.
