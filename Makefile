@@ -117,7 +117,7 @@ book: $(MDBOOK)
 	@echo "Open target/book/index.html"
 
 $(MDBOOK):
-	cargo install --root target/tools --locked --no-default-features mdbook --version $(MDBOOK_VERSION)
+	cargo install --debug --root target/tools --locked --no-default-features mdbook --version $(MDBOOK_VERSION)
 
 # Spelling of all pages; docs/words.txt has the words of this field.
 spell:
