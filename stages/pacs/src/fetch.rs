@@ -1,6 +1,6 @@
 //! `fetch`: makes the folder of what was received the same as what the server has of what is asked for.
 //!
-//! The main thread lists series after series; others receive their instances. A series is noted when all of its instances are
+//! Some threads list series after series; others receive their instances. A series is noted when all of its instances are
 //! in place, so that a fetch which was killed goes on behind the last complete series, and takes over what else is there.
 
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use deepmcat_schemas::jobs;
 use deepmcat_schemas::jobs::fetch::{Protocol, Settings};
 
@@ -132,45 +132,54 @@ impl Work<'_> {
     /// Receives what is missing of these series; gives the number of instances that are gone.
     fn series(&self, series: &[Series], connections: usize, fresh: bool) -> Result<u64, Error> {
         let (sender, queue) = bounded::<(Arc<Open>, Instance)>(QUEUE);
-        let mut removed = 0;
-        let listed: Result<(), Error> = std::thread::scope(|scope| {
+        let (next, removed, said) = (AtomicUsize::new(0), AtomicU64::new(0), Mutex::new(Instant::now()));
+        // Lists one series after the other, until there are no more.
+        let list = |sender: &Sender<(Arc<Open>, Instance)>| -> Result<(), Error> {
+            while let Some(one) = series.get(next.fetch_add(1, Ordering::Relaxed)) {
+                self.say(&said, next.load(Ordering::Relaxed), series.len());
+                let (open, missing, swept) = self.open(one, fresh)?;
+                removed.fetch_add(swept, Ordering::Relaxed);
+                for instance in missing {
+                    if self.failed.load(Ordering::Relaxed) || sender.send((Arc::clone(&open), instance)).is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+            Ok(())
+        };
+        std::thread::scope(|scope| {
             for _ in 0..connections.max(1) {
                 let queue = queue.clone();
                 scope.spawn(move || self.receive(&queue));
             }
-            let mut list = || -> Result<(), Error> {
-                let mut said = Instant::now();
-                for (number, one) in series.iter().enumerate() {
-                    if said.elapsed() >= LINE_EVERY {
-                        said = Instant::now();
-                        let [loaded, bytes] = [&self.loaded, &self.bytes].map(|count| count.load(Ordering::Relaxed));
-                        tracing::info!(
-                            "{number} of {} series: {loaded} instances, {} MB",
-                            series.len(),
-                            bytes / 1_000_000
-                        );
-                    }
-                    let (open, missing, swept) = self.open(one, fresh)?;
-                    removed += swept;
-                    for instance in missing {
-                        if self.failed.load(Ordering::Relaxed) || sender.send((Arc::clone(&open), instance)).is_err() {
-                            return Ok(());
-                        }
-                    }
-                }
-                Ok(())
-            };
-            let listed = list();
-            if listed.is_err() {
-                self.failed.store(true, Ordering::Relaxed);
+            // Lists are short questions: half as many askers keep the others busy.
+            for _ in 0..connections.div_ceil(2) {
+                let (sender, list) = (sender.clone(), &list);
+                scope.spawn(move || list(&sender).unwrap_or_else(|error| self.fail(error)));
             }
+            // The queue ends with its last sender.
             drop(sender);
-            listed
         });
         match self.error.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(error) => Err(error),
-            None => listed.map(|()| removed),
+            None => Ok(removed.into_inner()),
         }
+    }
+
+    /// A line now and then.
+    fn say(&self, said: &Mutex<Instant>, number: usize, of: usize) {
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.elapsed() >= LINE_EVERY {
+            *said = Instant::now();
+            let [loaded, bytes] = [&self.loaded, &self.bytes].map(|count| count.load(Ordering::Relaxed));
+            tracing::info!("{number} of {of} series: {loaded} instances, {} MB", bytes / 1_000_000);
+        }
+    }
+
+    /// The first error ends all.
+    fn fail(&self, error: Error) {
+        self.failed.store(true, Ordering::Relaxed);
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
 
     /// Lists a series and says which of its instances are missing here.
@@ -229,8 +238,7 @@ impl Work<'_> {
                 continue;
             }
             if let Err(error) = self.one(&open, &instance) {
-                self.failed.store(true, Ordering::Relaxed);
-                self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                self.fail(error);
             }
         }
     }

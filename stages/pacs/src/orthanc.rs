@@ -13,8 +13,8 @@ use crate::Error;
 use crate::archive::{Archive, Instance, Loaded, Seen, Series, passes};
 use crate::client::{Ask, Client};
 
-/// Series a page: each brings the list of its instances.
-const PAGE: usize = 50;
+/// Series a page: Orthanc 1.10 searches from the start for every page, and each series brings the list of its instances.
+const PAGE: usize = 500;
 /// Changes a page.
 const CHANGES: usize = 1000;
 /// With more new instances than that a list of all series is as fast.
