@@ -70,7 +70,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cluster = |sets: &[&str], input: &str| of(folder.path(), "cluster@0", sets, input).unwrap();
         let plain = cluster(&[], "hash");
-        assert!(plain["stage"] == "\"cluster\"" && plain["result_version"] == "2", "{plain:?}");
+        assert!(plain["stage"] == "\"cluster\"" && plain["result_version"] == "3", "{plain:?}");
         assert_eq!(plain["input features/epoch=0"], "hash");
         let names = |other: &Components| {
             let changes = differences(&plain, other).into_iter();

@@ -64,7 +64,7 @@ const RESULT_VERSIONS: [(&str, u32); 16] = [
     ("embed", 1),
     ("raw", 1),
     ("encode", 1),
-    ("cluster", 2),
+    ("cluster", 3),
     ("sample", 1),
     ("train", 1),
     ("evaluate", 1),

@@ -39,7 +39,8 @@ pub struct Args {
     /// no merging]
     #[arg(long, value_name = "N")]
     pub merge_from: Option<u32>,
-    /// Rounds in which each image's features are averaged with those of its nearest neighbours, before k-means
+    /// Rounds in which each image's features are averaged with those of its nearest neighbours, before k-means; at most
+    /// one for every 60 images
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub smooth: u32,
     /// Folder to write the table of assignments to

@@ -31,6 +31,9 @@ pub use parameters::Parameters;
 use deepmcat_features::{Graph, IMAGES};
 use space::Space;
 
+/// Images of a data set for each round of smoothing.
+const IMAGES_A_ROUND: usize = 60;
+
 /// Does a job.
 ///
 /// # Errors
@@ -51,7 +54,7 @@ pub fn run(job: jobs::Cluster, means: Means) -> Result<(), Error> {
         // A small data set cannot fill them all; of single images nothing is learned about what lies together.
         parameters.k = (from as usize).min(features.len() / 2).min(merge::MOST).max(parameters.groups);
     }
-    parameters.smooth = job.smooth;
+    parameters.smooth = rounds(job.smooth, features.len());
     if job.smooth > 0 && parameters.k > IMAGES {
         return Err(Error::Smooth { most: IMAGES, k: parameters.k });
     }
@@ -63,6 +66,11 @@ pub fn run(job: jobs::Cluster, means: Means) -> Result<(), Error> {
     timings.lap("write");
     timings.log();
     Ok(())
+}
+
+/// Rounds of smoothing for so many images: a small data set has small classes, which many rounds would mix.
+fn rounds(asked: u32, images: usize) -> u32 {
+    asked.min(u32::try_from(images / IMAGES_A_ROUND).unwrap_or(u32::MAX).max(1))
 }
 
 /// Groups features and numbers the clusters: the stage without its files.
@@ -141,4 +149,14 @@ fn others(
 fn other(previous: &Assignments, clustering: usize) -> Option<Assignments> {
     let cluster = previous.others.iter().map(|others| others.get(clustering).copied()).collect::<Option<_>>()?;
     Some(Assignments { image_id: previous.image_id.clone(), cluster, ..Assignments::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn small_data_sets_are_smoothed_less() {
+        let rounds = [12, 294, 588, 1016, 2376, 192_276].map(|images| super::rounds(40, images));
+        assert_eq!(rounds, [1, 4, 9, 16, 39, 40]);
+        assert_eq!((super::rounds(0, 5000), super::rounds(3, 294)), (0, 3));
+    }
 }

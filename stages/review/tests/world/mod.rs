@@ -162,7 +162,7 @@ impl World {
 
 /// As `deepmcat run` writes it.
 fn job() -> &'static str {
-    "stage = \"cluster\"\nseed = 1\nepoch = 1\nweights = []\nsmooth = 0\nresult_version = 2\n\
+    "stage = \"cluster\"\nseed = 1\nepoch = 1\nweights = []\nsmooth = 0\nresult_version = 3\n\
      [inputs]\nfeatures = [\"features/epoch=1\"]\n\
      [outputs]\nassignments = \"assignments/epoch=1\"\nclusters = \"clusters/epoch=1\"\n\
      [cluster]\nk = 3\nclusterings = 1\nstart = \"spread\"\niterations = 20\nredo = 10\ntolerance = 0.0\n\
