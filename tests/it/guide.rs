@@ -179,7 +179,7 @@ fn command(world: &World, line: &str, shown: &[&str]) -> Result<(), String> {
         return Err(format!("$ {line}\n{}, not {expected}\n{said}", output.status));
     }
     let printed: BTreeSet<String> = said.lines().map(shape).collect();
-    let is_text = |line: &&&str| **line != "..." && code(*line).is_none();
+    let is_text = |line: &&&str| **line != "..." && code(line).is_none();
     match shown.iter().filter(is_text).find(|line| !printed.contains(&shape(line))) {
         Some(missing) => Err(format!("$ {line}\ndoes not print\n{missing}\nbut\n{said}")),
         None => Ok(()),
