@@ -99,15 +99,16 @@ fn network(config: &Config) -> (f64, f64) {
 
 impl fmt::Display for Estimate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unit, bytes) = if self.total() < 1e9 { ("MB", 1e6) } else { ("GB", 1e9) };
         let [total, pixels, features, checkpoints, history] =
-            [self.total(), self.pixels, self.features, self.checkpoints, self.history].map(|bytes| bytes / 1e9);
+            [self.total(), self.pixels, self.features, self.checkpoints, self.history].map(|all| all / bytes);
         let images = match self.images {
             Some(images) => format!("{images} images"),
             None => format!("{UNKNOWN} images (not counted yet)"),
         };
         write!(
             f,
-            "disk space of the whole run with {images}: {total:.1} GB besides the PNG slices \
+            "disk space of the whole run with {images}: {total:.1} {unit} besides the PNG slices \
              (pixels {pixels:.1}, features {features:.1}, checkpoints {checkpoints:.1}, history {history:.1})"
         )
     }

@@ -88,6 +88,13 @@ impl Front for Args {
         common.config.get_or_insert(file);
         let config = common.config()?;
         let names = if from_labels {
+            if out.is_none() && Log::open(&run)?.in_force().next().is_some() {
+                tracing::warn!(
+                    "people have given names; these categories come from labels alone and replace theirs: \
+                     deepmcat categorize {} without --from-labels makes those again",
+                    run.display()
+                );
+            }
             None
         } else {
             // The log is what counts; the table is made of it.
