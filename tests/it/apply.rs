@@ -163,6 +163,10 @@ fn an_audit_certifies_what_its_answers_bear_out() {
     );
     let plan = world.deepmcat(&["audit", "run", "plan", "--target", "0.05"]);
     assert!(plan.contains("59 answers do, where every one of them is right"), "{plan}");
+    // What came of labels alone has a page of its own too.
+    let own = fs_err::read(world.path("run/report.html")).unwrap();
+    world.deepmcat(&["report", "run"]);
+    assert!(fs_err::read(world.path("run/report.html")).unwrap() == own && world.path("run/categories.html").is_file());
     world.deepmcat(&["audit", "run", "draw", "-n", "40", "--out", "audit.csv"]);
     let sample: AuditSample = read_folder(&world.path("run/audit-sample")).unwrap();
     let table = categories(&world, "run");

@@ -34,7 +34,7 @@ pub struct Args {
     /// The epoch to show [default: the last one that has clusters]
     #[arg(long, value_name = "T")]
     pub epoch: Option<Epoch>,
-    /// The page to write [default: RUN/report.html; RUN/categories.html after `names` or `headers`]
+    /// The page to write [default: RUN/report.html; RUN/categories.html after `names`, `categorize` or `headers`]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Configuration and verbosity.
@@ -61,7 +61,8 @@ impl Front for Args {
         let threads = Threads { threads: config.compute.threads as usize };
         let job = of_run(&config, &self.run, self.epoch)?;
         // The run's own page stays what its tables say.
-        let of_people = job.inputs.names.is_some() || job.inputs.contradictions.is_some();
+        let Inputs { names, categories, contradictions, .. } = &job.inputs;
+        let of_people = [names, categories, contradictions].iter().any(|table| table.is_some());
         let page = if of_people { "categories.html" } else { "report.html" };
         let out = self.out.unwrap_or_else(|| self.run.join(page));
         Ok((Report { outputs: Outputs { report: out }, ..job }, threads))
