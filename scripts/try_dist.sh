@@ -11,14 +11,14 @@ if [[ -z $bare ]]; then
   bare=$work/bare
   debootstrap --variant=minbase bookworm "$bare" >"$work/debootstrap.log" || { tail -5 "$work/debootstrap.log"; exit 1; }
 fi
-rm -rf "$bare/opt/deepmcat" "$bare/root/try"
-mkdir -p "$bare/opt/deepmcat" "$bare/root/try"
+rm -rf "$bare/opt/deepmcat" "$bare/try"
+mkdir -p "$bare/opt/deepmcat" "$bare/try"
 tar -xzf "$archive" -C "$bare/opt/deepmcat" --strip-components=1
 
 # What a newcomer does.
-cat >"$bare/root/try/steps" <<'STEPS'
+cat >"$bare/try/steps" <<'STEPS'
 set -euo pipefail
-cd /root/try
+cd "$HOME"
 export PATH=/opt/deepmcat/bin:$PATH
 for absent in python3 cargo cc; do
   if command -v "$absent" >/dev/null; then echo "$absent is here: this is no bare machine"; exit 1; fi
@@ -35,6 +35,6 @@ deepmcat run trained
 test -s quick/report.html -a -s trained/report.html -a -s applied/series.csv
 STEPS
 # A bare machine has /proc, by which programs find what lies beside them.
-inside="mount -t proc proc '$bare/proc' && exec chroot '$bare' /usr/bin/env -i HOME=/root TERM=dumb /bin/bash /root/try/steps"
+inside="mount -t proc proc '$bare/proc' && exec chroot '$bare' /usr/bin/env -i HOME=/try TERM=dumb /bin/bash /try/steps"
 unshare --mount --pid --fork --net /bin/bash -c "$inside"
 echo "ok: $(basename "$archive") works on a bare Debian without a network"

@@ -1,9 +1,9 @@
 //! `deepmcat doctor`: whether this machine has what a run needs, and what it has beyond that.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use deepmcat_config::{BUILT_IN_ENCODER, encoders};
+use deepmcat_config::{built_in_encoder, onnx_runtime};
 use deepmcat_schemas::layout::RUN_TOML;
 use serde::Serialize;
 use serde_json::Value;
@@ -138,9 +138,8 @@ fn libtorch(run: Option<&RunFolder>) -> Vec<Finding> {
 /// ONNX Runtime and the network that it runs, where a run asks for one.
 fn encoder(run: Option<&RunFolder>) -> Finding {
     let asked = run.and_then(|run| run.config.encoder.file());
-    let network = asked.clone().unwrap_or_else(|| encoders().join(BUILT_IN_ENCODER).with_extension("onnx"));
-    let runtime =
-        std::env::var_os("ORT_DYLIB_PATH").map_or_else(|| encoders().join("libonnxruntime.so"), PathBuf::from);
+    let network = asked.clone().unwrap_or_else(built_in_encoder);
+    let runtime = onnx_runtime();
     let is_network = network.extension().is_some_and(|extension| extension == "onnx");
     let needed = [Some(network.clone()), is_network.then_some(runtime)];
     match needed.into_iter().flatten().find(|file| !file.is_file()) {

@@ -12,8 +12,8 @@ static LONG: LazyLock<String> = LazyLock::new(|| {
     // `make build` says which; a build by hand has none.
     let commit = option_env!("DEEPMCAT_COMMIT").unwrap_or("unknown");
     let libtorch = machine::libtorch().unwrap_or_else(|| "none".to_owned());
-    let encoder = deepmcat_config::encoders().join(deepmcat_config::BUILT_IN_ENCODER).with_extension("onnx");
-    let encoder = if encoder.is_file() { deepmcat_config::BUILT_IN_ENCODER } else { "none" };
+    let encoder =
+        if deepmcat_config::built_in_encoder().is_file() { deepmcat_config::BUILT_IN_ENCODER } else { "none" };
     format!("{version}\ncommit {commit}\nlibtorch {libtorch}\nencoder {encoder}")
 });
 

@@ -68,7 +68,7 @@ pub fn run(job: jobs::Cluster, means: Means) -> Result<(), Error> {
     Ok(())
 }
 
-/// Rounds of smoothing for so many images: a small data set has small classes, which many rounds would mix.
+/// The number of smoothing rounds for a data set of `images` images: many rounds would mix the small classes of a small one.
 fn rounds(asked: u32, images: usize) -> u32 {
     asked.min(u32::try_from(images / IMAGES_A_ROUND).unwrap_or(u32::MAX).max(1))
 }

@@ -3,7 +3,7 @@
 //! Every thread has a session with one thread of its own and encodes small batches: threads wait for no other, and a
 //! feature does not depend on their number.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use deepmcat_pixels::Images;
@@ -80,8 +80,7 @@ pub(crate) fn read(model: &Path) -> Result<Vec<u8>, Error> {
 
 /// ONNX Runtime: the library that ORT_DYLIB_PATH names, or the one that the set-up fetched.
 fn environment() -> Result<Environment, Error> {
-    let path = std::env::var_os("ORT_DYLIB_PATH")
-        .map_or_else(|| deepmcat_config::encoders().join("libonnxruntime.so"), PathBuf::from);
+    let path = deepmcat_config::onnx_runtime();
     let missing = |reason: String| Error::NoRuntime { path: path.clone(), reason: first_line(&reason) };
     if !path.is_file() {
         return Err(missing("there is no such file".to_owned()));

@@ -61,7 +61,7 @@ impl Partial {
         Ok(self.file.file().metadata()?.len())
     }
 
-    /// Where so many rows end.
+    /// The length of the file when it holds `rows` rows.
     fn bytes(&self, rows: usize, dimensions: usize) -> Option<u64> {
         let value = if self.float16 { 2 } else { 4 };
         let values = rows.checked_mul(dimensions)?.checked_mul(value)?;

@@ -79,10 +79,12 @@ impl Front for Args {
 
     fn run(job: Fetch, means: Means) -> Result<(), Error> {
         let Means { connections, timeout, retries, fresh } = means;
+        // A job says nothing of them.
+        let default = deepmcat_config::resolve(None, None, &[])?.0.fetch;
         let patience = Patience {
-            timeout: timeout.unwrap_or(60),
-            retries: retries.unwrap_or(6),
-            connections: connections.unwrap_or(4),
+            timeout: timeout.unwrap_or(default.timeout),
+            retries: retries.unwrap_or(default.retries),
+            connections: connections.unwrap_or(default.connections),
         };
         fetch(&job, patience, fresh).map(drop)
     }

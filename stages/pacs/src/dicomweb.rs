@@ -19,7 +19,7 @@ const OBJECT: &str = "00080018";
 const COUNT: &str = "00201209";
 const MODALITY: &str = "00080060";
 const DESCRIPTION: &str = "0008103E";
-/// Objects as they are stored.
+/// The media type of DICOM objects in the transfer syntax in which the server keeps them.
 const AS_STORED: &str = "multipart/related; type=\"application/dicom\"; transfer-syntax=*";
 
 /// A DICOMweb service.
@@ -76,7 +76,7 @@ impl Archive for DicomWeb<'_> {
         for study in self.all("/studies", &[("StudyDate", &filter.dates)], STUDY)? {
             let study = text(&study, STUDY).unwrap_or_default().to_owned();
             let path = format!("/studies/{}/series", encoded(&study));
-            // What fits is told here: servers differ in capital letters and in lists.
+            // Filtered here too: servers differ in how they treat case and lists of values.
             let fields = [("includefield", DESCRIPTION), ("includefield", COUNT)];
             for series in self.all(&path, &fields, SERIES)? {
                 if passes(filter, text(&series, MODALITY), text(&series, DESCRIPTION)) {

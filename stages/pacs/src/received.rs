@@ -189,7 +189,7 @@ impl Received {
         Ok(true)
     }
 
-    /// Counts what is there.
+    /// The counts of the received files.
     pub fn counts(&self) -> Result<Counts, Error> {
         let mut counts = Counts::default();
         for study in folders(&self.folder.join(SERIES))? {

@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::Error;
 use crate::facts::Facts;
+use crate::pictures::{TILE, strip};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
@@ -63,6 +64,23 @@ pub fn page(job: &Report, facts: &Facts, strips: &[[String; 3]]) -> Result<Strin
         }
     };
     Ok(page.into_string())
+}
+
+/// Images of a strip.
+const ROW: usize = 10;
+/// Side of an image in a table, in pixels.
+const SMALL: usize = 40;
+
+/// Strips of images with their numbers: `rows` of the manifest, which are all `what`.
+fn strips(job: &Report, facts: &Facts, rows: &[usize], what: &str) -> Result<Markup, Error> {
+    let parts = rows.chunks(ROW).map(|rows| Ok((rows, strip(&job.inputs.dataset, facts, rows)?)));
+    let parts = parts.collect::<Result<Vec<_>, Error>>()?;
+    Ok(html! { @for (rows, picture) in &parts {
+        figure.strip {
+            img loading="lazy" src=(picture) height=(TILE) width=(TILE * rows.len()) alt={ (rows.len()) " " (what) };
+            figcaption { "images " (rows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")) }
+        }
+    } })
 }
 
 /// A share or a figure of quality, with three digits.

@@ -68,13 +68,25 @@ pub fn encoders() -> PathBuf {
     std::env::var_os("DEEPMCAT_ENCODERS").map(PathBuf::from).or_else(installed).unwrap_or_else(own)
 }
 
+/// The file of the built-in encoder.
+#[must_use]
+pub fn built_in_encoder() -> PathBuf {
+    encoders().join(BUILT_IN_ENCODER).with_extension("onnx")
+}
+
+/// The library of ONNX Runtime: what ORT_DYLIB_PATH names, else that beside the built-in encoder.
+#[must_use]
+pub fn onnx_runtime() -> PathBuf {
+    std::env::var_os("ORT_DYLIB_PATH").map_or_else(|| encoders().join("libonnxruntime.so"), PathBuf::from)
+}
+
 impl Encoder {
     /// The file that it names.
     #[must_use]
     pub fn file(&self) -> Option<PathBuf> {
         match self.file.as_str() {
             "" => None,
-            BUILT_IN_ENCODER => Some(encoders().join(BUILT_IN_ENCODER).with_extension("onnx")),
+            BUILT_IN_ENCODER => Some(built_in_encoder()),
             file => Some(file.into()),
         }
     }

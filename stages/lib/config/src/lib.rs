@@ -13,7 +13,7 @@ mod sections;
 mod track;
 
 pub use error::ConfigError;
-pub use jobs::{BUILT_IN_ENCODER, RULES, encoders};
+pub use jobs::{BUILT_IN_ENCODER, RULES, built_in_encoder, encoders, onnx_runtime};
 pub use presets::{PRESETS, preset};
 pub use processor::has_bfloat16;
 pub use resolve::resolve;

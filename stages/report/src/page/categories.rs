@@ -4,13 +4,10 @@ use deepmcat_schemas::jobs::Report;
 use maud::{Markup, html};
 
 use super::plot::{Axis, curve};
-use super::{count, figure, figure_or_dash, grouped, percent};
+use super::{count, figure, figure_or_dash, grouped, percent, strips};
 use crate::Error;
 use crate::facts::{Certificate, Facts, Measured};
-use crate::pictures::{TILE, strip};
 
-/// Images of a strip.
-const ROW: usize = 10;
 /// Points of a drawn curve.
 const POINTS: usize = 200;
 
@@ -29,8 +26,6 @@ pub(super) fn section(job: &Report, facts: &Facts) -> Result<Markup, Error> {
     let images: usize = categories.rows.iter().map(|row| row.images).sum();
     let waiting: usize = categories.rows.iter().map(|row| row.abstained).sum();
     let share = |part: usize, of: usize| percent(part as f64 / of.max(1) as f64);
-    let strips = categories.waiting.chunks(ROW).map(|rows| strip(&job.inputs.dataset, facts, rows));
-    let strips = strips.collect::<Result<Vec<_>, _>>()?;
     Ok(html! {
         h2 { (count(categories.rows.len(), "category", "categories")) "; " (share(waiting, images)) " of the images wait for a person" }
         p { (named) " of " (count(clusters, "cluster has", "clusters have")) " a name. " (certificate(categories.certificate)) }
@@ -41,14 +36,9 @@ pub(super) fn section(job: &Report, facts: &Facts) -> Result<Markup, Error> {
                 td { (figure(row.confidence / row.images as f64)) } td { (grouped(row.abstained)) }
             } } }
         } }
-        @if !strips.is_empty() {
+        @if !categories.waiting.is_empty() {
             h3 { "The least sure of those that wait" }
-            @for (strip, rows) in strips.iter().zip(categories.waiting.chunks(ROW)) {
-                figure.strip {
-                    img loading="lazy" src=(strip) height=(TILE) width=(TILE * rows.len()) alt={ (rows.len()) " images whose category is unsure" };
-                    figcaption { "images " (rows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")) }
-                }
-            }
+            (strips(job, facts, &categories.waiting, "images whose category is unsure")?)
         }
         @match &categories.measured {
             Some(measured) => (by_labels(measured))

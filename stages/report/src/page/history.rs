@@ -4,13 +4,10 @@ use deepmcat_schemas::jobs::Report;
 use maud::{Markup, html};
 
 use super::plot::{Curve, numbers, plot};
-use super::{count, grouped, percent};
+use super::{SMALL, count, grouped, percent};
 use crate::Error;
 use crate::facts::{Facts, Moves};
 use crate::pictures::strip;
-
-/// Side of an image in a table, in pixels.
-const SMALL: usize = 40;
 
 pub(super) fn section(job: &Report, facts: &Facts) -> Result<Markup, Error> {
     let lines: [Curve<'_>; 2] = [

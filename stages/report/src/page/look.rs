@@ -6,22 +6,17 @@ use deepmcat_schemas::jobs::Report;
 use deepmcat_stage::for_spreadsheets;
 use maud::{Markup, html};
 
-use super::{count, figure, percent};
+use super::{SMALL, count, figure, percent, strips};
 use crate::Error;
 use crate::facts::{Act, Facts, Stranger, Wrong};
-use crate::pictures::{TILE, strip};
+use crate::pictures::strip;
 
-/// Images of a strip.
-const ROW: usize = 10;
 /// Series of a list.
 const LISTED: usize = 40;
-/// Side of an image in a table, in pixels.
-const SMALL: usize = 40;
 
 pub(super) fn section(job: &Report, facts: &Facts) -> Result<Markup, Error> {
     let act = &facts.act;
     let rows: Vec<usize> = act.outliers.iter().map(|&place| facts.images[place].row).collect();
-    let strips = rows.chunks(ROW).map(|rows| strip(&job.inputs.dataset, facts, rows)).collect::<Result<Vec<_>, _>>()?;
     Ok(html! {
         h2 { "To look at" }
         @match &act.wrong {
@@ -29,12 +24,7 @@ pub(super) fn section(job: &Report, facts: &Facts) -> Result<Markup, Error> {
             None => (strangers(act)?)
         }
         h3 { "Images farthest from their cluster" }
-        @for (place, (strip, rows)) in strips.iter().zip(rows.chunks(ROW)).enumerate() {
-            figure.strip {
-                img loading="lazy" src=(strip) height=(TILE) width=(TILE * rows.len()) alt={ "Outliers " (place * ROW + 1) " to " (place * ROW + rows.len()) };
-                figcaption { "images " (rows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")) }
-            }
-        }
+        (strips(job, facts, &rows, "images far from their cluster")?)
         h3 { "Oddities of the archive" }
         ul {
             li { (count(act.shared, "image has", "images have")) " the pixels of an image of another subject" }
@@ -48,7 +38,7 @@ pub(super) fn section(job: &Report, facts: &Facts) -> Result<Markup, Error> {
 /// Series whose images look like those of another description.
 fn headers(job: &Report, facts: &Facts, wrong: &[Wrong]) -> Result<Markup, Error> {
     let listed = &wrong[..wrong.len().min(LISTED)];
-    let strips =
+    let pictures =
         listed.iter().map(|one| strip(&job.inputs.dataset, facts, &one.shown)).collect::<Result<Vec<_>, _>>()?;
     Ok(html! {
         h3 { @if wrong.is_empty() { "No header contradicts its images" }
@@ -59,7 +49,7 @@ fn headers(job: &Report, facts: &Facts, wrong: &[Wrong]) -> Result<Markup, Error
                 a download="headers.csv" href=(download(&header_rows(wrong))?) { "All as CSV" } }
             div.wide { table.sortable {
                 thead { tr { th scope="col" { "series" } th.text scope="col" { "pictures" } th scope="col" { "images" } th.text scope="col" { "its header" } th.text scope="col" { "looks like" } th scope="col" { "confidence" } } }
-                tbody { @for (one, strip) in listed.iter().zip(&strips) { tr {
+                tbody { @for (one, strip) in listed.iter().zip(&pictures) { tr {
                     th scope="row" { code { (one.series) } }
                     td.text { img loading="lazy" src=(strip) height=(SMALL) width=(SMALL * one.shown.len()) alt={ (one.shown.len()) " images of a series called " (one.header) }; }
                     td { (one.images) } td.text { (one.header) } td.text { (one.expected) } td { (figure(f64::from(one.confidence))) }
